@@ -1,0 +1,247 @@
+//! The one engine: a cursor that walks, advances and reverts over any list of segments.
+//!
+//! ```text
+//!   list     [ seg 0 ][ seg 1    ][ ][ seg 3  ]      the whole list, borrowed
+//!                          ▲
+//!   position     index 1 ──┘ offset 3
+//!   count                  ├── bytes left ──┤
+//!   cut                                     ├─┤      hidden by truncation
+//! ```
+//!
+//! The cursor keeps the whole list, so it can go back to the first byte and not one further. It
+//! never holds a place behind the end of a segment: having taken its last byte it stands on the
+//! next one. Empty segments are passed over and change no result.
+
+use crate::error::Error;
+use crate::segment::{Position, Segment, Segments};
+
+/// A position in a segment list, and the number of bytes left.
+///
+/// ```
+/// use iov_iter::{Cursor, KVec};
+///
+/// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+/// let mut cursor = Cursor::new(&segments[..]);
+/// let mut seen = Vec::new();
+/// let walked = cursor.walk(9, |segment, offset, len, _progress| {
+///     seen.extend_from_slice(&segment.as_slice()[offset..offset + len]);
+///     len
+/// });
+/// assert_eq!((walked, &seen[..]), (9, &b"scatter g"[..]));
+/// assert_eq!((cursor.position().index, cursor.position().offset), (1, 2));
+///
+/// cursor.revert(9).unwrap();
+/// assert_eq!(cursor.remaining(), 14);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<L> {
+    list: L,
+    at: Position,
+    count: usize,
+    cut: usize,
+}
+
+/// Where a cursor stood when it was saved.
+#[derive(Clone, Copy, Debug)]
+pub struct Saved<L> {
+    cursor: Cursor<L>,
+}
+
+impl<L: Segments> Cursor<L> {
+    /// A cursor over the whole of `list`: at most `usize::MAX` bytes of it.
+    #[inline]
+    #[must_use]
+    pub fn new(list: L) -> Self {
+        Self { list, at: Position::default(), count: list.total(), cut: 0 }
+    }
+
+    /// A cursor over the first `count` bytes of `list`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if the segments hold fewer.
+    #[inline]
+    pub fn with_count(list: L, count: usize) -> Result<Self, Error> {
+        if !list.holds(count) {
+            return Err(Error::CountExceedsSegments);
+        }
+        Ok(Self { list, at: Position::default(), count, cut: 0 })
+    }
+
+    /// A cursor over the first `count` bytes of `list`, or all if there are fewer.
+    #[inline]
+    #[must_use]
+    pub fn clamped(list: L, count: usize) -> Self {
+        let whole = Self::new(list);
+        Self { count: whole.count.min(count), ..whole }
+    }
+
+    /// The cursor at `at` in `list` with the count and cut of `self`, for a copied list.
+    pub(crate) fn rebased<M: Segments>(&self, list: M, at: Position) -> Cursor<M> {
+        Cursor { list, at, count: self.count, cut: self.cut }
+    }
+
+    /// The list that the cursor walks.
+    #[inline]
+    #[must_use]
+    pub const fn list(&self) -> L {
+        self.list
+    }
+
+    /// Bytes left.
+    #[inline]
+    #[must_use]
+    pub const fn remaining(&self) -> usize {
+        self.count
+    }
+
+    /// The segment and the byte in it that come next.
+    #[inline]
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.at
+    }
+
+    /// Segments from the current one to the end of the list, empty ones included.
+    #[inline]
+    #[must_use]
+    pub fn segments_left(&self) -> usize {
+        self.list.as_slice().len().saturating_sub(self.at.index)
+    }
+
+    /// Calls `step` with piece after piece of the next `n` bytes and moves behind what it handled.
+    ///
+    /// `n` is cut to [`remaining`](Self::remaining). `step` gets a segment, the offset in it, the
+    /// length of the piece (never 0) and the number of bytes handled so far; it returns how many
+    /// bytes of the piece it handled. Fewer than the piece ends the walk there. Returns the bytes
+    /// handled in all.
+    #[inline]
+    #[doc(alias = "iterate_iovec")]
+    #[doc(alias = "iterate_kvec")]
+    #[doc(alias = "iterate_bvec")]
+    #[doc(alias = "iterate_ubuf")]
+    pub fn walk(
+        &mut self,
+        n: usize,
+        mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
+    ) -> usize {
+        let wanted = n.min(self.count);
+        let segments = self.list.as_slice();
+        let Position { mut index, mut offset } = self.at;
+        let mut left = wanted;
+        while left > 0 {
+            let Some(segment) = segments.get(index) else { break };
+            let rest = segment.len().saturating_sub(offset);
+            let piece = rest.min(left);
+            if piece > 0 {
+                let handled = step(segment, offset, piece, wanted - left).min(piece);
+                left -= handled;
+                offset += handled;
+                if handled < rest {
+                    // The request or the step ended inside the segment.
+                    if handled < piece {
+                        break;
+                    }
+                    continue;
+                }
+            }
+            index += 1;
+            offset = 0;
+        }
+        self.at = Position { index, offset };
+        let handled = wanted - left;
+        self.count -= handled;
+        handled
+    }
+
+    /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
+    ///
+    /// Empty segments behind them are passed, too.
+    pub fn advance(&mut self, n: usize) -> usize {
+        let n = n.min(self.count);
+        if self.count > 0 {
+            self.at = self.list.forward(self.at, n);
+            self.count -= n;
+        }
+        n
+    }
+
+    /// Moves back by `n` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RevertPastStart`] if that would pass the first byte of the list, and
+    /// [`Error::OutOfRange`] if more than `usize::MAX` bytes would be left. The cursor has not
+    /// moved then.
+    pub fn revert(&mut self, n: usize) -> Result<(), Error> {
+        let at = self.list.back(self.at, n).ok_or(Error::RevertPastStart)?;
+        let count = self.count.checked_add(n).ok_or(Error::OutOfRange)?;
+        // What truncation hides lies behind these bytes, too.
+        count.checked_add(self.cut).ok_or(Error::OutOfRange)?;
+        self.at = at;
+        self.count = count;
+        Ok(())
+    }
+
+    /// Hides all but the next `limit` bytes. A larger limit changes nothing.
+    pub fn truncate(&mut self, limit: u64) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let hidden = self.count.saturating_sub(limit);
+        self.count -= hidden;
+        // The sum never exceeds the count that the cursor had when it was made.
+        self.cut = self.cut.saturating_add(hidden);
+    }
+
+    /// Makes `count` bytes the number left, giving back what truncation hid.
+    ///
+    /// A smaller count than before truncates.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExpandPastEnd`] if truncation hid fewer; nothing has changed then.
+    pub fn reexpand(&mut self, count: usize) -> Result<(), Error> {
+        let whole = self.count.saturating_add(self.cut);
+        self.cut = whole.checked_sub(count).ok_or(Error::ExpandPastEnd)?;
+        self.count = count;
+        Ok(())
+    }
+
+    /// Remembers the position, the count and what truncation hid.
+    #[must_use]
+    pub const fn save(&self) -> Saved<L> {
+        Saved { cursor: *self }
+    }
+
+    /// Goes back, or forward, to where the cursor was saved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignState`] if another list was saved; nothing has changed then.
+    pub fn restore(&mut self, saved: &Saved<L>) -> Result<(), Error> {
+        if !self.list.is_same(&saved.cursor.list) {
+            return Err(Error::ForeignState);
+        }
+        *self = saved.cursor;
+        Ok(())
+    }
+
+    /// The pieces of the bytes left: segment, offset in it, length (never 0). The cursor stays.
+    #[doc(alias = "iov_for_each")]
+    pub fn pieces(&self) -> impl Iterator<Item = (&L::Segment, usize, usize)> {
+        let mut left = self.count;
+        let mut skip = self.at.offset;
+        let segments = self.list.as_slice().get(self.at.index..).unwrap_or_default();
+        segments
+            .iter()
+            .map_while(move |segment| {
+                if left == 0 {
+                    return None;
+                }
+                let offset = core::mem::take(&mut skip);
+                let piece = segment.len().saturating_sub(offset).min(left);
+                left -= piece;
+                Some((segment, offset, piece))
+            })
+            .filter(|(_, _, piece)| *piece > 0)
+    }
+}

@@ -1,0 +1,297 @@
+//! What the embedding kernel provides: user memory, pages, and a [`Host`] that names both.
+//!
+//! ```text
+//!   your kernel, hypervisor or firmware           this crate
+//!   ───────────────────────────────────           ─────────────────────────
+//!   UserMemory: copy, probe, pin         ◄─────   IovIter over IoVec
+//!   Page:       map, reference, pin      ◄─────   IovIter over BioVec
+//!   (nothing)                            ◄─────   IovIter over KVec: KernelOnly
+//! ```
+//!
+//! A host that lacks user memory or pages names the uninhabited [`NoUser`] or [`NoPage`]; the
+//! compiler then removes those kinds from the machine code. [`KernelOnly`], the default, lacks
+//! both.
+
+use core::convert::Infallible;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use bitflags::bitflags;
+
+use crate::direction::{Dest, Source};
+use crate::error::Error;
+use crate::memory::Piece;
+
+bitflags! {
+    /// How user memory is to be copied.
+    ///
+    /// Unknown bits are kept, so that a host can pass flags of its own through a custom step.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct CopyFlags: u8 {
+        /// Page faults are disabled: memory that is not resident counts as bad.
+        const NOFAULT = 1;
+        /// The data will not be used soon; keep it out of the CPU cache. A hint.
+        const NON_TEMPORAL = 1 << 1;
+        /// The kernel side may hold poisoned memory; stop in front of it instead of crashing.
+        const MACHINE_CHECK = 1 << 2;
+        const _ = !0;
+    }
+}
+
+bitflags! {
+    /// How pages of user memory are to be taken hold of.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct PageFlags: u8 {
+        /// The pages will be written.
+        #[doc(alias = "FOLL_WRITE")]
+        const WRITE = 1;
+        /// Pages that are not resident must not be faulted in.
+        #[doc(alias = "FOLL_NOFAULT")]
+        const NOFAULT = 1 << 1;
+        /// Pages of peer-to-peer device memory are welcome.
+        #[doc(alias = "ITER_ALLOW_P2PDMA")]
+        const ALLOW_P2PDMA = 1 << 2;
+        const _ = !0;
+    }
+}
+
+/// Memory in somebody else's address space: a user process, a guest.
+///
+/// Addresses are plain numbers and never dereferenced by this crate. Every function that moves or
+/// probes returns the length of the prefix that succeeded, so a short result is the exact place of
+/// a fault. Values are small handles: a zero-sized `CurrentTask`, or a reference to a guest's
+/// memory.
+///
+/// # Safety
+///
+/// [`read`](Self::read) must return at most `dst.len()`, and must have initialised that many
+/// bytes at the front of `dst`.
+pub unsafe trait UserMemory: Copy {
+    /// The pages that back this memory; [`NoPage`] if they cannot be taken hold of.
+    type Page: Page;
+
+    /// Whether `addr..addr + len` lies inside the user's part of the address space.
+    ///
+    /// A range check only: nothing is accessed, and true does not mean mapped.
+    fn access_ok(&self, addr: usize, len: usize) -> bool;
+
+    /// Copies from `addr` to the front of `dst`, upward, and returns the bytes copied before the
+    /// first byte that could not be read. Bytes of `dst` behind them stay as they were.
+    #[doc(alias = "copy_from_user")]
+    fn read(&self, addr: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize;
+
+    /// Copies `src` to `addr`, upward, and returns the bytes copied before the first byte that
+    /// could not be written.
+    #[doc(alias = "copy_to_user")]
+    fn write(&self, addr: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize;
+
+    /// Writes `len` zero bytes at `addr` and returns the bytes written before the first failure.
+    #[doc(alias = "clear_user")]
+    fn zero(&self, addr: usize, len: usize) -> usize {
+        static ZEROS: [u8; 256] = [0; 256];
+        let mut done = 0;
+        while done < len {
+            let zeros = Piece::from(&ZEROS[..]).slice(0, len.saturating_sub(done));
+            let Some(at) = addr.checked_add(done) else { break };
+            let written = self.write(at, zeros, CopyFlags::empty()).min(zeros.len());
+            done = done.saturating_add(written);
+            if written < zeros.len() {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Makes `len` bytes at `addr` present for reading, page by page, and returns the bytes in
+    /// front of the first page that is out of reach.
+    ///
+    /// The first probe is at `addr`, the next at the following page start, and so on.
+    fn fault_in_readable(&self, addr: usize, len: usize) -> usize;
+
+    /// Makes `len` bytes at `addr` present for writing, without changing them; otherwise as
+    /// [`fault_in_readable`](Self::fault_in_readable).
+    fn fault_in_writeable(&self, addr: usize, len: usize) -> usize;
+
+    /// References up to `count` pages from the one holding `addr` on, and gives each to `sink` in
+    /// order. Returns how many it gave, which may be fewer than asked.
+    ///
+    /// # Errors
+    ///
+    /// Without a single page: the reason, or `Ok(0)`. The provided form has no pages at all
+    /// ([`Error::NoPages`]).
+    #[doc(alias = "get_user_pages_fast")]
+    fn get_pages(
+        &self,
+        addr: usize,
+        count: usize,
+        flags: PageFlags,
+        sink: impl FnMut(Self::Page),
+    ) -> Result<usize, Error> {
+        let _ = (addr, count, flags, sink);
+        Err(Error::NoPages)
+    }
+
+    /// Pins up to `count` pages from the one holding `addr` on; otherwise as
+    /// [`get_pages`](Self::get_pages).
+    ///
+    /// # Errors
+    ///
+    /// As [`get_pages`](Self::get_pages).
+    #[doc(alias = "pin_user_pages_fast")]
+    fn pin_pages(
+        &self,
+        addr: usize,
+        count: usize,
+        flags: PageFlags,
+        sink: impl FnMut(<Self::Page as Page>::Pin),
+    ) -> Result<usize, Error> {
+        let _ = (addr, count, flags, sink);
+        Err(Error::NoPages)
+    }
+}
+
+/// A handle to a run of physically contiguous pages, at least one.
+///
+/// Cloning the handle takes a reference, dropping it gives the reference back.
+///
+/// # Safety
+///
+/// - [`SIZE`](Self::SIZE) is the size of every page, a power of two.
+/// - [`map`](Self::map) must call its closure with the start of `SIZE` contiguous, initialised
+///   bytes that stay valid for reads and writes until the closure returns, and that no Rust
+///   reference in use covers.
+/// - The handle keeps its pages alive, and so does [`Pin`](Self::Pin).
+pub unsafe trait Page: Clone {
+    /// The page size in bytes, a power of two.
+    const SIZE: usize;
+
+    /// A page that is pinned, not only referenced; dropping it unpins.
+    ///
+    /// A pin tells the kernel that the contents will be accessed, by a device for example, which
+    /// must be given back in another way than a reference.
+    type Pin: AsRef<Self>;
+
+    /// The number of pages in the run from this one on: 1 for a single page.
+    #[doc(alias = "compound_nr")]
+    fn run_length(&self) -> usize;
+
+    /// A handle of its own for the page `index` behind this one; `None` outside the run.
+    #[doc(alias = "nth_page")]
+    fn nth(&self, index: usize) -> Option<Self>;
+
+    /// Maps the page `index` behind this one, calls `f` with its address, and unmaps it.
+    ///
+    /// `None` outside the run, or if the page cannot be mapped; `f` is not called then. Mappings
+    /// nest, and end in reverse order by construction.
+    #[doc(alias = "kmap_local_page")]
+    #[doc(alias = "kunmap_local")]
+    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R>;
+}
+
+/// The types an [`IovIter`](crate::IovIter) is built on, chosen by the embedding kernel.
+///
+/// ```
+/// use iov_iter::host::{Host, NoPage, NoUser};
+///
+/// /// Firmware for a machine with 16 KiB pages and no user space.
+/// enum Firmware {}
+///
+/// impl Host for Firmware {
+///     type Page = NoPage<{ 16 * 1024 }>;
+///     type User = NoUser<Self::Page>;
+/// }
+/// ```
+pub trait Host {
+    /// The pages of [`BioVec`](crate::BioVec) segments. Their size is the page size everywhere.
+    type Page: Page;
+    /// The memory behind [`IoVec`](crate::IoVec) segments.
+    type User: UserMemory<Page = Self::Page>;
+
+    /// Copies `src` to `dst`, of which either may be poisoned, and returns the bytes copied in
+    /// front of the poison.
+    ///
+    /// The provided form is for machines that cannot recover from poison: a plain copy.
+    #[doc(alias = "copy_mc_to_kernel")]
+    fn copy_machine_check(src: Piece<'_, Source>, dst: Piece<'_, Dest>) -> usize {
+        src.copy_to(dst)
+    }
+}
+
+/// The host without user memory and without pages: addressable memory only.
+#[derive(Clone, Copy, Debug)]
+pub enum KernelOnly {}
+
+impl Host for KernelOnly {
+    type Page = NoPage;
+    type User = NoUser;
+}
+
+/// The page of a host that has none: no value of this type exists.
+///
+/// `SIZE` is the page size used by queries such as [`IovIter::npages`](crate::IovIter::npages).
+#[derive(Clone, Copy, Debug)]
+pub struct NoPage<const SIZE: usize = 4096>(Infallible);
+
+impl<const SIZE: usize> AsRef<Self> for NoPage<SIZE> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+// SAFETY: no value exists, so no function can be called.
+unsafe impl<const SIZE: usize> Page for NoPage<SIZE> {
+    const SIZE: usize = SIZE;
+    type Pin = Self;
+
+    fn run_length(&self) -> usize {
+        match self.0 {}
+    }
+
+    fn nth(&self, _index: usize) -> Option<Self> {
+        match self.0 {}
+    }
+
+    fn map<R>(&self, _index: usize, _f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+        match self.0 {}
+    }
+}
+
+/// The user memory of a host that has none: no value of this type exists.
+#[derive(Debug)]
+pub struct NoUser<P = NoPage> {
+    never: Infallible,
+    _page: PhantomData<fn() -> P>,
+}
+
+impl<P> Clone for NoUser<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for NoUser<P> {}
+
+// SAFETY: no value exists, so no function can be called.
+unsafe impl<P: Page> UserMemory for NoUser<P> {
+    type Page = P;
+
+    fn access_ok(&self, _addr: usize, _len: usize) -> bool {
+        match self.never {}
+    }
+
+    fn read(&self, _addr: usize, _dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
+        match self.never {}
+    }
+
+    fn write(&self, _addr: usize, _src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
+        match self.never {}
+    }
+
+    fn fault_in_readable(&self, _addr: usize, _len: usize) -> usize {
+        match self.never {}
+    }
+
+    fn fault_in_writeable(&self, _addr: usize, _len: usize) -> usize {
+        match self.never {}
+    }
+}

@@ -1,0 +1,422 @@
+//! [`IovIter`]: one iterator over every kind of segment.
+//!
+//! ```text
+//!                 IovIter<'a, D, H>
+//!   ┌─────────┬───────┬───────┬───────────────────┬─────────┐
+//!   │ UserBuf │ IoVec │ KVec  │ BVec / Registered │ Discard │   kind
+//!   ├─────────┴───────┼───────┼───────────────────┼─────────┤
+//!   │   H::User       │       │      H::Page      │    –    │   asked of the host
+//!   ├─────────────────┴───────┴───────────────────┴─────────┤
+//!   │                        Cursor                         │   the engine
+//!   └───────────────────────────────────────────────────────┘
+//! ```
+
+mod checksum;
+mod chunks;
+mod copy;
+mod dup;
+mod fault;
+mod import;
+mod integer;
+mod page_copy;
+mod pages;
+mod query;
+mod scatter;
+mod transfer;
+mod user;
+
+pub use checksum::Checksum;
+pub use dup::DupStorage;
+pub use import::{Abi, MAX_RW_COUNT, MAX_SEGMENTS};
+pub use integer::Integer;
+pub use pages::{HeldPage, PageRange, Retention};
+pub use query::Kind;
+pub use scatter::ScatterEntry;
+pub use transfer::copy_iter_to_iter;
+pub use user::{UserCursor, UserPiece};
+
+use core::fmt;
+
+use crate::cursor::Cursor;
+use crate::direction::{Dest, Direction, Source};
+use crate::error::Error;
+use crate::host::{Host, KernelOnly};
+use crate::memory::Piece;
+use crate::segment::{BioVec, Hole, IoVec, KVec, Segments, Single, Uniform};
+
+/// An iterator over the bytes of scattered memory, of which a copy takes as many as it moves.
+///
+/// Data flows out of a [`Source`] and into a [`Dest`]; the other way does not compile. `H` is the
+/// [`Host`] that provides user memory and pages; without one, segments of addressable memory
+/// ([`KVec`]) and, for a destination, [discarding](Self::discard) remain.
+///
+/// Copies return the number of bytes that moved. It is less than asked only if the bytes ran out
+/// or a fault stopped the copy; the iterator then stands exactly on the first byte that did not
+/// move, and its name in the kernel is `struct iov_iter`.
+///
+/// ```
+/// use iov_iter::{Dest, IovIter, KVec};
+///
+/// let (mut header, mut body) = ([0; 4], [0; 8]);
+/// let segments = [KVec::from(&mut header[..]), KVec::from(&mut body[..])];
+/// let mut iter = IovIter::<Dest>::from(&segments[..]);
+///
+/// assert_eq!(iter.copy_to_iter(b"headbo"), 6);
+/// assert_eq!(iter.remaining(), 6);
+/// iter.revert(1).unwrap();
+/// assert_eq!(iter.copy_to_iter(b"ody and more"), 7);
+/// assert_eq!((&header, &body), (b"head", b"body and"));
+/// ```
+#[doc(alias = "iov_iter")]
+#[non_exhaustive]
+pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
+    /// One range of user memory.
+    #[doc(alias = "ITER_UBUF")]
+    UserBuf(UserCursor<H::User, Single<IoVec>>),
+    /// Ranges of user memory.
+    #[doc(alias = "ITER_IOVEC")]
+    IoVec(UserCursor<H::User, &'a [IoVec]>),
+    /// Addressable memory.
+    #[doc(alias = "ITER_KVEC")]
+    KVec(Cursor<&'a [KVec<'a, D>]>),
+    /// Pages.
+    #[doc(alias = "ITER_BVEC")]
+    BVec(Cursor<&'a [BioVec<H::Page>]>),
+    /// Pages in segments that are known to be equally long.
+    Registered(Cursor<Uniform<'a, BioVec<H::Page>>>),
+    /// Nothing: data vanishes.
+    #[doc(alias = "ITER_DISCARD")]
+    Discard(Cursor<Single<Hole<D>>>),
+}
+
+/// An [`IovIter`] that data flows out of.
+pub type IovIterSource<'a, H = KernelOnly> = IovIter<'a, Source, H>;
+
+/// An [`IovIter`] that data flows into.
+pub type IovIterDest<'a, H = KernelOnly> = IovIter<'a, Dest, H>;
+
+/// Where an [`IovIter`] stood when it was [saved](IovIter::save).
+#[doc(alias = "iov_iter_state")]
+#[derive(Clone, Debug)]
+pub struct State<'a, D: Direction, H: Host = KernelOnly>(IovIter<'a, D, H>);
+
+/// Evaluates an expression on the cursor of any kind.
+macro_rules! on_cursor {
+    ($iter:expr, $cursor:ident => $body:expr) => {
+        match $iter {
+            IovIter::UserBuf(UserCursor { cursor: $cursor, .. }) => $body,
+            IovIter::IoVec(UserCursor { cursor: $cursor, .. }) => $body,
+            IovIter::KVec($cursor) => $body,
+            IovIter::BVec($cursor) => $body,
+            IovIter::Registered($cursor) => $body,
+            IovIter::Discard($cursor) => $body,
+        }
+    };
+}
+use on_cursor;
+
+/// # Construction
+///
+/// All but [`discard`](Self::discard) come in three forms: the plain one takes a count and refuses
+/// one that is larger than the segments; `From` takes all of them; and
+/// [`clamped`](Cursor::clamped) cursors cut the count.
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// Iterates over `count` bytes of addressable memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if the segments hold fewer.
+    ///
+    /// ```
+    /// # use iov_iter::{Error, IovIter, KVec, Source};
+    /// let segments = [KVec::from(&b"abcd"[..])];
+    /// assert_eq!(IovIter::<Source>::kvec(&segments, 2).unwrap().remaining(), 2);
+    /// assert_eq!(IovIter::<Source>::kvec(&segments, 5).unwrap_err(), Error::CountExceedsSegments);
+    /// ```
+    #[inline]
+    #[doc(alias = "iov_iter_kvec")]
+    pub fn kvec(segments: &'a [KVec<'a, D>], count: usize) -> Result<Self, Error> {
+        Cursor::with_count(segments, count).map(Self::KVec)
+    }
+
+    /// Iterates over `count` bytes of pages.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if the segments hold fewer.
+    #[inline]
+    #[doc(alias = "iov_iter_bvec")]
+    pub fn bvec(segments: &'a [BioVec<H::Page>], count: usize) -> Result<Self, Error> {
+        Cursor::with_count(segments, count).map(Self::BVec)
+    }
+
+    /// Iterates over `count` bytes of pages in segments that are known to be equally long, so that
+    /// moving by any distance takes constant time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if the segments hold fewer.
+    #[inline]
+    pub fn registered(
+        segments: Uniform<'a, BioVec<H::Page>>,
+        count: usize,
+    ) -> Result<Self, Error> {
+        Cursor::with_count(segments, count).map(Self::Registered)
+    }
+
+    /// Iterates over `count` bytes of user memory.
+    ///
+    /// Addresses are checked when they are used, not here; [`import_iovec`](Self::import_iovec)
+    /// is for segments that come from user space themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if the segments hold fewer.
+    #[inline]
+    #[doc(alias = "iov_iter_init")]
+    pub fn iovec(memory: H::User, segments: &'a [IoVec], count: usize) -> Result<Self, Error> {
+        let cursor = Cursor::with_count(segments, count)?;
+        Ok(Self::IoVec(UserCursor::new(memory, cursor)))
+    }
+
+    /// Iterates over `len` bytes of user memory at `base`.
+    ///
+    /// Addresses are checked when they are used, not here; see
+    /// [`import_ubuf`](Self::import_ubuf).
+    #[inline]
+    #[doc(alias = "iov_iter_ubuf")]
+    pub fn ubuf(memory: H::User, base: usize, len: usize) -> Self {
+        let cursor = Cursor::new(Single(IoVec::new(base, len)));
+        Self::UserBuf(UserCursor::new(memory, cursor))
+    }
+}
+
+impl<'a, H: Host> IovIter<'a, Dest, H> {
+    /// Swallows `count` bytes.
+    ///
+    /// There is no such source:
+    ///
+    /// ```compile_fail,E0599
+    /// # use iov_iter::{IovIter, Source};
+    /// let _ = IovIter::<Source>::discard(1);
+    /// ```
+    #[inline]
+    #[must_use]
+    #[doc(alias = "iov_iter_discard")]
+    pub fn discard(count: usize) -> Self {
+        Self::Discard(Cursor::new(Single(Hole::new(count))))
+    }
+}
+
+impl<'a, D: Direction, H: Host> From<&'a [KVec<'a, D>]> for IovIter<'a, D, H> {
+    #[inline]
+    fn from(segments: &'a [KVec<'a, D>]) -> Self {
+        Self::KVec(Cursor::new(segments))
+    }
+}
+
+/// # Position and length
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// Bytes left.
+    ///
+    /// User memory may fault before they are used up.
+    #[inline]
+    #[must_use]
+    #[doc(alias = "iov_iter_count")]
+    pub fn remaining(&self) -> usize {
+        on_cursor!(self, cursor => cursor.remaining())
+    }
+
+    /// Whether no byte is left.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.remaining() == 0
+    }
+
+    /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
+    #[doc(alias = "iov_iter_advance")]
+    pub fn advance(&mut self, n: usize) -> usize {
+        on_cursor!(self, cursor => cursor.advance(n))
+    }
+
+    /// Moves back by `n` bytes. Data, references and pins stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RevertPastStart`] if that would pass the first byte of the segments; the iterator
+    /// has not moved then.
+    #[doc(alias = "iov_iter_revert")]
+    pub fn revert(&mut self, n: usize) -> Result<(), Error> {
+        on_cursor!(self, cursor => cursor.revert(n))
+    }
+
+    /// Hides all but the next `limit` bytes, until [`reexpand`](Self::reexpand). A larger limit
+    /// changes nothing.
+    #[doc(alias = "iov_iter_truncate")]
+    pub fn truncate(&mut self, limit: u64) {
+        on_cursor!(self, cursor => cursor.truncate(limit));
+    }
+
+    /// Makes `count` bytes the number left, giving back what truncation hid.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ExpandPastEnd`] if truncation hid fewer; nothing has changed then.
+    #[doc(alias = "iov_iter_reexpand")]
+    pub fn reexpand(&mut self, count: usize) -> Result<(), Error> {
+        on_cursor!(self, cursor => cursor.reexpand(count))
+    }
+
+    /// Remembers position, length and truncation.
+    #[must_use]
+    #[doc(alias = "iov_iter_save_state")]
+    pub fn save(&self) -> State<'a, D, H> {
+        State(self.clone())
+    }
+
+    /// Goes back to where the iterator was saved, after any amount of copying, moving and
+    /// truncating.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignState`] if an iterator over other segments was saved; nothing has changed
+    /// then.
+    ///
+    /// ```
+    /// # use iov_iter::{Dest, IovIter};
+    /// let mut iter = IovIter::<Dest>::discard(10);
+    /// let start = iter.save();
+    /// iter.advance(6);
+    /// iter.truncate(1);
+    /// iter.restore(&start).unwrap();
+    /// assert_eq!(iter.remaining(), 10);
+    /// ```
+    #[doc(alias = "iov_iter_restore")]
+    pub fn restore(&mut self, state: &State<'a, D, H>) -> Result<(), Error> {
+        match (self, &state.0) {
+            (Self::UserBuf(now), Self::UserBuf(then)) => now.cursor.restore(&then.cursor),
+            (Self::IoVec(now), Self::IoVec(then)) => now.cursor.restore(&then.cursor),
+            (Self::KVec(now), Self::KVec(then)) => now.restore(then),
+            (Self::BVec(now), Self::BVec(then)) => now.restore(then),
+            (Self::Registered(now), Self::Registered(then)) => now.restore(then),
+            (Self::Discard(now), Self::Discard(then)) => now.restore(then),
+            _ => Err(Error::ForeignState),
+        }
+    }
+}
+
+/// # Walking
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// Hands piece after piece of the next `n` bytes to a step and moves behind what it handled.
+    ///
+    /// Every copy is built on this, and so can be a DMA mapping, a hash or a cipher. `n` is cut to
+    /// [`remaining`](Self::remaining). Pieces of user memory go to `user`, addressable ones to
+    /// `kernel`; pages are handed over one at a time, mapped for the call. The second argument is
+    /// the number of bytes handled so far, the result the number handled now; fewer than the piece
+    /// ends the walk there. Pieces are never empty, and a [discarding](Self::discard) iterator
+    /// moves without any.
+    ///
+    /// Returns the bytes handled in all.
+    ///
+    /// ```
+    /// use iov_iter::{IovIter, KVec, Source};
+    ///
+    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b"cde"[..])];
+    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut lengths = vec![];
+    /// let handled = iter.iterate_and_advance(
+    ///     4,
+    ///     |_user, _progress| unreachable!("this host has no user memory"),
+    ///     |piece, progress| {
+    ///         lengths.push((progress, piece.len()));
+    ///         piece.len()
+    ///     },
+    /// );
+    /// assert_eq!((handled, iter.remaining()), (4, 1));
+    /// assert_eq!(lengths, [(0, 2), (2, 2)]);
+    /// ```
+    #[inline]
+    #[doc(alias = "iterate_and_advance2")]
+    #[doc(alias = "iterate_and_advance_kernel")]
+    pub fn iterate_and_advance(
+        &mut self,
+        n: usize,
+        user: impl FnMut(UserPiece<H::User, D>, usize) -> usize,
+        mut kernel: impl FnMut(Piece<'_, D>, usize) -> usize,
+    ) -> usize {
+        match self {
+            Self::UserBuf(inner) => inner.walk(n, user),
+            Self::IoVec(inner) => inner.walk(n, user),
+            Self::KVec(cursor) => cursor.walk(n, |segment, offset, len, progress| {
+                kernel(segment.piece(offset, len), progress)
+            }),
+            Self::BVec(cursor) => cursor.walk(n, |segment, offset, len, progress| {
+                segment.pages(offset, len, |piece, done| kernel(piece, progress + done))
+            }),
+            Self::Registered(cursor) => cursor.walk(n, |segment, offset, len, progress| {
+                segment.pages(offset, len, |piece, done| kernel(piece, progress + done))
+            }),
+            Self::Discard(cursor) => cursor.advance(n),
+        }
+    }
+
+    /// As [`iterate_and_advance`](Self::iterate_and_advance), but the iterator stays where it is.
+    #[inline]
+    #[doc(alias = "iterate_all_kinds")]
+    pub fn iterate(
+        &self,
+        n: usize,
+        user: impl FnMut(UserPiece<H::User, D>, usize) -> usize,
+        kernel: impl FnMut(Piece<'_, D>, usize) -> usize,
+    ) -> usize {
+        self.clone().iterate_and_advance(n, user, kernel)
+    }
+
+    /// Runs an operation on `len` bytes; if it does not handle all, the iterator stands again where
+    /// it stood.
+    #[inline]
+    fn all_or_nothing(
+        &mut self,
+        len: usize,
+        operation: impl FnOnce(&mut Self) -> usize,
+    ) -> Result<(), Error> {
+        if self.remaining() < len {
+            return Err(Error::Exhausted);
+        }
+        let before = self.clone();
+        if operation(self) < len {
+            *self = before;
+            return Err(Error::Fault);
+        }
+        Ok(())
+    }
+}
+
+impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
+    /// An independent iterator over the same segments, standing at the same byte.
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::UserBuf(inner) => Self::UserBuf(*inner),
+            Self::IoVec(inner) => Self::IoVec(*inner),
+            Self::KVec(cursor) => Self::KVec(*cursor),
+            Self::BVec(cursor) => Self::BVec(*cursor),
+            Self::Registered(cursor) => Self::Registered(*cursor),
+            Self::Discard(cursor) => Self::Discard(*cursor),
+        }
+    }
+}
+
+impl<D: Direction, H: Host> fmt::Debug for IovIter<'_, D, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (position, segments) = on_cursor!(self, c => (c.position(), c.segments_left()));
+        f.debug_struct("IovIter")
+            .field("direction", &format_args!("{}", D::NAME))
+            .field("kind", &self.kind())
+            .field("remaining", &self.remaining())
+            .field("segments_left", &segments)
+            .field("offset", &position.offset)
+            .finish()
+    }
+}

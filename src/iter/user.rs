@@ -1,0 +1,143 @@
+//! User memory under a cursor: every access is range-checked, every fault counted.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::cursor::Cursor;
+use crate::direction::{Dest, Direction, Source};
+use crate::host::{CopyFlags, UserMemory};
+use crate::memory::Piece;
+use crate::segment::{IoVec, Segments};
+
+/// A cursor over user addresses, and the memory that gives them a meaning.
+#[derive(Clone, Copy)]
+pub struct UserCursor<U, L> {
+    pub(super) memory: U,
+    pub(super) cursor: Cursor<L>,
+    pub(super) nofault: bool,
+}
+
+impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
+    /// A cursor over addresses in `memory`.
+    #[inline]
+    pub const fn new(memory: U, cursor: Cursor<L>) -> Self {
+        Self { memory, cursor, nofault: false }
+    }
+
+    /// The memory.
+    #[inline]
+    pub const fn memory(&self) -> U {
+        self.memory
+    }
+
+    /// The cursor over the addresses.
+    #[inline]
+    pub const fn cursor(&self) -> &Cursor<L> {
+        &self.cursor
+    }
+
+    #[inline]
+    pub(super) fn walk<D: Direction>(
+        &mut self,
+        n: usize,
+        mut step: impl FnMut(UserPiece<U, D>, usize) -> usize,
+    ) -> usize {
+        let memory = self.memory;
+        self.cursor.walk(n, |segment, offset, len, progress| {
+            // A segment that wraps around the address space ends where it wraps.
+            let Some(address) = segment.base.checked_add(offset) else { return 0 };
+            step(UserPiece { memory, address, len, _direction: PhantomData }, progress)
+        })
+    }
+}
+
+impl<U, L: Segments> fmt::Debug for UserCursor<U, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserCursor")
+            .field("position", &self.cursor.position())
+            .field("remaining", &self.cursor.remaining())
+            .field("nofault", &self.nofault)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A contiguous range of user memory, as a walk hands it to its step.
+///
+/// Every access checks the whole range with [`UserMemory::access_ok`] first and moves nothing if
+/// that fails.
+pub struct UserPiece<U, D: Direction> {
+    memory: U,
+    address: usize,
+    len: usize,
+    _direction: PhantomData<fn() -> D>,
+}
+
+impl<U: UserMemory, D: Direction> UserPiece<U, D> {
+    /// The user address of the first byte.
+    #[inline]
+    #[must_use]
+    pub const fn address(&self) -> usize {
+        self.address
+    }
+
+    /// The length in bytes, never 0.
+    #[inline]
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a piece is never empty")]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The memory that the address belongs to.
+    #[inline]
+    #[must_use]
+    pub const fn memory(&self) -> U {
+        self.memory
+    }
+
+    /// The range behind the first `offset` bytes, if user space may use the whole of the piece.
+    #[inline]
+    fn checked(&self, offset: usize) -> Option<(usize, usize)> {
+        let rest = self.len.checked_sub(offset)?;
+        let start = self.address.checked_add(offset)?;
+        self.memory.access_ok(self.address, self.len).then_some((start, rest))
+    }
+}
+
+impl<U: UserMemory> UserPiece<U, Source> {
+    /// Reads the bytes behind the first `offset` into the front of `dst` and returns how many
+    /// moved before a fault, or before either side ended.
+    #[inline]
+    pub fn read(&self, offset: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
+        let Some((address, rest)) = self.checked(offset) else { return 0 };
+        let dst = dst.slice(0, rest);
+        self.memory.read(address, dst, flags).min(dst.len())
+    }
+}
+
+impl<U: UserMemory> UserPiece<U, Dest> {
+    /// Writes `src` behind the first `offset` bytes and returns how many moved before a fault, or
+    /// before either side ended.
+    #[inline]
+    pub fn write(&self, offset: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
+        let Some((address, rest)) = self.checked(offset) else { return 0 };
+        let src = src.slice(0, rest);
+        self.memory.write(address, src, flags).min(src.len())
+    }
+
+    /// Writes zeros and returns how many before a fault.
+    #[inline]
+    pub fn zero(&self) -> usize {
+        let Some((address, rest)) = self.checked(0) else { return 0 };
+        self.memory.zero(address, rest).min(rest)
+    }
+}
+
+impl<U, D: Direction> fmt::Debug for UserPiece<U, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserPiece")
+            .field("direction", &format_args!("{}", D::NAME))
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,24 @@
+//! Scatter-gather I/O for kernels, hypervisors and firmware.
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod cursor;
+mod direction;
+mod error;
+pub mod host;
+mod list;
+mod memory;
+pub mod segment;
+
+pub use cursor::{Cursor, Saved};
+pub use direction::{Dest, Direction, Source};
+pub use error::Error;
+pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
+pub use list::{InlineVec, List};
+pub use memory::{FLUSHES_CACHE, Piece};
+pub use segment::{BioVec, IoVec, KVec, Position, Segment, Segments, Uniform};

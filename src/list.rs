@@ -1,0 +1,218 @@
+//! Lists that an operation fills: fixed, growing, or fixed first and growing later.
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+
+use crate::error::Error;
+
+/// A list that segments, pages or scatter entries can be appended to.
+///
+/// Implemented for [`heapless::Vec`], whose capacity is fixed, for [`InlineVec`] and, with
+/// feature `alloc`, for `Vec`.
+pub trait List<T> {
+    /// Makes room for `wanted` more elements and returns for how many there is room, at most
+    /// `wanted`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if the list grows on the heap and the heap is exhausted.
+    fn make_room(&mut self, wanted: usize) -> Result<usize, Error>;
+
+    /// Appends an element.
+    ///
+    /// # Errors
+    ///
+    /// Gives the element back if there is no room, and the heap has none either.
+    fn try_push(&mut self, element: T) -> Result<(), T>;
+
+    /// The number of elements.
+    fn count(&self) -> usize;
+
+    /// Drops all elements behind the first `len`.
+    fn cut(&mut self, len: usize);
+}
+
+impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
+    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
+        Ok(wanted.min(N.saturating_sub(self.len())))
+    }
+
+    fn try_push(&mut self, element: T) -> Result<(), T> {
+        self.push(element)
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn cut(&mut self, len: usize) {
+        self.truncate(len);
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
+impl<T> List<T> for alloc::vec::Vec<T> {
+    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
+        self.try_reserve(wanted).map_err(|_| Error::NoMemory)?;
+        Ok(wanted)
+    }
+
+    fn try_push(&mut self, element: T) -> Result<(), T> {
+        if self.try_reserve(1).is_err() {
+            return Err(element);
+        }
+        self.push(element);
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn cut(&mut self, len: usize) {
+        self.truncate(len);
+    }
+}
+
+/// A list with room for `N` elements inside itself, which moves to the heap when that is used up.
+///
+/// Without feature `alloc` there is no heap, and a full list stays full. Growth never aborts: when
+/// memory runs out the elements stay, and the operation that needed more fails.
+///
+/// ```
+/// use iov_iter::{InlineVec, List};
+///
+/// let mut list = InlineVec::<u32, 2>::new();
+/// assert_eq!(list.try_push(1), Ok(()));
+/// assert_eq!(list.try_push(2), Ok(()));
+/// assert!(list.is_inline());
+/// assert_eq!(list.try_push(3).is_ok(), cfg!(feature = "alloc"));
+/// assert_eq!(list[..2], [1, 2]);
+/// ```
+pub struct InlineVec<T, const N: usize> {
+    storage: Storage<T, N>,
+}
+
+enum Storage<T, const N: usize> {
+    Inline(heapless::Vec<T, N>),
+    #[cfg(feature = "alloc")]
+    Heap(alloc::vec::Vec<T>),
+}
+
+impl<T, const N: usize> InlineVec<T, N> {
+    /// An empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { storage: Storage::Inline(heapless::Vec::new()) }
+    }
+
+    /// Whether the elements are still inside the list itself.
+    #[must_use]
+    pub const fn is_inline(&self) -> bool {
+        matches!(self.storage, Storage::Inline(_))
+    }
+
+    /// The number of elements there is room for without growing.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        match &self.storage {
+            Storage::Inline(_) => N,
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => elements.capacity(),
+        }
+    }
+
+    /// Drops all elements; the storage stays as large as it is.
+    pub fn clear(&mut self) {
+        self.cut(0);
+    }
+
+    #[cfg(feature = "alloc")]
+    fn move_to_heap(&mut self, more: usize) -> Result<(), Error> {
+        if let Storage::Inline(elements) = &mut self.storage {
+            let mut heap = alloc::vec::Vec::new();
+            let wanted = elements.len().checked_add(more).ok_or(Error::NoMemory)?;
+            heap.try_reserve(wanted).map_err(|_| Error::NoMemory)?;
+            heap.extend(core::mem::take(elements));
+            self.storage = Storage::Heap(heap);
+        }
+        Ok(())
+    }
+}
+
+impl<T, const N: usize> List<T> for InlineVec<T, N> {
+    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
+        match &mut self.storage {
+            Storage::Inline(elements) => {
+                let room = elements.make_room(wanted)?;
+                #[cfg(feature = "alloc")]
+                if room < wanted {
+                    self.move_to_heap(wanted)?;
+                    return Ok(wanted);
+                }
+                Ok(room)
+            }
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => elements.make_room(wanted),
+        }
+    }
+
+    fn try_push(&mut self, element: T) -> Result<(), T> {
+        #[cfg(feature = "alloc")]
+        if self.make_room(1).is_err() {
+            return Err(element);
+        }
+        match &mut self.storage {
+            Storage::Inline(elements) => elements.push(element),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => elements.try_push(element),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn cut(&mut self, len: usize) {
+        match &mut self.storage {
+            Storage::Inline(elements) => elements.truncate(len),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => elements.truncate(len),
+        }
+    }
+}
+
+impl<T, const N: usize> Default for InlineVec<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, const N: usize> Deref for InlineVec<T, N> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.storage {
+            Storage::Inline(elements) => elements,
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => elements,
+        }
+    }
+}
+
+impl<T, const N: usize> DerefMut for InlineVec<T, N> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.storage {
+            Storage::Inline(elements) => elements,
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => elements,
+        }
+    }
+}
+
+impl<T: fmt::Debug, const N: usize> fmt::Debug for InlineVec<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,269 @@
+//! Where bytes move: pieces of addressable memory, and the copies between them.
+//!
+//! ```text
+//!            Piece<Source>                      Piece<Dest>
+//!   base ──► ████████████████ ──── copy ───►    ████████████████ ◄── base
+//!            read, never written                written, never read
+//! ```
+//!
+//! A [`Piece`] is what a walk over segments hands to its step: a pointer, a length and a
+//! direction. Its bytes are touched only through raw pointers, so the memory behind it may be a
+//! page that user space has mapped too, or a buffer that is not yet initialised.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use crate::direction::{Borrow, Dest, Direction, Source};
+
+/// Contiguous addressable memory that can be read ([`Source`]) or written ([`Dest`]).
+///
+/// Offsets and lengths are in bytes. Copies move the smaller of both lengths and return it.
+///
+/// ```
+/// use iov_iter::{Piece, Dest, Source};
+///
+/// let mut buffer = *b"..........";
+/// let piece = Piece::<Dest>::from(&mut buffer[..]);
+/// assert_eq!(piece.slice(2, 3).copy_from(Piece::from(&b"abcdef"[..])), 3);
+/// assert_eq!(&buffer, b"..abc.....");
+/// ```
+#[repr(C)]
+pub struct Piece<'p, D: Direction> {
+    base: *mut u8,
+    len: usize,
+    _marker: Borrow<'p, D>,
+}
+
+impl<D: Direction> Clone for Piece<'_, D> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: Direction> Copy for Piece<'_, D> {}
+
+impl<D: Direction> fmt::Debug for Piece<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Piece")
+            .field("direction", &format_args!("{}", D::NAME))
+            .field("len", &self.len)
+            .finish()
+    }
+}
+
+impl<'p, D: Direction> Piece<'p, D> {
+    /// Describes `len` bytes at `base`.
+    ///
+    /// # Safety
+    ///
+    /// For the whole of `'p`, unless `len` is 0:
+    /// - a source must be valid for reads of `len` initialised bytes;
+    /// - a destination must be valid for writes of `len` bytes, and no Rust reference to them may
+    ///   be used;
+    /// - `len` must not exceed `isize::MAX`.
+    #[inline]
+    #[must_use]
+    pub const unsafe fn from_raw_parts(base: *mut u8, len: usize) -> Self {
+        Self { base, len, _marker: PhantomData }
+    }
+
+    /// The length in bytes.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the length is 0.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The address of the first byte; dangling or null if the piece is empty.
+    #[inline]
+    #[must_use]
+    pub const fn as_ptr(&self) -> *const u8 {
+        self.base
+    }
+
+    /// The part of at most `len` bytes from `offset` on, cut to what this piece has.
+    #[inline]
+    #[must_use]
+    pub const fn slice(self, offset: usize, len: usize) -> Self {
+        let offset = if offset < self.len { offset } else { self.len };
+        let rest = self.len - offset;
+        Self {
+            // `offset` is at most the length of the memory that `base` points to.
+            base: self.base.wrapping_add(offset),
+            len: if len < rest { len } else { rest },
+            _marker: PhantomData,
+        }
+    }
+}
+
+impl<'p> Piece<'p, Source> {
+    /// Copies to the front of `dst` and returns the bytes copied. The two may overlap.
+    #[inline]
+    pub fn copy_to(self, dst: Piece<'_, Dest>) -> usize {
+        dst.copy_from(self)
+    }
+
+    /// Borrows the bytes as a slice.
+    ///
+    /// # Safety
+    ///
+    /// Nothing may write the bytes during `'p`: neither this program through another pointer, nor
+    /// user space that has the page mapped, nor a device.
+    #[inline]
+    #[must_use]
+    pub const unsafe fn as_slice(self) -> &'p [u8] {
+        if self.len == 0 {
+            return &[];
+        }
+        // SAFETY: a source of non-zero length is valid for reads of `len` initialised bytes, at
+        // most `isize::MAX`, during 'p; that they stay unchanged is the caller's promise.
+        unsafe { core::slice::from_raw_parts(self.base, self.len) }
+    }
+}
+
+impl<'p> Piece<'p, Dest> {
+    /// The address of the first byte, for writing; dangling or null if the piece is empty.
+    #[inline]
+    #[must_use]
+    pub const fn as_mut_ptr(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// Fills the front from `src` and returns the bytes copied. The two may overlap.
+    #[inline]
+    pub fn copy_from(self, src: Piece<'_, Source>) -> usize {
+        let len = if src.len < self.len { src.len } else { self.len };
+        // SAFETY: `src` is valid for reads and `self` for writes of `len` bytes, which is at most
+        // either length; `ptr::copy` allows overlap, and for u8 alignment is 1. With `len` 0 any
+        // pointer will do.
+        unsafe { ptr::copy(src.base, self.base, len) };
+        len
+    }
+
+    /// Fills the front from `src`, bypassing or writing back the CPU cache; returns the bytes copied.
+    ///
+    /// When it returns, the bytes are in memory (or in the persistence domain that memory writes
+    /// reach). Only where [`FLUSHES_CACHE`] is true; elsewhere it is a plain copy.
+    #[inline]
+    pub fn copy_from_flushing(self, src: Piece<'_, Source>) -> usize {
+        let len = self.copy_from(src);
+        self.slice(0, len).flush_cache();
+        len
+    }
+
+    /// Writes the CPU cache lines that hold these bytes back to memory.
+    ///
+    /// Does nothing where [`FLUSHES_CACHE`] is false.
+    #[inline]
+    pub fn flush_cache(self) {
+        if self.len > 0 {
+            flush::lines(self.base, self.len);
+        }
+    }
+
+    /// Sets every byte to `value` and returns the length.
+    #[inline]
+    pub fn fill(self, value: u8) -> usize {
+        // SAFETY: `self` is valid for writes of `len` bytes; with `len` 0 any pointer will do.
+        unsafe { ptr::write_bytes(self.base, value, self.len) };
+        self.len
+    }
+}
+
+impl<'p> From<&'p [u8]> for Piece<'p, Source> {
+    #[inline]
+    fn from(bytes: &'p [u8]) -> Self {
+        // The pointer is only ever read: there is no writing operation on a source.
+        Self { base: bytes.as_ptr().cast_mut(), len: bytes.len(), _marker: PhantomData }
+    }
+}
+
+impl<'p> From<&'p mut [u8]> for Piece<'p, Dest> {
+    #[inline]
+    fn from(bytes: &'p mut [u8]) -> Self {
+        // Only initialised bytes are ever written, so the slice stays initialised.
+        Self { base: bytes.as_mut_ptr(), len: bytes.len(), _marker: PhantomData }
+    }
+}
+
+impl<'p> From<&'p mut [MaybeUninit<u8>]> for Piece<'p, Dest> {
+    #[inline]
+    fn from(bytes: &'p mut [MaybeUninit<u8>]) -> Self {
+        Self { base: bytes.as_mut_ptr().cast(), len: bytes.len(), _marker: PhantomData }
+    }
+}
+
+/// Whether this target can write cache lines back ([`Piece::flush_cache`]).
+#[doc(alias = "ARCH_HAS_UACCESS_FLUSHCACHE")]
+pub const FLUSHES_CACHE: bool = flush::SUPPORTED;
+
+/// Writing cache lines back, where the target has an instruction for it.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod flush {
+    use core::arch::asm;
+
+    pub const SUPPORTED: bool = true;
+    /// Smallest line size of any x86-64 CPU.
+    const LINE: usize = 64;
+
+    #[inline]
+    pub fn lines(base: *const u8, len: usize) {
+        let first = base.addr() & !(LINE - 1);
+        let mut skip = 0;
+        while skip < len.saturating_add(base.addr() & (LINE - 1)) {
+            let line = first.wrapping_add(skip);
+            // SAFETY: every line visited holds at least one of the `len` bytes at `base`, which
+            // the caller knows to be mapped; clflush (baseline on x86-64) changes no contents.
+            unsafe { asm!("clflush [{}]", in(reg) line, options(nostack, preserves_flags)) };
+            skip = skip.saturating_add(LINE);
+        }
+        // SAFETY: a fence accesses nothing; it orders the write-backs before what follows.
+        unsafe { asm!("mfence", options(nostack, preserves_flags)) };
+    }
+}
+
+#[cfg(all(target_arch = "aarch64", not(miri)))]
+mod flush {
+    use core::arch::asm;
+
+    pub const SUPPORTED: bool = true;
+    /// Not larger than any cache line of an AArch64 CPU.
+    const LINE: usize = 16;
+
+    #[inline]
+    pub fn lines(base: *const u8, len: usize) {
+        let first = base.addr() & !(LINE - 1);
+        let mut skip = 0;
+        while skip < len.saturating_add(base.addr() & (LINE - 1)) {
+            let line = first.wrapping_add(skip);
+            // SAFETY: every line visited holds at least one of the `len` bytes at `base`, which
+            // the caller knows to be mapped; a clean to the point of coherency changes no contents.
+            unsafe { asm!("dc cvac, {}", in(reg) line, options(nostack, preserves_flags)) };
+            skip = skip.saturating_add(LINE);
+        }
+        // SAFETY: a barrier accesses nothing; it orders the write-backs before what follows.
+        unsafe { asm!("dsb sy", options(nostack, preserves_flags)) };
+    }
+}
+
+#[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+mod flush {
+    pub const SUPPORTED: bool = false;
+
+    #[inline]
+    pub fn lines(_base: *const u8, _len: usize) {}
+}
+
+// A piece aliases memory that only its creator's thread may touch; the pointer inside sees to it.
+static_assertions::assert_not_impl_any!(Piece<'static, Source>: Send, Sync);
+static_assertions::assert_not_impl_any!(Piece<'static, Dest>: Send, Sync);

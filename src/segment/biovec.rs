@@ -1,0 +1,144 @@
+//! Segments of pages.
+
+use core::fmt;
+
+use super::Segment;
+use crate::direction::Direction;
+use crate::error::Error;
+use crate::host::Page;
+use crate::memory::Piece;
+
+/// Bytes in a run of physically contiguous pages, laid out as `struct bio_vec`.
+///
+/// ```text
+///   page ──► ┌──────────┬──────────┬──────────┐
+///            │   ███████│██████████│████      │
+///            └──────────┴──────────┴──────────┘
+///   offset ──►│        len             │
+/// ```
+///
+/// `offset` may exceed the page size; the segment then starts in a later page of the run.
+#[doc(alias = "bio_vec")]
+#[repr(C)]
+#[derive(Clone)]
+pub struct BioVec<P> {
+    page: P,
+    len: u32,
+    offset: u32,
+}
+
+impl<P: Page> BioVec<P> {
+    /// The `len` bytes that start `offset` bytes into the run of `page`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] if they leave the run.
+    pub fn new(page: P, offset: u32, len: u32) -> Result<Self, Error> {
+        let end = u64::from(offset) + u64::from(len);
+        let run = (page.run_length() as u64).saturating_mul(P::SIZE as u64);
+        if end > run || usize::try_from(end).is_err() {
+            return Err(Error::OutOfRange);
+        }
+        Ok(Self { page, len, offset })
+    }
+
+    /// The first page of the run.
+    #[inline]
+    pub const fn page(&self) -> &P {
+        &self.page
+    }
+
+    /// Bytes of the run in front of the segment.
+    #[inline]
+    pub const fn offset(&self) -> u32 {
+        self.offset
+    }
+
+    /// The length in bytes.
+    #[inline]
+    pub const fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether the segment has no bytes.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Calls `step` with the bytes `offset..offset + len` of the segment, one page at a time.
+    ///
+    /// The second argument of `step` is the number of bytes handled before; its result is the
+    /// number it handled now. The walk ends early behind a step that handled less than its piece,
+    /// or in front of a page that cannot be mapped. Returns the bytes handled.
+    pub(crate) fn pages<D: Direction>(
+        &self,
+        offset: usize,
+        len: usize,
+        mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
+    ) -> usize {
+        on_pages(&self.page, (self.offset as usize).saturating_add(offset), len, &mut step)
+    }
+}
+
+/// Calls `step` with `len` bytes that start `offset` bytes into the run of `page`, one page at a
+/// time; as [`BioVec::pages`].
+pub(crate) fn on_pages<P: Page, D: Direction>(
+    page: &P,
+    offset: usize,
+    len: usize,
+    mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
+) -> usize {
+    const { assert!(P::SIZE.is_power_of_two()) }
+    let mut done = 0;
+    while done < len {
+        let at = offset.saturating_add(done);
+        let in_page = at & (P::SIZE - 1);
+        let rest = (P::SIZE - in_page).min(len - done);
+        let moved = page.map(at / P::SIZE, |start| {
+            // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
+            // until this closure returns, and `in_page + rest` is at most `SIZE`.
+            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().add(in_page), rest) };
+            step(piece, done).min(rest)
+        });
+        let Some(moved) = moved else { break };
+        done += moved;
+        if moved < rest {
+            break;
+        }
+    }
+    done
+}
+
+impl<P> fmt::Debug for BioVec<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BioVec")
+            .field("offset", &self.offset)
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P> Segment for BioVec<P> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    #[inline]
+    fn address(&self) -> usize {
+        self.offset as usize
+    }
+}
+
+mod layout {
+    use super::BioVec;
+    use static_assertions::*;
+
+    // struct bio_vec { struct page *bv_page; unsigned int bv_len; unsigned int bv_offset; }
+    type PagePointer = core::ptr::NonNull<u8>;
+    const_assert_eq!(size_of::<BioVec<PagePointer>>(), size_of::<usize>() + 8);
+    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, page), 0);
+    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, len), size_of::<usize>());
+    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, offset), size_of::<usize>() + 4);
+}

@@ -1,0 +1,197 @@
+//! Segments of addressable memory.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+
+use super::Segment;
+use crate::direction::{Borrow, Dest, Direction, Source};
+use crate::memory::Piece;
+
+/// Memory of this address space, laid out as `struct kvec` and `struct iovec`.
+///
+/// A source borrows its bytes as `&'a [u8]` does. A destination owns an exclusive borrow, which
+/// ends with `'a`; like a `&Cell<[u8]>`, it is written through shared references but never from
+/// two threads, so it is `Send` and not `Sync`.
+///
+/// ```
+/// use iov_iter::{Dest, KVec, Source};
+///
+/// let header = *b"GET ";
+/// let out: KVec<Source> = (&header[..]).into();
+/// assert_eq!(out.as_slice(), b"GET ");
+///
+/// let mut space = [0; 16];
+/// let into: KVec<Dest> = (&mut space[..]).into();
+/// assert_eq!(into.len(), 16);
+/// ```
+///
+/// A destination cannot be made from memory that is only borrowed for reading, and the borrow
+/// cannot end early:
+///
+/// ```compile_fail,E0277
+/// # use iov_iter::{Dest, KVec};
+/// let _ = KVec::<Dest>::from(&b"constant"[..]);
+/// ```
+///
+/// ```compile_fail,E0505
+/// # use iov_iter::{KVec, Source};
+/// let bytes = vec![1, 2, 3];
+/// let segment = KVec::from(&bytes[..]);
+/// drop(bytes);
+/// assert_eq!(segment.len(), 3);
+/// ```
+#[doc(alias = "kvec")]
+#[repr(C)]
+pub struct KVec<'a, D: Direction> {
+    base: *mut u8,
+    len: usize,
+    _marker: Borrow<'a, D>,
+}
+
+// SAFETY: a source is a `&'a [u8]`, which any thread may read.
+unsafe impl Send for KVec<'_, Source> {}
+// SAFETY: as above.
+unsafe impl Sync for KVec<'_, Source> {}
+// SAFETY: a destination is a `&'a mut [u8]`; the thread that gets it is the only one to use it. It
+// is not `Sync`, because it can be written through a shared reference.
+unsafe impl Send for KVec<'_, Dest> {}
+
+impl<'a, D: Direction> KVec<'a, D> {
+    /// Describes `len` bytes at `base`, as a C caller would.
+    ///
+    /// # Safety
+    ///
+    /// For the whole of `'a`, unless `len` is 0:
+    /// - a source must be valid for reads of `len` initialised bytes that nothing writes;
+    /// - a destination must be valid for writes of `len` bytes that nothing else in this program
+    ///   accesses;
+    /// - `len` must not exceed `isize::MAX`.
+    #[inline]
+    #[must_use]
+    pub const unsafe fn from_raw_parts(base: *mut u8, len: usize) -> Self {
+        Self { base, len, _marker: PhantomData }
+    }
+
+    /// The length in bytes.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the segment has no bytes.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The address of the first byte; dangling or null if the segment is empty.
+    #[inline]
+    #[must_use]
+    pub const fn as_ptr(&self) -> *const u8 {
+        self.base
+    }
+
+    /// The part of at most `len` bytes from `offset` on, cut to what the segment has.
+    #[inline]
+    #[must_use]
+    pub const fn piece(&self, offset: usize, len: usize) -> Piece<'_, D> {
+        // SAFETY: the memory is borrowed for 'a, which outlives this borrow, under the same
+        // conditions that a piece asks for.
+        unsafe { Piece::from_raw_parts(self.base, self.len) }.slice(offset, len)
+    }
+
+    /// Another segment for the same memory.
+    ///
+    /// # Safety
+    ///
+    /// The copy of a destination must not reach another thread than the original.
+    pub(crate) const unsafe fn alias(&self) -> Self {
+        Self { base: self.base, len: self.len, _marker: PhantomData }
+    }
+}
+
+impl<'a> KVec<'a, Source> {
+    /// The bytes.
+    #[inline]
+    #[must_use]
+    pub const fn as_slice(&self) -> &'a [u8] {
+        if self.len == 0 {
+            return &[];
+        }
+        // SAFETY: a source of non-zero length is valid for reads of `len` initialised bytes, at
+        // most `isize::MAX`, that nothing writes during 'a.
+        unsafe { core::slice::from_raw_parts(self.base, self.len) }
+    }
+}
+
+impl Clone for KVec<'_, Source> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl Copy for KVec<'_, Source> {}
+
+impl<D: Direction> fmt::Debug for KVec<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KVec")
+            .field("direction", &format_args!("{}", D::NAME))
+            .field("len", &self.len)
+            .finish()
+    }
+}
+
+impl<D: Direction> Segment for KVec<'_, D> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn address(&self) -> usize {
+        self.base.addr()
+    }
+}
+
+impl<'a> From<&'a [u8]> for KVec<'a, Source> {
+    #[inline]
+    fn from(bytes: &'a [u8]) -> Self {
+        // The pointer is only ever read: there is no writing operation on a source.
+        Self { base: bytes.as_ptr().cast_mut(), len: bytes.len(), _marker: PhantomData }
+    }
+}
+
+impl<'a> From<&'a mut [u8]> for KVec<'a, Dest> {
+    #[inline]
+    fn from(bytes: &'a mut [u8]) -> Self {
+        // Only initialised bytes are ever written, so the slice stays initialised.
+        Self { base: bytes.as_mut_ptr(), len: bytes.len(), _marker: PhantomData }
+    }
+}
+
+impl<'a> From<&'a mut [MaybeUninit<u8>]> for KVec<'a, Dest> {
+    #[inline]
+    fn from(bytes: &'a mut [MaybeUninit<u8>]) -> Self {
+        Self { base: bytes.as_mut_ptr().cast(), len: bytes.len(), _marker: PhantomData }
+    }
+}
+
+mod layout {
+    use super::*;
+    use crate::segment::IoVec;
+    use static_assertions::*;
+
+    // struct kvec { void *iov_base; size_t iov_len; }
+    assert_eq_size!(KVec<'static, Source>, [usize; 2]);
+    assert_eq_align!(KVec<'static, Source>, usize);
+    assert_eq_size!(KVec<'static, Dest>, IoVec);
+    const_assert_eq!(core::mem::offset_of!(KVec<'static, Dest>, base), 0);
+    const_assert_eq!(core::mem::offset_of!(KVec<'static, Dest>, len), size_of::<usize>());
+    assert_impl_all!(KVec<'static, Source>: Send, Sync, Copy);
+    assert_impl_all!(KVec<'static, Dest>: Send);
+    assert_not_impl_any!(KVec<'static, Dest>: Sync, Clone);
+}

@@ -1,0 +1,174 @@
+//! Segments, and the lists of them that a cursor walks.
+//!
+//! | Kind | Describes | C layout |
+//! |---|---|---|
+//! | [`KVec`] | addressable memory, borrowed | `struct kvec`, `struct iovec` |
+//! | [`IoVec`] | a range of somebody else's address space | `struct iovec` |
+//! | [`BioVec`] | bytes in a run of pages | `struct bio_vec` |
+//! | [`Hole`] | nothing: data written to it vanishes | – |
+//!
+//! A list is a slice of segments, a single segment held by value, or a [`Uniform`] list, whose
+//! segments are known to be equally long.
+
+mod biovec;
+mod iovec;
+mod kvec;
+mod uniform;
+
+pub use biovec::BioVec;
+pub use iovec::IoVec;
+pub use kvec::KVec;
+pub use uniform::Uniform;
+
+use crate::direction::{Dest, Direction};
+
+/// One run of bytes in a segment list.
+pub trait Segment {
+    /// The length in bytes. It must not change while a cursor borrows the segment.
+    fn len(&self) -> usize;
+
+    /// Whether the segment has no bytes. Empty segments are invisible to every operation.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number whose low bits say how the first byte is aligned: an address, or for pages the
+    /// offset in the first of them.
+    fn address(&self) -> usize;
+}
+
+/// A place in a segment list: a byte of one segment, or the end of the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Index of the segment.
+    pub index: usize,
+    /// Bytes of that segment in front of the place; less than its length, or 0.
+    pub offset: usize,
+}
+
+/// A list of segments: a small handle that is copied into every cursor over the list.
+pub trait Segments: Copy {
+    /// The kind of the segments.
+    type Segment: Segment;
+
+    /// All segments, from the first one on.
+    fn as_slice(&self) -> &[Self::Segment];
+
+    /// The place `n` bytes behind `from`, past all empty segments there; the end of the list if
+    /// `n` is too far.
+    fn forward(&self, from: Position, n: usize) -> Position {
+        let Position { mut index, offset } = from;
+        // Distances are measured from the start of the segment.
+        let mut left = n.saturating_add(offset);
+        let segments = self.as_slice().get(index..).unwrap_or_default();
+        for segment in segments {
+            let len = segment.len();
+            if left < len {
+                return Position { index, offset: left };
+            }
+            left -= len;
+            index += 1;
+        }
+        Position { index, offset: 0 }
+    }
+
+    /// The place `n` bytes before `from`; `None` if that is before the first segment.
+    fn back(&self, from: Position, n: usize) -> Option<Position> {
+        if let Some(offset) = from.offset.checked_sub(n) {
+            return Some(Position { index: from.index, offset });
+        }
+        let mut left = n - from.offset;
+        let passed = self.as_slice().get(..from.index)?;
+        for (index, segment) in passed.iter().enumerate().rev() {
+            match segment.len().checked_sub(left) {
+                Some(offset) => return Some(Position { index, offset }),
+                None => left -= segment.len(),
+            }
+        }
+        None
+    }
+
+    /// Whether the segments hold at least `count` bytes together.
+    fn holds(&self, count: usize) -> bool {
+        let mut missing = count;
+        for segment in self.as_slice() {
+            missing = missing.saturating_sub(segment.len());
+            if missing == 0 {
+                break;
+            }
+        }
+        missing == 0
+    }
+
+    /// The bytes of all segments together; `usize::MAX` if there are more.
+    #[doc(alias = "iov_length")]
+    fn total(&self) -> usize {
+        self.as_slice().iter().fold(0, |sum, segment| sum.saturating_add(segment.len()))
+    }
+
+    /// Whether `other` is this very list, not only an equal one.
+    fn is_same(&self, other: &Self) -> bool;
+}
+
+impl<S: Segment> Segments for &[S] {
+    type Segment = S;
+
+    #[inline]
+    fn as_slice(&self) -> &[S] {
+        self
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        core::ptr::eq(*self, *other)
+    }
+}
+
+/// A list of one segment, held by value.
+#[derive(Clone, Copy, Debug)]
+pub struct Single<S>(pub(crate) S);
+
+impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
+    type Segment = S;
+
+    #[inline]
+    fn as_slice(&self) -> &[S] {
+        core::slice::from_ref(&self.0)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+/// A segment without memory: what is written to it vanishes. Only a destination can have one.
+#[derive(Clone, Copy, Debug)]
+pub struct Hole<D: Direction> {
+    len: usize,
+    _allowed: D::Discardable,
+}
+
+impl Hole<Dest> {
+    /// A hole that swallows `len` bytes.
+    #[must_use]
+    pub const fn new(len: usize) -> Self {
+        Self { len, _allowed: () }
+    }
+}
+
+impl<D: Direction> PartialEq for Hole<D> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len
+    }
+}
+
+impl<D: Direction> Segment for Hole<D> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn address(&self) -> usize {
+        0
+    }
+}
