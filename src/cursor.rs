@@ -41,12 +41,6 @@ pub struct Cursor<L> {
     cut: usize,
 }
 
-/// Where a cursor stood when it was saved.
-#[derive(Clone, Copy, Debug)]
-pub struct Saved<L> {
-    cursor: Cursor<L>,
-}
-
 impl<L: Segments> Cursor<L> {
     /// A cursor over the whole of `list`: at most `usize::MAX` bytes of it.
     #[inline]
@@ -76,8 +70,9 @@ impl<L: Segments> Cursor<L> {
         Self { count: whole.count.min(count), ..whole }
     }
 
-    /// The cursor at `at` in `list` with the count and cut of `self`, for a copied list.
-    pub(crate) fn rebased<M: Segments>(&self, list: M, at: Position) -> Cursor<M> {
+    /// The same cursor over a list that begins with the current segment.
+    pub(crate) fn rebased<M: Segments>(&self, list: M) -> Cursor<M> {
+        let at = Position { index: 0, offset: self.at.offset };
         Cursor { list, at, count: self.count, cut: self.cut }
     }
 
@@ -206,42 +201,46 @@ impl<L: Segments> Cursor<L> {
         Ok(())
     }
 
-    /// Remembers the position, the count and what truncation hid.
-    #[must_use]
-    pub const fn save(&self) -> Saved<L> {
-        Saved { cursor: *self }
-    }
-
-    /// Goes back, or forward, to where the cursor was saved.
+    /// Goes back, or forward, to where the copy `then` of this cursor stands.
     ///
     /// # Errors
     ///
-    /// [`Error::ForeignState`] if another list was saved; nothing has changed then.
-    pub fn restore(&mut self, saved: &Saved<L>) -> Result<(), Error> {
-        if !self.list.is_same(&saved.cursor.list) {
+    /// [`Error::ForeignState`] if `then` walks another list; nothing has changed then.
+    pub fn restore(&mut self, then: &Self) -> Result<(), Error> {
+        if !self.list.is_same(&then.list) {
             return Err(Error::ForeignState);
         }
-        *self = saved.cursor;
+        *self = *then;
         Ok(())
     }
 
     /// The pieces of the bytes left: segment, offset in it, length (never 0). The cursor stays.
     #[doc(alias = "iov_for_each")]
     pub fn pieces(&self) -> impl Iterator<Item = (&L::Segment, usize, usize)> {
-        let mut left = self.count;
-        let mut skip = self.at.offset;
-        let segments = self.list.as_slice().get(self.at.index..).unwrap_or_default();
-        segments
-            .iter()
-            .map_while(move |segment| {
-                if left == 0 {
-                    return None;
-                }
-                let offset = core::mem::take(&mut skip);
-                let piece = segment.len().saturating_sub(offset).min(left);
-                left -= piece;
-                Some((segment, offset, piece))
-            })
-            .filter(|(_, _, piece)| *piece > 0)
+        pieces(self.list.as_slice(), self.at, self.count)
     }
+}
+
+/// The pieces of `count` bytes from `at` on.
+pub(crate) fn pieces<S: Segment>(
+    segments: &[S],
+    at: Position,
+    count: usize,
+) -> impl Iterator<Item = (&S, usize, usize)> {
+    let mut left = count;
+    let mut skip = at.offset;
+    segments
+        .get(at.index..)
+        .unwrap_or_default()
+        .iter()
+        .map_while(move |segment| {
+            if left == 0 {
+                return None;
+            }
+            let offset = core::mem::take(&mut skip);
+            let piece = segment.len().saturating_sub(offset).min(left);
+            left -= piece;
+            Some((segment, offset, piece))
+        })
+        .filter(|(_, _, piece)| *piece > 0)
 }

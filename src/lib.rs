@@ -11,14 +11,20 @@ mod cursor;
 mod direction;
 mod error;
 pub mod host;
+mod iter;
 mod list;
 mod memory;
 pub mod segment;
 
-pub use cursor::{Cursor, Saved};
+pub use cursor::Cursor;
 pub use direction::{Dest, Direction, Source};
 pub use error::Error;
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
+pub use iter::{
+    Abi, Checksum, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource, Kind,
+    MAX_SEGMENTS, PageRange, Retention, ScatterEntry, State, UserCursor, UserPiece,
+    copy_iter_to_iter,
+};
 pub use list::{InlineVec, List};
 pub use memory::{FLUSHES_CACHE, Piece};
 pub use segment::{BioVec, IoVec, KVec, Position, Segment, Segments, Uniform};

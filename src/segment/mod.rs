@@ -141,11 +141,19 @@ impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
 }
 
 /// A segment without memory: what is written to it vanishes. Only a destination can have one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Hole<D: Direction> {
     len: usize,
     _allowed: D::Discardable,
 }
+
+impl<D: Direction> Clone for Hole<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: Direction> Copy for Hole<D> {}
 
 impl Hole<Dest> {
     /// A hole that swallows `len` bytes.
