@@ -14,6 +14,9 @@ pub mod host;
 mod iter;
 mod list;
 mod memory;
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub mod os;
 pub mod segment;
 
 pub use cursor::Cursor;

@@ -107,9 +107,8 @@ mod layout {
     use static_assertions::*;
 
     // struct bio_vec { struct page *bv_page; unsigned int bv_len; unsigned int bv_offset; }
-    type PagePointer = core::ptr::NonNull<u8>;
-    const_assert_eq!(size_of::<BioVec<PagePointer>>(), size_of::<usize>() + 8);
-    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, page), 0);
-    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, len), size_of::<usize>());
-    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, offset), size_of::<usize>() + 4);
+    const_assert_eq!(size_of::<BioVec<*mut u8>>(), size_of::<usize>() + 8);
+    const_assert_eq!(core::mem::offset_of!(BioVec<*mut u8>, page), 0);
+    const_assert_eq!(core::mem::offset_of!(BioVec<*mut u8>, len), size_of::<usize>());
+    const_assert_eq!(core::mem::offset_of!(BioVec<*mut u8>, offset), size_of::<usize>() + 4);
 }

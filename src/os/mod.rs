@@ -1,0 +1,7 @@
+//! Adapters to the operating system (feature `std`).
+
+#[cfg(target_os = "linux")]
+mod process;
+
+#[cfg(target_os = "linux")]
+pub use process::{Process, ProcessMemory};
