@@ -56,7 +56,7 @@ impl<L: Segments> Cursor<L> {
     /// [`Error::CountExceedsSegments`] if the segments hold fewer.
     #[inline]
     pub fn with_count(list: L, count: usize) -> Result<Self, Error> {
-        if !list.holds(count) {
+        if count > list.total() {
             return Err(Error::CountExceedsSegments);
         }
         Ok(Self { list, at: Position::default(), count, cut: 0 })
@@ -121,23 +121,21 @@ impl<L: Segments> Cursor<L> {
         mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
     ) -> usize {
         let wanted = n.min(self.count);
-        let segments = self.list.as_slice();
-        let Position { mut index, mut offset } = self.at;
         let mut left = wanted;
-        while left > 0 {
-            let Some(segment) = segments.get(index) else { break };
+        let Position { mut index, mut offset } = self.at;
+        for segment in self.list.as_slice().get(index..).unwrap_or_default() {
+            if left == 0 {
+                break;
+            }
             let rest = segment.len().saturating_sub(offset);
             let piece = rest.min(left);
             if piece > 0 {
                 let handled = step(segment, offset, piece, wanted - left).min(piece);
                 left -= handled;
-                offset += handled;
                 if handled < rest {
                     // The request or the step ended inside the segment.
-                    if handled < piece {
-                        break;
-                    }
-                    continue;
+                    offset += handled;
+                    break;
                 }
             }
             index += 1;

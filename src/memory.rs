@@ -104,6 +104,14 @@ impl<'p, D: Direction> Piece<'p, D> {
             _marker: PhantomData,
         }
     }
+
+    /// Takes at most `len` bytes off the front and returns them.
+    #[inline]
+    pub const fn take(&mut self, len: usize) -> Self {
+        let front = self.slice(0, len);
+        *self = self.slice(front.len, usize::MAX);
+        front
+    }
 }
 
 impl<'p> Piece<'p, Source> {

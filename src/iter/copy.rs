@@ -128,9 +128,9 @@ impl<H: Host> IovIter<'_, Dest, H> {
     pub(super) fn copy_in(&mut self, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
         self.iterate_and_advance(
             src.len(),
-            &mut (),
-            |(), user, at| user.write(0, src.slice(at, user.len()), flags),
-            |(), piece, at| piece.copy_from(src.slice(at, piece.len())),
+            &mut { src },
+            |src, user, _| user.write(0, src.take(user.len()), flags),
+            |src, piece, _| piece.copy_from(src.take(piece.len())),
         )
     }
 }
@@ -243,9 +243,9 @@ impl<H: Host> IovIter<'_, Source, H> {
     pub(super) fn copy_out(&mut self, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
         self.iterate_and_advance(
             dst.len(),
-            &mut (),
-            |(), user, at| user.read(0, dst.slice(at, user.len()), flags),
-            |(), piece, at| piece.copy_to(dst.slice(at, piece.len())),
+            &mut { dst },
+            |dst, user, _| user.read(0, dst.take(user.len()), flags),
+            |dst, piece, _| piece.copy_to(dst.take(piece.len())),
         )
     }
 }

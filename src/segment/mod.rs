@@ -88,22 +88,16 @@ pub trait Segments: Copy {
         None
     }
 
-    /// Whether the segments hold at least `count` bytes together.
-    fn holds(&self, count: usize) -> bool {
-        let mut missing = count;
-        for segment in self.as_slice() {
-            missing = missing.saturating_sub(segment.len());
-            if missing == 0 {
-                break;
-            }
-        }
-        missing == 0
-    }
-
     /// The bytes of all segments together; `usize::MAX` if there are more.
     #[doc(alias = "iov_length")]
     fn total(&self) -> usize {
-        self.as_slice().iter().fold(0, |sum, segment| sum.saturating_add(segment.len()))
+        // One addition per segment in the chain of dependencies, not a saturating one.
+        let (sum, overflow) =
+            self.as_slice().iter().fold((0usize, false), |(sum, any), segment| {
+                let (sum, overflow) = sum.overflowing_add(segment.len());
+                (sum, any | overflow)
+            });
+        if overflow { usize::MAX } else { sum }
     }
 
     /// Whether `other` is this very list, not only an equal one.
