@@ -121,30 +121,30 @@ impl<L: Segments> Cursor<L> {
         mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
     ) -> usize {
         let wanted = n.min(self.count);
-        let mut left = wanted;
+        // Each of these stays below a length or a count: nothing wraps.
+        let mut done = 0usize;
         let Position { mut index, mut offset } = self.at;
         for segment in self.list.as_slice().get(index..).unwrap_or_default() {
-            if left == 0 {
+            if done >= wanted {
                 break;
             }
             let rest = segment.len().saturating_sub(offset);
-            let piece = rest.min(left);
+            let piece = rest.min(wanted - done);
             if piece > 0 {
-                let handled = step(segment, offset, piece, wanted - left).min(piece);
-                left -= handled;
+                let handled = step(segment, offset, piece, done).min(piece);
+                done = done.wrapping_add(handled);
                 if handled < rest {
                     // The request or the step ended inside the segment.
-                    offset += handled;
+                    offset = offset.wrapping_add(handled);
                     break;
                 }
             }
-            index += 1;
+            index = index.wrapping_add(1);
             offset = 0;
         }
         self.at = Position { index, offset };
-        let handled = wanted - left;
-        self.count -= handled;
-        handled
+        self.count = self.count.wrapping_sub(done);
+        done
     }
 
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.

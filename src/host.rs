@@ -271,7 +271,7 @@ pub(crate) fn on_pages<P: Page, D: Direction>(
             step(piece, done).min(rest)
         });
         let Some(moved) = moved else { break };
-        done += moved;
+        done = done.saturating_add(moved);
         if moved < rest {
             break;
         }

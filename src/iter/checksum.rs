@@ -87,7 +87,8 @@ fn sum_words(bytes: &[u8]) -> u16 {
         }
         let words =
             words.map(|word| u64::from(word.first_chunk().map_or(0, |w| u32::from_ne_bytes(*w))));
-        sum = u64::from(fold(sum)) + words.sum::<u64>() + u64::from(u32::from_ne_bytes(last));
+        sum = words.fold(u64::from(fold(sum)), u64::wrapping_add);
+        sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(last)));
     }
     fold(sum)
 }

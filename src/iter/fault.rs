@@ -43,6 +43,6 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
             },
             |(), piece, _| piece.len(),
         );
-        size - present
+        size.saturating_sub(present)
     }
 }

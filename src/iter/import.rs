@@ -199,8 +199,8 @@ fn limit(memory: impl UserMemory, list: &mut [IoVec], max: usize) -> Result<usiz
         if !memory.access_ok(segment.base, segment.len) {
             return Err(Error::Fault);
         }
-        segment.len = segment.len.min(max - total);
-        total += segment.len;
+        segment.len = segment.len.min(max.saturating_sub(total));
+        total = total.saturating_add(segment.len);
     }
     Ok(total)
 }

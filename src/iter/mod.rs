@@ -351,10 +351,14 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 kernel(state, segment.piece(offset, len), progress)
             }),
             Self::BVec(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                segment.pages(offset, len, |piece, done| kernel(state, piece, progress + done))
+                segment.pages(offset, len, |piece, done| {
+                    kernel(state, piece, progress.saturating_add(done))
+                })
             }),
             Self::Registered(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                segment.pages(offset, len, |piece, done| kernel(state, piece, progress + done))
+                segment.pages(offset, len, |piece, done| {
+                    kernel(state, piece, progress.saturating_add(done))
+                })
             }),
             Self::Discard(cursor) => cursor.advance(n),
         }

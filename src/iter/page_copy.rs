@@ -97,14 +97,16 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         if !page.has_range(offset, len) {
             return Err(Error::OutOfRange);
         }
-        let mut done = 0;
+        let mut done = 0usize;
         while done < len {
             // A short piece is tried again from the byte reached: it ends at no progress only.
-            let moved = on_pages(page, offset + done, len - done, |piece, _| copy(self, piece));
+            let moved = on_pages(page, offset.saturating_add(done), len - done, |piece, _| {
+                copy(self, piece)
+            });
             if moved == 0 {
                 break;
             }
-            done += moved;
+            done = done.saturating_add(moved);
         }
         Ok(done)
     }

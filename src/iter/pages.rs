@@ -249,7 +249,7 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
     let wanted = list.make_room(pages_of(size, at, len).min(max_pages))?;
     let mut pages = 0;
     while pages < wanted {
-        let Some(page) = segment.page().nth(at / size + pages) else { break };
+        let Some(page) = segment.page().nth((at / size).saturating_add(pages)) else { break };
         if list.try_push(HeldPage::Referenced(page)).is_err() {
             break;
         }
@@ -310,16 +310,19 @@ fn borrow<'a, P: Page, L: Segments>(
         } else if offset != 0 {
             break;
         }
-        let wanted = pages_of(size, at, len).min(room - pages);
+        let wanted = pages_of(size, at, len).min(room.saturating_sub(pages));
         for index in 0..wanted {
-            let page = HeldPage::Borrowed { run: segment.page(), index: at / size + index };
+            let page = HeldPage::Borrowed {
+                run: segment.page(),
+                index: (at / size).saturating_add(index),
+            };
             if list.try_push(page).is_err() {
                 return Ok(range);
             }
         }
-        pages += wanted;
+        pages = pages.saturating_add(wanted);
         let usable = PageRange::clip(size, offset, len, wanted).len;
-        range.len += usable;
+        range.len = range.len.saturating_add(usable);
         if usable < len || pages == room || at.wrapping_add(len) & (size - 1) != 0 {
             break;
         }

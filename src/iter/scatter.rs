@@ -68,7 +68,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ) -> Result<usize, Error> {
         let (before, entries_before) = (self.clone(), list.count());
         let mut entries = Entries { list, left: max_entries, offset: 0, rest: 0 };
-        let mut done = 0;
+        let mut done = 0usize;
         while done < max_size {
             let (address, len) = self.ranges(|ranges| ranges.next()).unwrap_or_default();
             entries.offset = address & (Self::PAGE_SIZE - 1);
@@ -79,7 +79,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 Err(error) => Err(error),
             };
             match outcome {
-                Ok(range) if range.len > 0 => done += range.len,
+                Ok(range) if range.len > 0 => done = done.saturating_add(range.len),
                 failed => {
                     entries.list.cut(entries_before);
                     *self = before;
@@ -109,9 +109,9 @@ impl<'a, P: Page, T: List<ScatterEntry<'a, P>>> List<HeldPage<'a, P>> for Entrie
 
     fn try_push(&mut self, page: HeldPage<'a, P>) -> Result<(), HeldPage<'a, P>> {
         let offset = core::mem::take(&mut self.offset);
-        let len = self.rest.min(P::SIZE - offset);
+        let len = self.rest.min(P::SIZE.saturating_sub(offset));
         self.list.try_push(ScatterEntry { page, offset, len }).map_err(|entry| entry.page)?;
-        self.rest -= len;
+        self.rest = self.rest.saturating_sub(len);
         self.left = self.left.saturating_sub(1);
         Ok(())
     }
@@ -133,7 +133,7 @@ fn scatter_runs<'a, P: Page>(
     max_entries: usize,
     list: &mut impl List<ScatterEntry<'a, P>>,
 ) -> Result<usize, Error> {
-    let mut done = 0;
+    let mut done = 0usize;
     for (segment, skip, len) in pieces(segments, at, max_size).take(max_entries) {
         if list.make_room(1)? == 0 {
             break;
@@ -143,7 +143,7 @@ fn scatter_runs<'a, P: Page>(
         if list.try_push(ScatterEntry { page, offset: at & (P::SIZE - 1), len }).is_err() {
             break;
         }
-        done += len;
+        done = done.saturating_add(len);
     }
     Ok(done)
 }

@@ -60,16 +60,16 @@ fn bounce<S: UserMemory, T: UserMemory>(
     to: &UserPiece<T, Dest>,
 ) -> usize {
     let mut buffer = [MaybeUninit::uninit(); 512];
-    let mut done = 0;
+    let mut done = 0usize;
     while done < to.len() {
         let wanted = buffer.len().min(to.len() - done);
         let space = Piece::<Dest>::from(&mut buffer[..]).slice(0, wanted);
-        let read = from.read(at + done, space, CopyFlags::empty());
+        let read = from.read(at.saturating_add(done), space, CopyFlags::empty());
         // SAFETY: `UserMemory::read` has initialised the first `read` bytes of the buffer, which
         // lives until the end of this iteration and is not written meanwhile.
         let bytes = unsafe { Piece::from_raw_parts(buffer.as_mut_ptr().cast(), read) };
         let written = to.write(done, bytes, CopyFlags::empty());
-        done += written;
+        done = done.saturating_add(written);
         if written < wanted {
             break;
         }

@@ -67,7 +67,7 @@ pub trait Segments: Copy {
                 return Position { index, offset: left };
             }
             left -= len;
-            index += 1;
+            index = index.saturating_add(1);
         }
         Position { index, offset: 0 }
     }
@@ -91,13 +91,15 @@ pub trait Segments: Copy {
     /// The bytes of all segments together; `usize::MAX` if there are more.
     #[doc(alias = "iov_length")]
     fn total(&self) -> usize {
-        // One addition per segment in the chain of dependencies, not a saturating one.
-        let (sum, overflow) =
-            self.as_slice().iter().fold((0usize, false), |(sum, any), segment| {
-                let (sum, overflow) = sum.overflowing_add(segment.len());
-                (sum, any | overflow)
-            });
-        if overflow { usize::MAX } else { sum }
+        let mut total = 0usize;
+        for segment in self.as_slice() {
+            // Not `saturating_add`: its comparison would double the chain of dependencies.
+            match total.checked_add(segment.len()) {
+                Some(sum) => total = sum,
+                None => return usize::MAX,
+            }
+        }
+        total
     }
 
     /// Whether `other` is this very list, not only an equal one.
