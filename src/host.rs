@@ -161,6 +161,9 @@ pub unsafe trait UserMemory: Copy {
 ///   bytes that stay valid for reads and writes until the closure returns, and that no Rust
 ///   reference in use covers.
 /// - The handle keeps its pages alive, and so does [`Pin`](Self::Pin).
+/// - If handles can be sent to or shared with other threads, mappings of one page on two of them
+///   must not be a data race: `map` serialises them, or the memory is of a kind for which the
+///   implementer answers.
 pub unsafe trait Page: Clone {
     /// The page size in bytes, a power of two.
     const SIZE: usize;

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use super::{IovIter, UserCursor};
 use crate::cursor::Cursor;
-use crate::direction::Direction;
+use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly};
 use crate::list::{InlineVec, List};
@@ -25,6 +25,9 @@ enum Copied<'a, D: Direction, H: Host, const N: usize> {
     KVec(InlineVec<KVec<'a, D>, N>),
     BVec(InlineVec<BioVec<H::Page>, N>),
 }
+
+static_assertions::assert_impl_all!(DupStorage<'static, Source>: Send, Sync);
+static_assertions::assert_not_impl_any!(DupStorage<'static, Dest>: Send, Sync);
 
 impl<D: Direction, H: Host, const N: usize> DupStorage<'_, D, H, N> {
     /// Empty storage.

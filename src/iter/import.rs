@@ -143,7 +143,8 @@ fn fetch(
     let field = abi.field();
     let element = 2 * field;
     let size = count.saturating_mul(element);
-    if !memory.access_ok(address, size) {
+    // An array of no segments may lie anywhere.
+    if size > 0 && !memory.access_ok(address, size) {
         return Err(Error::Fault);
     }
     // Several elements at a time; a multiple of either element size.

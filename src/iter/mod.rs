@@ -397,6 +397,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     }
 }
 
+// Two iterators may write the same destination, but not from two threads.
+static_assertions::assert_impl_all!(IovIter<'static, Source>: Send, Sync);
+static_assertions::assert_not_impl_any!(IovIter<'static, Dest>: Send, Sync);
+
 impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
     /// An independent iterator over the same segments, standing at the same byte.
     #[inline]
