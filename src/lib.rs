@@ -46,6 +46,7 @@
 //! - `alloc` adds lists that grow on the heap: `Vec` for pages and scatter entries,
 //!   [`InlineVec`] beyond its inline room, `IovIter::copy_from_iter_vec`. Allocation is fallible
 //!   everywhere and never aborts.
+//! - `embedded-io` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits.
 //! - `std` adds `os`: the memory of another Linux process as user memory. It implies `alloc`.
 //!
 //! Without features the crate needs neither an allocator nor an operating system.

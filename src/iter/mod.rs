@@ -15,6 +15,8 @@ mod checksum;
 mod chunks;
 mod copy;
 mod dup;
+#[cfg(feature = "embedded-io")]
+mod embedded_io;
 mod fault;
 mod import;
 mod integer;
@@ -117,9 +119,9 @@ use on_cursor;
 
 /// # Construction
 ///
-/// All but [`discard`](Self::discard) come in three forms: the plain one takes a count and refuses
-/// one that is larger than the segments; `From` takes all of them; and
-/// [`clamped`](Cursor::clamped) cursors cut the count.
+/// A count that is larger than the segments is refused. A variant made from a [`Cursor`] takes all
+/// bytes there are, `IovIter::KVec(Cursor::new(segments))`, or cuts the count,
+/// `IovIter::KVec(Cursor::clamped(segments, count))`.
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Iterates over `count` bytes of addressable memory.
     ///
