@@ -1,11 +1,16 @@
 //! What the tests compare with: a naive model of an iterator, and a simulated machine.
 //!
-//! The model knows no segments while it moves: it is one string of bytes and a position. Memory
-//! that can fault, pages that are counted, and poison are in [`page`] and [`user`].
+//! The model ([`flat`]) is one string of bytes and a position. Memory that can fault, pages that are
+//! counted, and poison are in [`page`] and [`user`]; [`scene`] lays memory out at random, and [`run`]
+//! runs the operations of [`ops`] on iterators and on the model.
 #![allow(dead_code, unused_imports, reason = "every test uses another part")]
 #![allow(missing_debug_implementations, reason = "a simulated machine is not printed")]
 
+pub mod flat;
+pub mod ops;
 pub mod page;
+pub mod run;
+pub mod scene;
 pub mod user;
 
 use std::marker::PhantomData;
@@ -118,7 +123,7 @@ pub fn entry_bytes<const P: usize>(entry: &ScatterEntry<'_, TestPage<P>>) -> Vec
     }
 }
 
-fn mapped_bytes<const P: usize>(
+pub fn mapped_bytes<const P: usize>(
     page: &HeldPage<'_, TestPage<P>>,
     offset: usize,
     len: usize,
