@@ -72,7 +72,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         while done < max_size {
             let (address, len) = self.ranges(|ranges| ranges.next()).unwrap_or_default();
             entries.offset = address & (Self::PAGE_SIZE - 1);
-            entries.rest = len.min(max_size - done);
+            entries.rest = len.min(max_size - done).min(Self::MAX_COUNT);
             let outcome = match entries.make_room(1) {
                 Ok(0) => break,
                 Ok(_) => self.extract_pages(max_size - done, usize::MAX, &mut entries),

@@ -1,0 +1,253 @@
+//! The naive model of an iterator: all segments flattened to one string of bytes, and a position.
+
+use std::collections::BTreeSet;
+
+use iov_iter::Error;
+
+/// One byte of one segment.
+#[derive(Clone, Debug)]
+pub struct Byte {
+    /// What it holds; `None` if that is not specified.
+    pub value: Option<u8>,
+    /// Where it lies: the address, or for pages the offset in the run.
+    pub address: usize,
+    /// The segment it belongs to.
+    pub segment: usize,
+    /// Whether every access faults.
+    pub bad: bool,
+}
+
+/// What the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    User,
+    Kernel,
+    Pages,
+    Nothing,
+}
+
+/// Consecutive bytes in one segment: index of the first, and their number.
+pub type Piece = (usize, usize);
+
+/// The model.
+#[derive(Clone, Debug)]
+pub struct Flat {
+    pub bytes: Vec<Byte>,
+    pub nature: Nature,
+    /// The page size.
+    pub page: usize,
+    /// User pages that are mappable, but not resident.
+    pub absent: BTreeSet<usize>,
+    pub at: usize,
+    pub count: usize,
+    pub cut: usize,
+}
+
+impl Flat {
+    pub fn advance(&mut self, n: usize) -> usize {
+        let n = n.min(self.count);
+        self.at += n;
+        self.count -= n;
+        n
+    }
+
+    pub fn revert(&mut self, n: usize) -> Result<(), Error> {
+        if n > self.at {
+            return Err(Error::RevertPastStart);
+        }
+        self.at -= n;
+        self.count += n;
+        Ok(())
+    }
+
+    pub fn truncate(&mut self, limit: usize) {
+        let kept = self.count.min(limit);
+        self.cut += self.count - kept;
+        self.count = kept;
+    }
+
+    pub fn reexpand(&mut self, count: usize) -> Result<(), Error> {
+        if count > self.count + self.cut {
+            return Err(Error::ExpandPastEnd);
+        }
+        self.cut = self.count + self.cut - count;
+        self.count = count;
+        Ok(())
+    }
+
+    /// How many of `n` bytes from the index `from` on can be accessed in front of a fault. Pages on
+    /// the way become resident, unless faults are disabled.
+    pub fn accessible(&mut self, from: usize, n: usize, nofault: bool) -> usize {
+        let end = from + n.min(self.at + self.count - from);
+        for index in from..end {
+            let byte = &self.bytes[index];
+            if byte.bad {
+                return index - from;
+            }
+            let page = byte.address / self.page;
+            if self.nature == Nature::User && self.absent.contains(&page) {
+                if nofault {
+                    return index - from;
+                }
+                self.absent.remove(&page);
+            }
+        }
+        end - from
+    }
+
+    /// As `accessible`, from the position on.
+    pub fn movable(&mut self, n: usize, nofault: bool) -> usize {
+        self.accessible(self.at, n, nofault)
+    }
+
+    /// The values of `n` bytes from the position on, all of which are specified.
+    pub fn values(&self, n: usize) -> Vec<u8> {
+        let bytes = &self.bytes[self.at..self.at + n];
+        bytes.iter().map(|byte| byte.value.expect("a source is never unspecified")).collect()
+    }
+
+    /// Stores `values` from the position on.
+    pub fn store(&mut self, values: &[u8]) {
+        for (byte, value) in self.bytes[self.at..].iter_mut().zip(values) {
+            byte.value = Some(*value);
+        }
+    }
+
+    /// The values of some bytes are no longer specified.
+    pub fn forget(&mut self, from: usize, n: usize) {
+        self.bytes[from..from + n].iter_mut().for_each(|byte| byte.value = None);
+    }
+
+    /// The pieces of the next `n` bytes; cut at page borders, too, if `paged`.
+    pub fn pieces(&self, n: usize, paged: bool) -> Vec<Piece> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        for index in self.at..self.at + n.min(self.count) {
+            let byte = &self.bytes[index];
+            let joins = index > self.at
+                && self.bytes[index - 1].segment == byte.segment
+                && !(paged && byte.address % self.page == 0);
+            match pieces.last_mut() {
+                Some((_, len)) if joins => *len += 1,
+                _ => pieces.push((index, 1)),
+            }
+        }
+        pieces
+    }
+
+    /// The pieces as a walk hands them out.
+    pub fn walked(&self, n: usize) -> Vec<Piece> {
+        match self.nature {
+            Nature::Nothing => Vec::new(),
+            nature => self.pieces(n, nature == Nature::Pages),
+        }
+    }
+
+    /// Address and length of the pieces left.
+    fn ranges(&self) -> Vec<(usize, usize)> {
+        let pieces = match self.nature {
+            Nature::Nothing => Vec::new(),
+            _ => self.pieces(self.count, false),
+        };
+        pieces.iter().map(|(index, len)| (self.bytes[*index].address, *len)).collect()
+    }
+
+    /// The next piece: address and length.
+    pub fn first_range(&self) -> Option<(usize, usize)> {
+        self.ranges().first().copied()
+    }
+
+    /// Bytes of the current segment in front of the position; 0 at the end and between segments.
+    pub fn offset(&self) -> usize {
+        let Some(byte) = self.bytes.get(self.at) else { return 0 };
+        self.bytes[..self.at].iter().rev().take_while(|b| b.segment == byte.segment).count()
+    }
+
+    pub fn single_segment_count(&self) -> usize {
+        self.pieces(self.count, false).first().map_or(0, |(_, len)| *len)
+    }
+
+    pub fn alignment(&self) -> usize {
+        self.ranges().iter().fold(0, |bits, (address, len)| bits | address | len)
+    }
+
+    pub fn is_aligned(&self, address_mask: usize, len_mask: usize) -> bool {
+        let fits =
+            |(address, len): &(usize, usize)| address & address_mask == 0 && len & len_mask == 0;
+        self.ranges().iter().all(fits)
+    }
+
+    pub fn gap_alignment(&self) -> usize {
+        let ranges = self.ranges();
+        ranges.windows(2).fold(0, |bits, two| bits | (two[0].0 + two[0].1) | two[1].0)
+    }
+
+    /// Pages touched, with one count per segment and page.
+    pub fn npages(&self, max_bytes: usize) -> usize {
+        let mut touched = BTreeSet::new();
+        if self.nature != Nature::Nothing {
+            for byte in &self.bytes[self.at..self.at + self.count.min(max_bytes)] {
+                touched.insert((byte.segment, byte.address / self.page));
+            }
+        }
+        touched.len()
+    }
+
+    /// How many of `size` bytes are out of reach of faulting in, which makes pages resident.
+    pub fn fault_in(&mut self, size: usize) -> usize {
+        if self.nature != Nature::User {
+            return 0;
+        }
+        let mut present = 0;
+        'pieces: for (first, len) in self.pieces(size, false) {
+            for index in first..first + len {
+                let byte = &self.bytes[index];
+                let probed = index == first || byte.address % self.page == 0;
+                if probed && byte.bad {
+                    break 'pieces;
+                }
+                if probed {
+                    self.absent.remove(&(byte.address / self.page));
+                }
+                if byte.address % self.page == self.page - 1 || index == first + len - 1 {
+                    present = index + 1 - self.at;
+                }
+            }
+        }
+        size - present
+    }
+
+    /// How many bytes of the first piece so many pages cover.
+    pub fn covered(&self, max_size: usize, pages: usize) -> usize {
+        let Some((index, len)) = self.pieces(self.count, false).first().copied() else { return 0 };
+        let mut seen = BTreeSet::new();
+        let inside = |byte: &&Byte| {
+            seen.insert(byte.address / self.page);
+            seen.len() <= pages
+        };
+        self.bytes[index..index + len.min(max_size)].iter().take_while(inside).count()
+    }
+
+    /// How many bytes so many pages cover, if segments may be joined where page follows page.
+    pub fn covered_joined(&self, max_size: usize, pages: usize) -> usize {
+        let mut seen = 0;
+        let mut covered = 0;
+        for index in self.at..self.at + max_size.min(self.count) {
+            let byte = &self.bytes[index];
+            let begins = byte.address % self.page == 0;
+            if index == self.at || begins {
+                seen += 1;
+            }
+            if index > self.at && self.bytes[index - 1].segment != byte.segment {
+                let ended = (self.bytes[index - 1].address + 1) % self.page == 0;
+                if !begins || !ended {
+                    break;
+                }
+            }
+            if seen > pages {
+                break;
+            }
+            covered += 1;
+        }
+        covered
+    }
+}

@@ -1,0 +1,569 @@
+//! Runs operations on iterators and on the model, and compares.
+
+use std::mem::MaybeUninit;
+
+use heapless::Vec as List;
+use iov_iter::{
+    Checksum, Dest, Direction, DupStorage, Error, HeldPage, Kind, PageRange, Piece, Retention,
+    ScatterEntry, Source, State, copy_iter_to_iter,
+};
+
+use super::flat::{Flat, Nature};
+use super::ops::{Case, In, Move, Op, Out, Which};
+use super::scene::{Memory, P};
+use super::{
+    Iter, Poison, TestHost, TestPage, entry_bytes, held_bytes, mapped_bytes, naive_checksum, place,
+};
+
+/// How many pages or entries a list has room for.
+const ROOM: usize = 6;
+
+/// Runs a case; panics where an iterator and the model differ.
+pub fn run(case: &Case) {
+    let (from, from_buffer, from_flat) = case.source.build();
+    let (to, mut to_buffer, to_flat) = case.dest.build();
+    let from_kvecs = from.sources(&from_buffer, &from_flat, &case.source);
+    let to_kvecs = to.dests(&mut to_buffer, &to_flat, &case.dest);
+    let mut machine = Machine {
+        source: Side::new(from.source(&from_kvecs), from_flat, &from),
+        dest: Side::new(to.dest(&to_kvecs), to_flat, &to),
+        seed: 0x80,
+    };
+    machine.check();
+    for op in &case.ops {
+        machine.apply(op);
+        machine.check();
+    }
+    let (from_flat, to_flat) = (machine.source.flat, machine.dest.flat);
+    from.check_image(&from_buffer, &from_flat);
+    drop(to_kvecs);
+    to.check_image(&to_buffer, &to_flat);
+}
+
+/// An iterator, its model and its memory.
+struct Side<'a, D: Direction> {
+    iter: Iter<'a, D, P>,
+    flat: Flat,
+    memory: &'a Memory,
+    saved: Option<(State<'a, D, TestHost<'a, P>>, Flat)>,
+    checksum: Checksum,
+    summed: Vec<u8>,
+}
+
+impl<'a, D: Direction> Side<'a, D> {
+    fn new(iter: Iter<'a, D, P>, flat: Flat, memory: &'a Memory) -> Self {
+        Self { iter, flat, memory, saved: None, checksum: Checksum::new(), summed: Vec::new() }
+    }
+
+    /// Every query, and the position as far as the model knows it.
+    fn check(&self) {
+        let (iter, flat) = (&self.iter, &self.flat);
+        assert_eq!(iter.remaining(), flat.count);
+        assert_eq!(iter.is_empty(), flat.count == 0);
+        let place = place(iter);
+        assert_eq!(place.off, flat.offset());
+        if place.off > 0 {
+            assert_eq!(place.seg, flat.bytes[flat.at].segment);
+        }
+        assert_eq!(iter.single_segment_count(), flat.single_segment_count());
+        assert_eq!(iter.alignment(), flat.alignment());
+        assert_eq!(iter.gap_alignment(), flat.gap_alignment());
+        for (address_mask, len_mask) in [(1, 0), (0, 1), (3, 7)] {
+            let aligned = flat.is_aligned(address_mask, len_mask);
+            assert_eq!(iter.is_aligned(address_mask, len_mask), aligned);
+        }
+        let pages = flat.npages(usize::MAX);
+        assert_eq!(iter.npages(usize::MAX), pages);
+        assert_eq!(iter.npages(2), pages.min(2));
+        assert_eq!(iter.npages_cap(usize::MAX, 20), flat.npages(20));
+        let segment = iter.user_segment().map(|segment| (segment.base, segment.len));
+        match flat.nature {
+            Nature::User => assert_eq!(segment, flat.first_range()),
+            _ => assert_eq!(segment, None),
+        }
+        assert_eq!(self.memory.absent(), flat.absent);
+        assert_eq!(self.memory.held(), (0, 0));
+        assert_eq!(self.checksum.offset(), self.summed.len());
+        assert_eq!(self.checksum.folded(), naive_checksum(&self.summed));
+    }
+
+    fn apply(&mut self, op: &Move, fault_in: impl Fn(&Iter<'a, D, P>, usize) -> usize) {
+        let (iter, flat) = (&mut self.iter, &mut self.flat);
+        match *op {
+            Move::Advance(n) => assert_eq!(iter.advance(n), flat.advance(n)),
+            Move::Revert(n) => assert_eq!(iter.revert(n), flat.revert(n)),
+            Move::Truncate(n) => {
+                iter.truncate(n as u64);
+                flat.truncate(n);
+            }
+            Move::Reexpand(more) => {
+                let count = flat.count + more;
+                assert_eq!(iter.reexpand(count), flat.reexpand(count));
+            }
+            Move::Save => self.saved = Some((iter.save(), flat.clone())),
+            Move::Restore => {
+                if let Some((state, then)) = &self.saved {
+                    assert_eq!(iter.restore(state), Ok(()));
+                    (flat.at, flat.count, flat.cut) = (then.at, then.count, then.cut);
+                }
+            }
+            Move::FaultIn(n) => assert_eq!(fault_in(iter, n), flat.fault_in(n)),
+            Move::Walk(n, limit) => self.walk(n, limit),
+            Move::Dup => self.dup(),
+            Move::GetPages(size, pages) => self.pages(size, pages, false),
+            Move::ExtractPages(size, pages) => self.pages(size, pages, true),
+            Move::Scatter(size, entries) => self.scatter(size, entries),
+        }
+    }
+
+    /// A walk whose step handles no more than `limit` bytes in all.
+    fn walk(&mut self, n: usize, limit: usize) {
+        let mut seen = Vec::new();
+        let handle = |len: usize, progress| len.min(limit - progress);
+        let handled = self.iter.iterate_and_advance(
+            n,
+            &mut seen,
+            |seen, user, progress| {
+                seen.push((Some(user.address()), user.len(), progress));
+                handle(user.len(), progress)
+            },
+            |seen, piece, progress| {
+                seen.push((None, piece.len(), progress));
+                handle(piece.len(), progress)
+            },
+        );
+        let mut expected = Vec::new();
+        let mut progress = 0;
+        for (index, len) in self.flat.walked(n) {
+            let address = self.flat.bytes[index].address;
+            let user = self.flat.nature == Nature::User;
+            expected.push((user.then_some(address), len, progress));
+            progress += handle(len, progress);
+            if handle(len, progress) < len
+                && progress == limit
+                && index + len > self.flat.at + limit
+            {
+                break;
+            }
+        }
+        assert_eq!(seen, expected);
+        let all = n.min(self.flat.count);
+        let nothing = self.flat.nature == Nature::Nothing;
+        assert_eq!(handled, if nothing { all } else { all.min(limit) });
+        self.flat.advance(handled);
+    }
+
+    /// The duplicate stands on the same byte, and cannot leave the current segment backwards.
+    fn dup(&self) {
+        let mut storage = DupStorage::<_, _, 9>::new();
+        let mut copy = self.iter.dup(&mut storage).unwrap();
+        let off = match self.iter.kind() {
+            // A single segment held by value is whole in the duplicate, too.
+            Kind::UserBuf | Kind::Discard => self.flat.at,
+            _ => self.flat.offset(),
+        };
+        assert_eq!(copy.remaining(), self.flat.count);
+        assert_eq!(copy.alignment(), self.flat.alignment());
+        assert_eq!(copy.npages(usize::MAX), self.flat.npages(usize::MAX));
+        assert_eq!(copy.revert(off + 1), Err(Error::RevertPastStart));
+        assert_eq!(copy.revert(off), Ok(()));
+        assert_eq!(copy.reexpand(self.flat.count + off + self.flat.cut), Ok(()));
+        let all = copy.remaining();
+        assert_eq!(copy.reexpand(all + 1), Err(Error::ExpandPastEnd));
+        assert_eq!(copy.advance(usize::MAX), all);
+    }
+
+    fn pages(&mut self, max_size: usize, max_pages: usize, extract: bool) {
+        let mut list = List::<HeldPage<'_, TestPage<P>>, ROOM>::new();
+        let result = match extract {
+            true => self.iter.extract_pages(max_size, max_pages, &mut list),
+            false => self.iter.get_pages(max_size, max_pages, &mut list),
+        };
+        let flat = &mut self.flat;
+        let nature = flat.nature;
+        if nature == Nature::Nothing || nature == Nature::Kernel && !extract {
+            assert_eq!(result, Err(Error::NoPages));
+            return;
+        }
+        let range = result.expect("all pages exist");
+        let room = max_pages.min(ROOM);
+        let len = match nature {
+            Nature::Pages if extract => {
+                let asked = flat.count.min(max_size);
+                let most = (asked + flat.offset()).div_ceil(P);
+                flat.covered_joined(max_size, room.min(most))
+            }
+            _ => flat.covered(max_size, room),
+        };
+        assert_eq!(range.len, len);
+        if len > 0 {
+            assert_eq!(range.offset, flat.bytes[flat.at].address % P);
+        }
+        let needed = if len > 0 { (range.offset + len).div_ceil(P) } else { 0 };
+        assert_eq!(list.len(), needed);
+        let (held, retention) = match (nature, extract) {
+            (Nature::User, true) => ((0, needed), Retention::Pinned),
+            (_, false) => ((needed, 0), Retention::Referenced),
+            _ => ((0, 0), Retention::None),
+        };
+        assert_eq!(self.memory.held(), held);
+        assert!(list.iter().all(|page| page.retention() == retention));
+        let bytes = held_bytes(&list, PageRange { len, ..range });
+        compare(&bytes, flat);
+        flat.advance(len);
+        flat.absent = self.memory.absent();
+    }
+
+    fn scatter(&mut self, max_size: usize, max_entries: usize) {
+        let mut list = List::<ScatterEntry<'_, TestPage<P>>, ROOM>::new();
+        let result = self.iter.extract_to_scatter_list(max_size, max_entries, &mut list);
+        let flat = &mut self.flat;
+        if flat.nature == Nature::Nothing {
+            assert_eq!(result, Err(Error::NoScatterList));
+            return;
+        }
+        let pieces = flat.pieces(max_size, flat.nature != Nature::Pages);
+        let taken = &pieces[..pieces.len().min(max_entries).min(ROOM)];
+        let lengths: Vec<_> = taken.iter().map(|(_, len)| *len).collect();
+        assert_eq!(list.iter().map(|entry| entry.len).collect::<Vec<_>>(), lengths);
+        let total = lengths.iter().sum();
+        assert_eq!(result, Ok(total));
+        let bytes: Vec<_> = list.iter().flat_map(entry_bytes).collect();
+        compare(&bytes, flat);
+        let pins = if flat.nature == Nature::User { taken.len() } else { 0 };
+        assert_eq!(self.memory.held(), (0, pins));
+        flat.advance(total);
+        flat.absent = self.memory.absent();
+    }
+}
+
+/// Compares bytes with the model's next ones, as far as those are specified.
+fn compare(bytes: &[u8], flat: &Flat) {
+    for (byte, expected) in bytes.iter().zip(&flat.bytes[flat.at..]) {
+        assert_eq!(*byte, expected.value.unwrap_or(*byte));
+    }
+}
+
+struct Machine<'a> {
+    source: Side<'a, Source>,
+    dest: Side<'a, Dest>,
+    seed: u8,
+}
+
+impl Machine<'_> {
+    fn check(&self) {
+        self.source.check();
+        self.dest.check();
+    }
+
+    fn apply(&mut self, op: &Op) {
+        match *op {
+            Op::Move(Which::Source, ref op) => {
+                self.source.apply(op, |iter, n| iter.fault_in_readable(n));
+            }
+            Op::Move(Which::Dest, ref op) => {
+                self.dest.apply(op, |iter, n| iter.fault_in_writeable(n));
+            }
+            Op::CopyOut(how, n) => self.source.copy_out(how, n),
+            Op::CopyIn(how, n) => {
+                let data = self.fresh(n);
+                self.dest.copy_in(how, &data);
+            }
+            Op::PageOut(offset, n, atomic) => self.source.page_out(offset, n, atomic),
+            Op::PageIn(offset, n, nofault) => {
+                let data = self.fresh(3 * P);
+                self.dest.page_in(&data, offset, n, nofault);
+            }
+            Op::ReadInteger(width, big) => self.source.read_integer(width, big),
+            Op::WriteInteger(width, big) => {
+                let data = self.fresh(width);
+                self.dest.write_integer(&data, big);
+            }
+            Op::NextChunk => self.source.next_chunk(),
+            Op::Transfer(n) => self.transfer(n),
+        }
+    }
+
+    /// Bytes that differ from those before.
+    fn fresh(&mut self, n: usize) -> Vec<u8> {
+        let next = |_| {
+            self.seed = self.seed.wrapping_mul(5).wrapping_add(17);
+            self.seed
+        };
+        (0..n).map(next).collect()
+    }
+
+    fn transfer(&mut self, n: usize) {
+        let (source, dest) = (&mut self.source, &mut self.dest);
+        let moved = copy_iter_to_iter(&mut source.iter, &mut dest.iter, n);
+        let n = n.min(source.flat.count).min(dest.flat.count);
+        let expected = match dest.flat.nature {
+            // Bytes for nothing are not read, so they cannot fault.
+            Nature::Nothing => n,
+            _ => source.flat.movable(n, false).min(dest.flat.movable(n, false)),
+        };
+        assert_eq!(moved, expected);
+        dest.flat.store(&source.flat.values(moved));
+        source.flat.advance(moved);
+        dest.flat.advance(moved);
+        // A bounce buffer may have read further than the destination took.
+        source.flat.absent = source.memory.absent();
+        dest.flat.absent = dest.memory.absent();
+    }
+}
+
+/// What an all-or-nothing operation returns.
+fn full(wanted: usize, left: usize, moved: usize) -> Result<(), Error> {
+    match () {
+        () if wanted > left => Err(Error::Exhausted),
+        () if moved < wanted => Err(Error::Fault),
+        () => Ok(()),
+    }
+}
+
+impl Side<'_, Source> {
+    fn copy_out(&mut self, how: Out, n: usize) {
+        if let Out::Checksum | Out::FullChecksum = how {
+            return self.checksum_out(n, matches!(how, Out::FullChecksum));
+        }
+        let (iter, flat) = (&mut self.iter, &mut self.flat);
+        let mut bytes = vec![0xdd; n];
+        let all_or_nothing = match how {
+            Out::Full => Some(iter.copy_from_iter_full(&mut bytes)),
+            Out::FullNocache => Some(iter.copy_from_iter_full_nocache(&mut bytes)),
+            _ => None,
+        };
+        if let Some(result) = all_or_nothing {
+            let moved = if n <= flat.count { flat.movable(n, false) } else { 0 };
+            assert_eq!(result, full(n, flat.count, moved));
+            assert_eq!(bytes[..moved], flat.values(moved));
+            assert!(bytes[moved..].iter().all(|byte| *byte == 0xdd));
+            if result.is_ok() {
+                flat.advance(n);
+            }
+            return;
+        }
+        let moved = match how {
+            Out::Nocache => iter.copy_from_iter_nocache(&mut bytes),
+            Out::Flushcache => iter.copy_from_iter_flushcache(&mut bytes),
+            Out::Raw => {
+                let mut raw = vec![MaybeUninit::uninit(); n];
+                let filled = iter.copy_from_iter_raw(&mut raw);
+                bytes[..filled.len()].copy_from_slice(filled);
+                filled.len()
+            }
+            _ => iter.copy_from_iter(&mut bytes),
+        };
+        assert_eq!(moved, flat.movable(n, false));
+        assert_eq!(bytes[..moved], flat.values(moved));
+        assert!(bytes[moved..].iter().all(|byte| *byte == 0xdd));
+        flat.advance(moved);
+    }
+
+    fn checksum_out(&mut self, n: usize, all: bool) {
+        let (iter, flat) = (&mut self.iter, &mut self.flat);
+        let mut bytes = vec![0xdd; n];
+        if all && n > flat.count {
+            let result = iter.csum_and_copy_from_iter_full(&mut bytes, &mut self.checksum);
+            assert_eq!(result, Err(Error::Exhausted));
+            return;
+        }
+        // Exact to the piece: one that faults counts nothing.
+        let mut moved = 0;
+        for (index, len) in flat.walked(n) {
+            if flat.accessible(index, len, false) < len {
+                break;
+            }
+            moved += len;
+        }
+        if all {
+            let result = iter.csum_and_copy_from_iter_full(&mut bytes, &mut self.checksum);
+            assert_eq!(result, full(n, flat.count, moved));
+            if result.is_err() {
+                return;
+            }
+        } else {
+            let result = iter.csum_and_copy_from_iter(&mut bytes, &mut self.checksum);
+            assert_eq!(result, moved);
+        }
+        assert_eq!(bytes[..moved], flat.values(moved));
+        self.summed.extend(flat.values(moved));
+        flat.advance(moved);
+    }
+
+    fn page_out(&mut self, offset: usize, n: usize, atomic: bool) {
+        let folio = TestPage::run(3);
+        let result = match atomic {
+            true => self.iter.copy_page_from_iter_atomic(&folio, offset, n),
+            false => self.iter.copy_page_from_iter(&folio, offset, n),
+        };
+        if offset + n > 3 * P {
+            assert_eq!(result, Err(Error::OutOfRange));
+            return;
+        }
+        let moved = self.flat.movable(n, atomic);
+        assert_eq!(result, Ok(moved));
+        let mut expected = vec![0; 3 * P];
+        expected[offset..offset + moved].copy_from_slice(&self.flat.values(moved));
+        assert_eq!(folio.all_bytes(), expected);
+        self.flat.advance(moved);
+    }
+
+    fn read_integer(&mut self, width: usize, big: bool) {
+        let iter = &mut self.iter;
+        let result = match (width, big) {
+            (1, true) => iter.read_be::<u8>().map(u128::from),
+            (1, false) => iter.read_le::<u8>().map(u128::from),
+            (2, true) => iter.read_be::<u16>().map(u128::from),
+            (2, false) => iter.read_le::<u16>().map(u128::from),
+            (4, true) => iter.read_be::<u32>().map(u128::from),
+            (4, false) => iter.read_le::<u32>().map(u128::from),
+            (8, true) => iter.read_be::<u64>().map(u128::from),
+            (8, false) => iter.read_le::<u64>().map(u128::from),
+            (_, true) => iter.read_be::<u128>(),
+            (_, false) => iter.read_le::<u128>(),
+        };
+        let flat = &mut self.flat;
+        let moved = if width <= flat.count { flat.movable(width, false) } else { 0 };
+        match full(width, flat.count, moved) {
+            Ok(()) => {
+                assert_eq!(result, Ok(number(&flat.values(width), big)));
+                flat.advance(width);
+            }
+            error => assert_eq!(result.map(|_| ()), error),
+        }
+    }
+
+    fn next_chunk(&mut self) {
+        let chunk = self.iter.next_chunk();
+        match (self.flat.nature, self.flat.single_segment_count()) {
+            (Nature::Kernel, len) if len > 0 => {
+                assert_eq!(chunk, Some(&self.flat.values(len)[..]));
+                self.flat.advance(len);
+            }
+            _ => assert_eq!(chunk, None),
+        }
+    }
+}
+
+/// The number that bytes mean, most significant first if `big`.
+fn number(bytes: &[u8], big: bool) -> u128 {
+    let add = |number: u128, byte: &u8| number << 8 | u128::from(*byte);
+    match big {
+        true => bytes.iter().fold(0, add),
+        false => bytes.iter().rev().fold(0, add),
+    }
+}
+
+impl Side<'_, Dest> {
+    fn copy_in(&mut self, how: In, data: &[u8]) {
+        let n = data.len();
+        let (iter, flat) = (&mut self.iter, &mut self.flat);
+        let zeros = vec![0; n];
+        let mut fed = None;
+        let mut reachable = &data[..];
+        let moved = match how {
+            In::Checksum => return self.checksum_in(data),
+            In::Full => {
+                let result = iter.copy_to_iter_full(data);
+                let moved = if n <= flat.count { flat.movable(n, false) } else { 0 };
+                assert_eq!(result, full(n, flat.count, moved));
+                // The memory is not all or nothing.
+                flat.store(&data[..moved]);
+                if result.is_ok() {
+                    flat.advance(n);
+                }
+                return;
+            }
+            In::Plain => iter.copy_to_iter(data),
+            In::Hash => iter.hash_and_copy_to_iter(data, |bytes| fed = Some(bytes.to_vec())),
+            In::Zero => {
+                reachable = &zeros;
+                iter.zero(n)
+            }
+            In::MachineCheck(clean) => {
+                reachable = &data[..clean.min(n)];
+                let poison =
+                    Poison::new(data.as_ptr().wrapping_add(reachable.len()), n - reachable.len());
+                let moved = iter.copy_mc_to_iter(Piece::from(data));
+                drop(poison);
+                // Nothing is read for a discarding iterator.
+                if flat.nature == Nature::Nothing {
+                    reachable = data;
+                }
+                moved
+            }
+            In::FromBuffer(position) => {
+                reachable = data.get(position..).unwrap_or_default();
+                let mut at = position as i64;
+                let moved = iter.simple_read_from_buffer(&mut at, data).unwrap();
+                assert_eq!(at, (position + moved) as i64);
+                moved
+            }
+        };
+        assert_eq!(moved, flat.movable(reachable.len(), false));
+        assert!(fed.is_none_or(|fed| fed == data[..moved]));
+        flat.store(&reachable[..moved]);
+        flat.advance(moved);
+    }
+
+    fn checksum_in(&mut self, data: &[u8]) {
+        let flat = &mut self.flat;
+        let moved = self.iter.csum_and_copy_to_iter(data, &mut self.checksum);
+        let mut expected = 0;
+        if flat.nature == Nature::Nothing {
+            expected = data.len().min(flat.count);
+        }
+        for (index, len) in flat.walked(data.len()) {
+            let written = flat.accessible(index, len, false);
+            if written < len {
+                flat.forget(index, written);
+                break;
+            }
+            expected += len;
+        }
+        assert_eq!(moved, expected);
+        self.summed.extend(&data[..moved]);
+        flat.store(&data[..moved]);
+        flat.advance(moved);
+    }
+
+    fn page_in(&mut self, data: &[u8], offset: usize, n: usize, nofault: bool) {
+        let folio = TestPage::with_bytes(data);
+        let result = match nofault {
+            true => self.iter.copy_page_to_iter_nofault(&folio, offset, n),
+            false => self.iter.copy_page_to_iter(&folio, offset, n),
+        };
+        if offset + n > 3 * P {
+            assert_eq!(result, Err(Error::OutOfRange));
+            return;
+        }
+        let moved = self.flat.movable(n, nofault);
+        assert_eq!(result, Ok(moved));
+        self.flat.store(&data[offset..offset + moved]);
+        self.flat.advance(moved);
+    }
+
+    fn write_integer(&mut self, data: &[u8], big: bool) {
+        let (iter, flat) = (&mut self.iter, &mut self.flat);
+        let value = number(data, big);
+        let result = match (data.len(), big) {
+            (1, true) => iter.write_be(value as u8),
+            (1, false) => iter.write_le(value as u8),
+            (2, true) => iter.write_be(value as u16),
+            (2, false) => iter.write_le(value as u16),
+            (4, true) => iter.write_be(value as i32),
+            (4, false) => iter.write_le(value as i32),
+            (8, true) => iter.write_be(value as i64),
+            (8, false) => iter.write_le(value as u64),
+            (_, true) => iter.write_be(value),
+            (_, false) => iter.write_le(value as i128),
+        };
+        let moved = if data.len() <= flat.count { flat.movable(data.len(), false) } else { 0 };
+        assert_eq!(result, full(data.len(), flat.count, moved));
+        flat.store(&data[..moved]);
+        if result.is_ok() {
+            flat.advance(moved);
+        }
+    }
+}

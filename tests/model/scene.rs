@@ -1,0 +1,288 @@
+//! Memory laid out for a test: segments of any kind, gaps between them, faults in them.
+
+use std::collections::BTreeSet;
+
+use iov_iter::{BioVec, Dest, IoVec, KVec, Source, Uniform};
+
+use super::flat::{Byte, Flat, Nature};
+use super::{Iter, TestPage, UserSpace};
+
+/// The page size: small, so that borders are everywhere.
+pub const P: usize = 16;
+/// What gaps are filled with.
+const FILLER: u8 = 0xee;
+/// Where user memory begins.
+const BASE: usize = 0x1000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    UserBuf,
+    IoVec,
+    KVec,
+    BVec,
+    Registered,
+    Discard,
+}
+
+impl Shape {
+    pub const ALL: [Self; 6] =
+        [Self::UserBuf, Self::IoVec, Self::KVec, Self::BVec, Self::Registered, Self::Discard];
+}
+
+/// A layout.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    pub shape: Shape,
+    /// Gap in front of each segment, and its length.
+    pub segments: Vec<(usize, usize)>,
+    /// Bytes at the end of the segments that the count leaves out.
+    pub spare: usize,
+    /// Flat positions that fault, for user memory.
+    pub bad: Vec<usize>,
+    /// User pages, counted from the first, that are not resident.
+    pub absent: Vec<usize>,
+}
+
+/// The memory of a scene.
+pub struct Memory {
+    pub space: UserSpace<P>,
+    pub runs: Vec<TestPage<P>>,
+    pub iovecs: Vec<IoVec>,
+    pub bvecs: Vec<BioVec<TestPage<P>>>,
+    shape: Shape,
+    count: usize,
+    /// Pages of user memory.
+    pages: usize,
+    /// For each flat byte, where it is in the image.
+    places: Vec<usize>,
+}
+
+impl Scene {
+    /// The scene's segments as its shape allows them.
+    fn shaped(&self) -> Vec<(usize, usize)> {
+        let mut segments = self.segments.clone();
+        match self.shape {
+            Shape::UserBuf | Shape::Discard => {
+                let gap = segments.first().map_or(0, |(gap, _)| *gap);
+                let len = segments.iter().map(|(_, len)| len).sum::<usize>();
+                // The count is the length of the only segment.
+                segments = vec![(gap, len.saturating_sub(self.spare))];
+            }
+            Shape::Registered => {
+                let each = segments.get(1).map_or(1, |(_, len)| (*len).max(1));
+                let last = segments.len().saturating_sub(1);
+                for (index, (_, len)) in segments.iter_mut().enumerate().skip(1) {
+                    *len = if index < last { each } else { (*len).clamp(1, each) };
+                }
+            }
+            _ => {}
+        }
+        segments
+    }
+
+    /// Lays the memory out; the buffer is for addressable memory only.
+    pub fn build(&self) -> (Memory, Vec<u8>, Flat) {
+        let segments = self.shaped();
+        let total = segments.iter().map(|(_, len)| len).sum::<usize>();
+        let count = match self.shape {
+            Shape::UserBuf | Shape::Discard => total,
+            _ => total.saturating_sub(self.spare),
+        };
+        let mut memory = Memory {
+            space: UserSpace::new(),
+            runs: Vec::new(),
+            iovecs: Vec::new(),
+            bvecs: Vec::new(),
+            shape: self.shape,
+            count,
+            pages: 0,
+            places: Vec::new(),
+        };
+        let end = segments.iter().map(|(gap, len)| gap + len).sum::<usize>();
+        let mut buffer = Vec::new();
+        if self.shape == Shape::KVec {
+            buffer = vec![FILLER; end + 8];
+        }
+        let mut bytes = Vec::new();
+        let mut image = 0;
+        for (segment, (gap, len)) in segments.iter().copied().enumerate() {
+            let first = match self.shape {
+                Shape::UserBuf | Shape::IoVec => {
+                    memory.iovecs.push(IoVec::new(BASE + image + gap, len));
+                    BASE + image + gap
+                }
+                Shape::BVec | Shape::Registered => {
+                    let run = TestPage::run((gap + len) / P + 1);
+                    run.fill(0, &vec![FILLER; run.all_bytes().len()]);
+                    memory.bvecs.push(BioVec::new(run.clone(), gap as u32, len as u32).unwrap());
+                    memory.runs.push(run);
+                    gap
+                }
+                Shape::KVec => buffer.as_ptr().addr() + image + gap,
+                Shape::Discard => 0,
+            };
+            for at in 0..len {
+                memory.places.push(image + gap + at);
+                let value = Some((bytes.len() * 7 + 1) as u8);
+                bytes.push(Byte { value, address: first + at, segment, bad: false });
+            }
+            image += match self.shape {
+                Shape::BVec | Shape::Registered => memory.runs[segment].all_bytes().len(),
+                _ => gap + len,
+            };
+        }
+        let mut flat = Flat {
+            bytes,
+            nature: match self.shape {
+                Shape::UserBuf | Shape::IoVec => Nature::User,
+                Shape::KVec => Nature::Kernel,
+                Shape::BVec | Shape::Registered => Nature::Pages,
+                Shape::Discard => Nature::Nothing,
+            },
+            page: P,
+            absent: BTreeSet::new(),
+            at: 0,
+            count,
+            cut: 0,
+        };
+        if flat.nature == Nature::User {
+            memory.pages = end / P + 2;
+            memory.space.store(BASE, &vec![FILLER; memory.pages * P]);
+            for bad in self.bad.iter().filter(|_| total > 0) {
+                let byte = &mut flat.bytes[bad % total];
+                byte.bad = true;
+                memory.space.make_bad(byte.address..byte.address + 1);
+            }
+            for absent in &self.absent {
+                memory.space.set_resident(BASE + absent % memory.pages * P, false);
+            }
+            flat.absent = memory.absent();
+        }
+        memory.set_image(&mut buffer, &flat);
+        (memory, buffer, flat)
+    }
+}
+
+impl Memory {
+    /// User pages that are not resident now.
+    pub fn absent(&self) -> BTreeSet<usize> {
+        let pages = BASE / P..BASE / P + self.pages;
+        pages.filter(|page| !self.space.is_resident(page * P)).collect()
+    }
+
+    fn set_image(&self, buffer: &mut [u8], flat: &Flat) {
+        for (place, byte) in self.places.iter().zip(&flat.bytes) {
+            let value = [byte.value.unwrap()];
+            match flat.nature {
+                Nature::User => self.space.poke(byte.address, &value),
+                Nature::Kernel => buffer[*place] = value[0],
+                Nature::Pages => self.runs[byte.segment].fill(byte.address, &value),
+                Nature::Nothing => {}
+            }
+        }
+    }
+
+    /// Checks that memory holds what the model says, and that the gaps are untouched.
+    pub fn check_image(&self, buffer: &[u8], flat: &Flat) {
+        let image = match flat.nature {
+            Nature::User => self.space.peek(BASE, self.pages * P),
+            Nature::Kernel => buffer.to_vec(),
+            Nature::Pages => self.runs.iter().flat_map(TestPage::all_bytes).collect(),
+            Nature::Nothing => return,
+        };
+        let mut expected = vec![FILLER; image.len()];
+        for (place, byte) in self.places.iter().zip(&flat.bytes) {
+            expected[*place] = byte.value.unwrap_or(image[*place]);
+        }
+        assert_eq!(image, expected, "memory differs from the model");
+    }
+
+    /// References and pins that others hold.
+    pub fn held(&self) -> (usize, usize) {
+        let mut held = self.space.held();
+        for run in &self.runs {
+            let mut index = 0;
+            while let Some(page) = iov_iter::Page::nth(run, index) {
+                // This handle; for the first page also the list of runs and the segment.
+                held.0 += page.references() - if index == 0 { 3 } else { 1 };
+                held.1 += page.pins();
+                index += 1;
+            }
+        }
+        held
+    }
+
+    /// Addressable segments to read.
+    pub fn sources<'a>(
+        &self,
+        buffer: &'a [u8],
+        flat: &Flat,
+        scene: &Scene,
+    ) -> Vec<KVec<'a, Source>> {
+        self.ranges(flat, scene).map(|range| KVec::from(&buffer[range])).collect()
+    }
+
+    /// Addressable segments to write.
+    pub fn dests<'a>(
+        &self,
+        buffer: &'a mut [u8],
+        flat: &Flat,
+        scene: &Scene,
+    ) -> Vec<KVec<'a, Dest>> {
+        let mut rest = buffer;
+        let mut taken = 0;
+        let mut segments = Vec::new();
+        for range in self.ranges(flat, scene) {
+            let (_, behind) = rest.split_at_mut(range.start - taken);
+            let (segment, behind) = behind.split_at_mut(range.len());
+            (rest, taken) = (behind, range.end);
+            segments.push(KVec::from(segment));
+        }
+        segments
+    }
+
+    fn ranges(&self, flat: &Flat, scene: &Scene) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let segments = match flat.nature {
+            Nature::Kernel => scene.segments.clone(),
+            _ => Vec::new(),
+        };
+        let mut at = 0;
+        segments.into_iter().map(move |(gap, len)| {
+            at += gap + len;
+            at - len..at
+        })
+    }
+
+    /// The iterator for reading.
+    pub fn source<'a>(&'a self, kvecs: &'a [KVec<'a, Source>]) -> Iter<'a, Source, P> {
+        match self.shape {
+            Shape::KVec => Iter::kvec(kvecs, self.count).unwrap(),
+            _ => self.user_or_pages().expect("nothing cannot be read"),
+        }
+    }
+
+    /// The iterator for writing.
+    pub fn dest<'a>(&'a self, kvecs: &'a [KVec<'a, Dest>]) -> Iter<'a, Dest, P> {
+        match self.shape {
+            Shape::KVec => Iter::kvec(kvecs, self.count).unwrap(),
+            Shape::Discard => Iter::discard(self.count),
+            _ => self.user_or_pages().expect("user memory or pages"),
+        }
+    }
+
+    fn user_or_pages<D: iov_iter::Direction>(&self) -> Option<Iter<'_, D, P>> {
+        Some(match self.shape {
+            Shape::UserBuf => {
+                let IoVec { base, .. } = self.iovecs[0];
+                Iter::ubuf(&self.space, base, self.count)
+            }
+            Shape::IoVec => Iter::iovec(&self.space, &self.iovecs, self.count).unwrap(),
+            Shape::BVec => Iter::bvec(&self.bvecs, self.count).unwrap(),
+            Shape::Registered => {
+                let uniform = Uniform::new(&self.bvecs).expect("laid out to be uniform");
+                Iter::registered(uniform, self.count).unwrap()
+            }
+            Shape::KVec | Shape::Discard => return None,
+        })
+    }
+}
