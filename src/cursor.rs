@@ -76,6 +76,11 @@ impl<L: Segments> Cursor<L> {
         Self { count: whole.count.min(count), ..whole }
     }
 
+    /// A cursor over the first `count` bytes of `list`, which the caller knows to hold them.
+    pub(crate) fn known(list: L, count: usize) -> Self {
+        Self { list, at: Position::default(), count, cut: 0 }
+    }
+
     /// The cursor at `at` in `list` with the count and cut of `self`, for a copied list.
     pub(crate) fn rebased<M: Segments>(&self, list: M, at: Position) -> Cursor<M> {
         Cursor { list, at, count: self.count, cut: self.cut }
