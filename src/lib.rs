@@ -11,8 +11,11 @@ mod cursor;
 mod direction;
 mod error;
 pub mod host;
+pub mod iov;
 mod list;
 mod memory;
+#[cfg(feature = "std")]
+pub mod os;
 pub mod segment;
 
 pub use cursor::{Cursor, Saved};

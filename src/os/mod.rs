@@ -1,0 +1,4 @@
+//! Adapters for operating systems.
+
+#[cfg(unix)]
+pub mod io;
