@@ -1,19 +1,10 @@
 //! Comparing vectors, and looking for zeros.
 
-use iov_iter::iov::{Error, View};
-use iov_iter::{KVec, Source};
+mod iov_support;
 
-fn cut<'m>(bytes: &'m [u8], lengths: &[usize]) -> Vec<KVec<'m, Source>> {
-    let mut rest = bytes;
-    lengths
-        .iter()
-        .map(|len| {
-            let (segment, behind) = rest.split_at(*len);
-            rest = behind;
-            KVec::from(segment)
-        })
-        .collect()
-}
+use iov_iter::KVec;
+use iov_iter::iov::{Error, View};
+use iov_support::cut;
 
 fn compare(
     left: (&[u8], &[usize]),

@@ -1,6 +1,8 @@
 //! Discards and their undoing: the worked examples over V = [A4, B0, C6, D2], and the ways in
 //! which C can go wrong.
 
+mod iov_support;
+
 use iov_iter::iov::{Error, Undo, View};
 use iov_iter::{KVec, Source};
 
@@ -97,15 +99,7 @@ fn two(
     undo_first_first: bool,
 ) -> (usize, usize) {
     let bytes = vec![0; lengths.iter().sum()];
-    let mut rest = &bytes[..];
-    let segments: Vec<_> = lengths
-        .iter()
-        .map(|len| {
-            let (segment, behind) = rest.split_at(*len);
-            rest = behind;
-            KVec::from(segment)
-        })
-        .collect();
+    let segments = iov_support::cut(&bytes, lengths);
     let mut view = View::new(&segments).unwrap();
     let (first, second) = if front_first {
         (view.discard_front_undoable(front), view.discard_back_undoable(back))

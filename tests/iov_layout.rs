@@ -1,13 +1,11 @@
 //! The layout of a vector in a buffer of its own.
 
+mod iov_support;
+
 use iov_iter::iov::{Error, IoVector, View};
 use iov_iter::{Dest, KVec, Source};
+use iov_support::elements;
 use proptest::prelude::*;
-
-/// Elements at addresses within one piece of memory, which may overlap.
-fn elements<'m>(memory: &'m [u8], at: &[(usize, usize)]) -> Vec<KVec<'m, Source>> {
-    at.iter().map(|(start, len)| KVec::from(&memory[*start..start + len])).collect()
-}
 
 /// Where each piece of the view starts behind `base`, and its length.
 fn places(view: &View<'_, Source>, base: *const u8) -> Vec<(usize, usize)> {
@@ -88,7 +86,7 @@ fn results_of_two_devices_are_compared() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 256 }))]
+    #![proptest_config(iov_support::cases(256))]
 
     /// The rule itself: packed is the number of covered addresses below.
     #[test]

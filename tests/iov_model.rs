@@ -1,7 +1,10 @@
 //! Whole vectors against a flat model: the same bytes in one `Vec<u8>`.
 
+mod iov_support;
+
 use iov_iter::iov::{Error, IoVector, Undo, View};
-use iov_iter::{Dest, KVec, Source};
+use iov_iter::{KVec, Source};
+use iov_support::{cut, cut_mut, elements};
 use proptest::prelude::*;
 
 /// Lengths of 0 to 40 elements, empty ones anywhere.
@@ -24,24 +27,8 @@ fn memory() -> Vec<u8> {
     (0..=255).collect()
 }
 
-fn elements<'m>(memory: &'m [u8], at: &[(usize, usize)]) -> Vec<KVec<'m, Source>> {
-    at.iter().map(|(start, len)| KVec::from(&memory[*start..start + len])).collect()
-}
-
 fn flat(memory: &[u8], at: &[(usize, usize)]) -> Vec<u8> {
     at.iter().flat_map(|(start, len)| &memory[*start..start + len]).copied().collect()
-}
-
-/// The elements of a vector of consecutive destinations.
-fn cut_mut<'m>(mut rest: &'m mut [u8], lengths: &[usize]) -> Vec<KVec<'m, Dest>> {
-    lengths
-        .iter()
-        .map(|len| {
-            let (segment, behind) = std::mem::take(&mut rest).split_at_mut(*len);
-            rest = behind;
-            KVec::from(segment)
-        })
-        .collect()
 }
 
 /// What the model has from `offset` on, at most `len` bytes.
@@ -61,7 +48,7 @@ fn read(view: &View<'_, Source>) -> Vec<u8> {
 const FRACTION: std::ops::RangeInclusive<f64> = 0.0..=1.0;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 6 } else { 256 }))]
+    #![proptest_config(iov_support::cases(256))]
 
     #[test]
     fn to_buf(at in overlapping(), offset in FRACTION, len in FRACTION) {
@@ -195,9 +182,7 @@ proptest! {
         if let Some(byte) = set.and_then(|set| model.get_mut(up_to(set, size))) {
             *byte = 1;
         }
-        let ends = lengths.iter().scan(0, |end, len| { *end += len; Some(*end) });
-        let at: Vec<_> = ends.zip(&lengths).map(|(end, len)| (end - len, *len)).collect();
-        let segments = elements(&model, &at);
+        let segments = cut(&model, &lengths);
         let part = View::new(&segments).unwrap().clip(up_to(offset, size), up_to(len, size));
         let expected = range(&model, up_to(offset, size), up_to(len, size));
         prop_assert_eq!(part.map(|part| part.is_zero()), expected.map(|bytes| bytes.iter().all(|byte| *byte == 0)));
@@ -330,7 +315,7 @@ fn peel<'v>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 6 } else { 512 }))]
+    #![proptest_config(iov_support::cases(512))]
 
     #[test]
     fn no_order_of_discards_and_undos_changes_the_vector(

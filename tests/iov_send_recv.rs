@@ -1,9 +1,12 @@
 //! Sending and receiving over a transport that follows a script.
 
+mod iov_support;
+
 use std::collections::VecDeque;
 
 use iov_iter::iov::{CallError, Stop, Transfer, VectoredRead, VectoredWrite, View};
 use iov_iter::{Dest, KVec, Piece, Source};
+use iov_support::{cut, cut_mut};
 use proptest::prelude::*;
 
 /// What the next call does.
@@ -327,7 +330,7 @@ fn expected(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 256 }))]
+    #![proptest_config(iov_support::cases(256))]
 
     #[test]
     fn any_script_moves_the_linear_range(
@@ -354,12 +357,7 @@ proptest! {
         };
         let (moved, stop) = expected(&script, len, per_call);
 
-        let mut rest = &bytes[..];
-        let segments: Vec<_> = lengths.iter().map(|len| {
-            let (segment, behind) = rest.split_at(*len);
-            rest = behind;
-            KVec::from(segment)
-        }).collect();
+        let segments = cut(&bytes, &lengths);
         let mut transport = Scripted::new(&script);
         transport.limit = limit;
         let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
@@ -369,12 +367,7 @@ proptest! {
         prop_assert!(transport.calls.iter().flatten().all(|len| *len > 0));
 
         let mut memory = vec![0xff; size];
-        let mut rest = &mut memory[..];
-        let segments: Vec<_> = lengths.iter().map(|len| {
-            let (segment, behind) = std::mem::take(&mut rest).split_at_mut(*len);
-            rest = behind;
-            KVec::from(segment)
-        }).collect();
+        let segments = cut_mut(&mut memory, &lengths);
         let mut transport = Scripted::new(&script);
         transport.limit = limit;
         transport.data.extend(&bytes);
