@@ -275,8 +275,10 @@ mod wide {
                 return Some(found);
             }
             while len - at >= BLOCK * WORD {
-                let block = left.add(at).cast::<[usize; BLOCK]>().read();
-                if block != right.add(at).cast::<[usize; BLOCK]>().read_unaligned() {
+                let mut block = left.add(at).cast::<[usize; BLOCK]>().read();
+                let other = right.add(at).cast::<[usize; BLOCK]>().read_unaligned();
+                block.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+                if any(block) {
                     break;
                 }
                 at += BLOCK * WORD;
@@ -298,7 +300,7 @@ mod wide {
         base.addr().wrapping_neg().rem_euclid(WORD).min(len)
     }
 
-    /// Whether any bit is set, without a branch for each word.
+    /// Whether any bit is set. A branch for each word would keep the words apart.
     #[inline]
     fn any(block: [usize; BLOCK]) -> bool {
         block.iter().fold(0, |bits, word| bits | word) != 0

@@ -7,8 +7,8 @@
 //!                                    ├─── b ───┼─ c ─┤
 //! ```
 //!
-//! Addresses are visited upwards, run by run. That takes a pass over the pieces for each run of
-//! addresses that no piece leaves, and no memory.
+//! Addresses are visited upwards, run by run. That takes no memory, but a pass over the pieces for
+//! each run of addresses without a gap.
 
 use super::vector::make_room;
 use super::view::add;
@@ -124,23 +124,30 @@ impl Run {
 }
 
 /// Calls `each` with run after run, from the lowest address upwards.
+///
+/// A pass over the pieces either makes the run longer, or finds the next one.
 fn for_each_run<D: Direction>(view: &View<'_, D>, mut each: impl FnMut(&Run)) {
     let mut run = Run { start: 0, end: 0, packed: 0 };
     loop {
-        let starts = view.pieces().map(|piece| piece.as_ptr().addr());
-        let Some(start) = starts.filter(|start| *start >= run.end).min() else { return };
-        run = Run { start, end: start, packed: run.packed.saturating_add(run.len()) };
-        loop {
-            let end = view.pieces().fold(run.end, |end, piece| {
-                let start = piece.as_ptr().addr();
-                let joins = start >= run.start && start <= end;
-                if joins { end.max(start.saturating_add(piece.len())) } else { end }
-            });
-            if end == run.end {
-                break;
+        let mut grown = run.end;
+        let mut next: Option<(usize, usize)> = None;
+        for piece in view.pieces() {
+            let start = piece.as_ptr().addr();
+            let end = start.saturating_add(piece.len());
+            if start > grown {
+                if next.is_none_or(|(lowest, _)| start < lowest) {
+                    next = Some((start, end));
+                }
+            } else if start >= run.start {
+                grown = grown.max(end);
             }
-            run.end = end;
+        }
+        if grown > run.end {
+            run.end = grown;
+            continue;
         }
         each(&run);
+        let Some((start, end)) = next else { return };
+        run = Run { start, end, packed: run.packed.saturating_add(run.len()) };
     }
 }
