@@ -15,6 +15,7 @@ pub mod iov;
 mod list;
 mod memory;
 #[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
 pub mod os;
 pub mod segment;
 

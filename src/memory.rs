@@ -368,6 +368,13 @@ mod flush {
     pub fn lines(_base: *const u8, _len: usize) {}
 }
 
+// struct iovec { void *iov_base; size_t iov_len; }
+static_assertions::assert_eq_size!(Piece<'static, Source>, crate::IoVec);
+static_assertions::const_assert_eq!(
+    core::mem::offset_of!(Piece<'static, Dest>, base),
+    core::mem::offset_of!(crate::IoVec, base)
+);
+
 // A piece aliases memory that only its creator's thread may touch; the pointer inside sees to it.
 static_assertions::assert_not_impl_any!(Piece<'static, Source>: Send, Sync);
 static_assertions::assert_not_impl_any!(Piece<'static, Dest>: Send, Sync);

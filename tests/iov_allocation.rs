@@ -31,17 +31,19 @@ fn allowed() -> bool {
 // SAFETY: everything is the system's, or null, which an allocator may always return.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if !allowed() {
+            return std::ptr::null_mut();
+        }
         // SAFETY: the caller's promises are those of the system's allocator.
-        if allowed() { unsafe { System.alloc(layout) } } else { std::ptr::null_mut() }
+        unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: as above.
-        if allowed() {
-            unsafe { System.realloc(memory, layout, size) }
-        } else {
-            std::ptr::null_mut()
+        if !allowed() {
+            return std::ptr::null_mut();
         }
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {

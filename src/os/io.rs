@@ -34,6 +34,12 @@ use core::mem;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd};
 
+// Where `off_t` may have 32 bits, these have 64.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+use libc::{off_t, preadv, pwritev};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use libc::{off64_t as off_t, preadv64 as preadv, pwritev64 as pwritev};
+
 use crate::direction::{Dest, Direction, Source};
 use crate::iov::{CallError, MAX_SEGMENTS, VectoredRead, VectoredWrite};
 use crate::segment::KVec;
@@ -171,9 +177,9 @@ pub struct FileAt<F> {
 impl<F: AsFd> FileAt<F> {
     fn call(
         &mut self,
-        call: impl FnOnce(c_int, libc::off_t) -> libc::ssize_t,
+        call: impl FnOnce(c_int, off_t) -> libc::ssize_t,
     ) -> Result<usize, CallError<io::Error>> {
-        let offset = libc::off_t::try_from(self.offset)
+        let offset = off_t::try_from(self.offset)
             .map_err(|_| CallError::Failed(io::ErrorKind::InvalidInput.into()))?;
         let moved = moved(call(self.file.as_fd().as_raw_fd(), offset))?;
         self.offset = self.offset.saturating_add(moved as u64);
@@ -190,7 +196,7 @@ impl<F: AsFd> VectoredWrite for FileAt<F> {
     ) -> Result<usize, CallError<io::Error>> {
         let (list, count) = list(segments);
         // SAFETY: the list has `count` segments that may be read.
-        self.call(|fd, offset| unsafe { libc::pwritev(fd, list, count, offset) })
+        self.call(|fd, offset| unsafe { pwritev(fd, list, count, offset) })
     }
 }
 
@@ -203,7 +209,7 @@ impl<F: AsFd> VectoredRead for FileAt<F> {
     ) -> Result<usize, CallError<io::Error>> {
         let (list, count) = list(segments);
         // SAFETY: the list has `count` segments that may be written.
-        self.call(|fd, offset| unsafe { libc::preadv(fd, list, count, offset) })
+        self.call(|fd, offset| unsafe { preadv(fd, list, count, offset) })
     }
 }
 
