@@ -1,6 +1,6 @@
 //! Vectors over real sockets and files: small buffers, slow readers, peers that close.
 //!
-//! Miri knows neither `writev` nor `sendmsg`.
+//! Miri knows neither buffer sizes of sockets nor `preadv`; what it knows is in `iov_os.rs`.
 #![cfg(all(unix, feature = "std", not(miri)))]
 
 mod iov_support;
@@ -13,9 +13,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use iov_iter::iov::{Stop, VectoredRead, VectoredWrite, View};
-use iov_iter::os::io::{FileAt, Socket, Stream, as_io_slices, as_io_slices_mut};
-use iov_iter::{Dest, KVec, Source};
+use iov_iter::KVec;
+use iov_iter::iov::{Stop, View};
+use iov_iter::os::io::{FileAt, Socket, Stream};
 use iov_support::{cut, cut_mut};
 
 /// 300 elements, empty ones among them.
@@ -260,44 +260,4 @@ fn a_file_that_cannot_be_written() {
     let written = View::new(&segments).unwrap().send(&mut Stream(&file));
     let Stop::Failed(error) = written.stop else { panic!("{:?}", written.stop) };
     assert_eq!(error.raw_os_error(), Some(libc::EBADF));
-}
-
-#[test]
-fn more_segments_than_a_call_takes_are_cut() {
-    let (sender, receiver) = UnixStream::pair().unwrap();
-    let bytes = [7; 1500];
-    let segments: Vec<KVec<'_, Source>> = bytes.chunks(1).map(KVec::from).collect();
-    assert!(matches!(Stream(&sender).write_vectored(&segments), Ok(1024)));
-    let mut memory = [0; 1500];
-    let segments: Vec<KVec<'_, Dest>> = memory.chunks_mut(1).map(KVec::from).collect();
-    assert!(matches!(Stream(&receiver).read_vectored(&segments), Ok(1024)));
-    drop(sender);
-    assert!(matches!(Stream(&receiver).read_vectored(&segments), Ok(0)));
-}
-
-#[test]
-fn segments_are_io_slices() {
-    let parts = [&b"no "[..], b"", b"copy"];
-    let segments = parts.map(KVec::from);
-    let slices = as_io_slices(&segments);
-    assert_eq!(slices.as_ptr().addr(), segments.as_ptr().addr());
-    for (slice, part) in slices.iter().zip(parts) {
-        assert_eq!((&slice[..], slice.as_ptr()), (part, part.as_ptr()));
-    }
-    let mut out = vec![];
-    assert_eq!(out.write_vectored(slices).unwrap(), 7);
-    assert_eq!(out, b"no copy");
-}
-
-#[test]
-fn segments_are_mutable_io_slices() {
-    let (mut front, mut back) = ([0; 2], [0; 9]);
-    let mut segments = [KVec::from(&mut front[..]), KVec::from(&mut back[..])];
-    // SAFETY: both arrays are initialised, and used through these slices only.
-    let slices = unsafe { as_io_slices_mut(&mut segments) };
-    assert_eq!((&b"scatter"[..]).read_vectored(slices).unwrap(), 7);
-    // What is put in a slice's place is a segment.
-    slices[0].advance(1);
-    assert_eq!(segments[0].len(), 1);
-    assert_eq!((&front, &back), (b"sc", b"atter\0\0\0\0"));
 }
