@@ -230,6 +230,19 @@ fn a_request_is_split_at_the_limit_of_the_platform() {
 }
 
 #[test]
+fn empty_segments_are_never_sent_however_many_there_are() {
+    let bytes = [7; 200];
+    let lengths = [vec![0; 100], vec![1; 100], vec![0; 100], vec![1; 100]].concat();
+    let segments = cut(&bytes, &lengths);
+    let mut transport = Scripted::new(&[Move(usize::MAX); 9]);
+    assert_eq!(View::new(&segments).unwrap().send(&mut transport).finished(), Ok(200));
+    assert!(transport.calls.iter().flatten().all(|len| *len == 1));
+    let calls: Vec<_> = transport.calls.iter().map(Vec::len).collect();
+    // Empty segments in front keep the vector's own list from being lent, one call long.
+    assert_eq!(calls, [64, 64, 72]);
+}
+
+#[test]
 fn a_transport_without_a_limit_still_gets_one_segment() {
     struct Zero(Scripted);
     impl VectoredWrite for Zero {

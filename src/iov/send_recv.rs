@@ -209,8 +209,8 @@ fn one_call<D: Direction, E>(
     call(&batch).map(|moved| moved.min(size))
 }
 
-/// The segments of the vector that the front of `view` covers completely, no more than `limit`,
-/// and their bytes.
+/// The segments of the vector that the front of `view` covers completely, no more than `limit`
+/// and up to the first without bytes; and their bytes.
 fn whole_segments<'v, D: Direction>(
     view: &View<'v, D>,
     limit: usize,
@@ -222,7 +222,7 @@ fn whole_segments<'v, D: Direction>(
         _ => &[],
     };
     let (mut count, mut size) = (0_usize, 0_usize);
-    for segment in segments.iter().take(limit) {
+    for segment in segments.iter().take(limit).take_while(|segment| !segment.is_empty()) {
         let with = size.saturating_add(segment.len());
         if with > budget {
             break;
