@@ -70,6 +70,11 @@ impl<L: Segments> Cursor<L> {
         Self { count: whole.count.min(count), ..whole }
     }
 
+    /// A cursor over the first `count` bytes of `list`, which the caller knows to hold them.
+    pub(crate) fn known(list: L, count: usize) -> Self {
+        Self { list, at: Position::default(), count, cut: 0 }
+    }
+
     /// The same cursor over a list that begins with the current segment.
     pub(crate) fn rebased<M: Segments>(&self, list: M) -> Cursor<M> {
         let at = Position { index: 0, offset: self.at.offset };

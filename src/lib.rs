@@ -72,6 +72,7 @@ mod cursor;
 mod direction;
 mod error;
 pub mod host;
+pub mod iov;
 mod iter;
 mod list;
 mod memory;

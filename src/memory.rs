@@ -139,6 +139,26 @@ impl<'p> Piece<'p, Source> {
     }
 }
 
+impl Piece<'_, Source> {
+    /// Whether every byte is 0. True for an empty piece.
+    #[inline]
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        // SAFETY: a source is valid for reads of `len` initialised bytes.
+        unsafe { wide::is_zero(self.base, self.len) }
+    }
+
+    /// The offset of the first byte that differs from the one of `other`, within the smaller of
+    /// both lengths; `None` if there is no such byte.
+    #[inline]
+    #[must_use]
+    pub fn mismatch(self, other: Piece<'_, Source>) -> Option<usize> {
+        let len = if self.len < other.len { self.len } else { other.len };
+        // SAFETY: both are valid for reads of `len` initialised bytes, which neither exceeds.
+        unsafe { wide::mismatch(self.base, other.base, len) }
+    }
+}
+
 impl<'p> Piece<'p, Dest> {
     /// The address of the first byte, for writing; dangling or null if the piece is empty.
     #[inline]
@@ -211,6 +231,90 @@ impl<'p> From<&'p mut [MaybeUninit<u8>]> for Piece<'p, Dest> {
     }
 }
 
+/// Looking at bytes many at a time: a block of machine words, which the compiler turns into vector
+/// registers where there are any, then single words, then bytes.
+mod wide {
+    /// Words in a block: a cache line on 64-bit machines.
+    const BLOCK: usize = 8;
+    const WORD: usize = size_of::<usize>();
+
+    /// Whether `len` bytes at `base` are 0.
+    ///
+    /// # Safety
+    ///
+    /// They must be valid for reads and initialised.
+    #[inline]
+    pub unsafe fn is_zero(base: *const u8, len: usize) -> bool {
+        // SAFETY: the caller's promise, for the same bytes; in the loops `at` stays below `len`.
+        unsafe {
+            let mut at = bytes_to_word(base, len);
+            if !(0..at).all(|at| base.add(at).read() == 0) {
+                return false;
+            }
+            while len - at >= BLOCK * WORD {
+                if any(base.add(at).cast::<[usize; BLOCK]>().read()) {
+                    return false;
+                }
+                at += BLOCK * WORD;
+            }
+            while len - at >= WORD {
+                if base.add(at).cast::<usize>().read() != 0 {
+                    return false;
+                }
+                at += WORD;
+            }
+            (at..len).all(|at| base.add(at).read() == 0)
+        }
+    }
+
+    /// The first of `len` bytes that is not the same at `left` and at `right`.
+    ///
+    /// # Safety
+    ///
+    /// Both must be valid for reads of `len` initialised bytes.
+    #[inline]
+    pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<usize> {
+        // SAFETY: the caller's promise, for the same bytes; in the loops `at` stays below `len`.
+        // Only `left` is aligned.
+        unsafe {
+            let differs = |at: &usize| left.add(*at).read() != right.add(*at).read();
+            let mut at = bytes_to_word(left, len);
+            if let Some(found) = (0..at).find(differs) {
+                return Some(found);
+            }
+            while len - at >= BLOCK * WORD {
+                let mut block = left.add(at).cast::<[usize; BLOCK]>().read();
+                let other = right.add(at).cast::<[usize; BLOCK]>().read_unaligned();
+                block.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+                if any(block) {
+                    break;
+                }
+                at += BLOCK * WORD;
+            }
+            while len - at >= WORD {
+                let word = left.add(at).cast::<usize>().read();
+                if word != right.add(at).cast::<usize>().read_unaligned() {
+                    break;
+                }
+                at += WORD;
+            }
+            (at..len).find(differs)
+        }
+    }
+
+    /// Bytes at `base` in front of the first aligned word, at most `len`.
+    #[inline]
+    fn bytes_to_word(base: *const u8, len: usize) -> usize {
+        base.addr().wrapping_neg().rem_euclid(WORD).min(len)
+    }
+
+    /// Whether any bit is set. A branch for each word would keep the words apart.
+    #[inline]
+    fn any(block: [usize; BLOCK]) -> bool {
+        block.iter().fold(0, |bits, word| bits | word) != 0
+    }
+}
+
 /// Whether this target can write cache lines back ([`Piece::flush_cache`]).
 #[doc(alias = "ARCH_HAS_UACCESS_FLUSHCACHE")]
 pub const FLUSHES_CACHE: bool = flush::SUPPORTED;
@@ -271,6 +375,13 @@ mod flush {
     #[inline]
     pub fn lines(_base: *const u8, _len: usize) {}
 }
+
+// struct iovec { void *iov_base; size_t iov_len; }
+static_assertions::assert_eq_size!(Piece<'static, Source>, crate::IoVec);
+static_assertions::const_assert_eq!(
+    core::mem::offset_of!(Piece<'static, Dest>, base),
+    core::mem::offset_of!(crate::IoVec, base)
+);
 
 // A piece aliases memory that only its creator's thread may touch; the pointer inside sees to it.
 static_assertions::assert_not_impl_any!(Piece<'static, Source>: Send, Sync);

@@ -1,5 +1,7 @@
 //! Adapters to the operating system (feature `std`).
 
+#[cfg(unix)]
+pub mod io;
 #[cfg(target_os = "linux")]
 mod process;
 

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
+use core::ptr::NonNull;
 
 use super::Segment;
 use crate::direction::{Borrow, Dest, Direction, Source};
@@ -67,9 +68,12 @@ impl<'a, D: Direction> KVec<'a, D> {
     /// - a destination must be valid for writes of `len` bytes that nothing else in this program
     ///   accesses;
     /// - `len` must not exceed `isize::MAX`.
+    ///
+    /// A null `base` is replaced by a dangling one, which slices without bytes need.
     #[inline]
     #[must_use]
     pub const unsafe fn from_raw_parts(base: *mut u8, len: usize) -> Self {
+        let base = if base.is_null() { NonNull::dangling().as_ptr() } else { base };
         Self { base, len, _marker: PhantomData }
     }
 
@@ -87,7 +91,7 @@ impl<'a, D: Direction> KVec<'a, D> {
         self.len == 0
     }
 
-    /// The address of the first byte; dangling or null if the segment is empty.
+    /// The address of the first byte; dangling if the segment is empty.
     #[inline]
     #[must_use]
     pub const fn as_ptr(&self) -> *const u8 {
@@ -101,6 +105,14 @@ impl<'a, D: Direction> KVec<'a, D> {
         // SAFETY: the memory is borrowed for 'a, which outlives this borrow, under the same
         // conditions that a piece asks for.
         unsafe { Piece::from_raw_parts(self.base, self.len) }.slice(offset, len)
+    }
+
+    /// Cuts the segment to its first `len` bytes, if it is longer.
+    #[inline]
+    pub const fn truncate(&mut self, len: usize) {
+        if len < self.len {
+            self.len = len;
+        }
     }
 
     /// Another segment for the same memory.

@@ -1,0 +1,85 @@
+//! Bytes between a vector and a linear buffer.
+
+use super::{Error, View};
+use crate::direction::{Dest, Direction, Source};
+use crate::memory::Piece;
+
+impl<'v, D: Direction> View<'v, D> {
+    /// The `len` bytes from `offset` on, if they are some and the first segment in view holds them.
+    ///
+    /// Headers do, nearly always; a copy of known length is then two instructions instead of a walk.
+    #[inline]
+    fn in_first_segment(&self, offset: usize, len: usize) -> Option<Piece<'v, D>> {
+        let at = self.cursor.position();
+        let segment = self.cursor.list().get(at.index)?;
+        let piece = segment.piece(at.offset, self.size()).slice(offset, len);
+        (piece.len() == len && len > 0).then_some(piece)
+    }
+}
+
+impl View<'_, Source> {
+    /// Copies bytes from `offset` on to the front of `buffer` and returns how many: the length of
+    /// the buffer, or fewer where the view ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    #[inline]
+    #[doc(alias = "iov_to_buf")]
+    #[doc(alias = "iov_to_buf_full")]
+    #[doc(alias = "qemu_iovec_to_buf")]
+    pub fn to_buf(&self, offset: usize, buffer: &mut [u8]) -> Result<usize, Error> {
+        let buffer = Piece::<Dest>::from(buffer);
+        match self.in_first_segment(offset, buffer.len()) {
+            Some(piece) => Ok(piece.copy_to(buffer)),
+            None => self.gather(offset, buffer),
+        }
+    }
+
+    fn gather(&self, offset: usize, buffer: Piece<'_, Dest>) -> Result<usize, Error> {
+        let mut from = self.clip(offset, buffer.len())?.cursor;
+        Ok(from.walk(buffer.len(), |segment, at, len, done| {
+            segment.piece(at, len).copy_to(buffer.slice(done, len))
+        }))
+    }
+}
+
+impl View<'_, Dest> {
+    /// Copies `buffer` into the vector from `offset` on and returns how many bytes: the length of
+    /// the buffer, or fewer where the view ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    #[inline]
+    #[doc(alias = "iov_from_buf")]
+    #[doc(alias = "iov_from_buf_full")]
+    #[doc(alias = "qemu_iovec_from_buf")]
+    pub fn from_buf(&self, offset: usize, buffer: &[u8]) -> Result<usize, Error> {
+        let buffer = Piece::<Source>::from(buffer);
+        match self.in_first_segment(offset, buffer.len()) {
+            Some(piece) => Ok(piece.copy_from(buffer)),
+            None => self.scatter(offset, buffer),
+        }
+    }
+
+    fn scatter(&self, offset: usize, buffer: Piece<'_, Source>) -> Result<usize, Error> {
+        let mut into = self.clip(offset, buffer.len())?.cursor;
+        Ok(into.walk(buffer.len(), |segment, at, len, done| {
+            segment.piece(at, len).copy_from(buffer.slice(done, len))
+        }))
+    }
+
+    /// Sets `len` bytes from `offset` on to `value` and returns how many: `len`, or fewer where the
+    /// view ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    #[doc(alias = "iov_memset")]
+    #[doc(alias = "qemu_iovec_memset")]
+    pub fn fill(&self, offset: usize, value: u8, len: usize) -> Result<usize, Error> {
+        let mut into = self.clip(offset, len)?.cursor;
+        Ok(into.walk(len, |segment, at, len, _| segment.piece(at, len).fill(value)))
+    }
+}

@@ -1,0 +1,184 @@
+//! Peeling bytes off a view, and putting them back.
+//!
+//! The segments stay as they are; only the edges of the view move. Undoing moves an edge outwards
+//! and never inwards, so whatever the order in which tokens are given back, the view ends where it
+//! stood before the oldest of them.
+//!
+//! ```text
+//!   start              ├────────────────────────────┤
+//!   discard_front(4)   │····├───────────────────────┤    token 1
+//!   discard_back(1)    │····├─────────────────────┤·│    token 2
+//!   undo(token 1)      ├────────────────────────────┤    token 2 was made later: undone, too
+//!   undo(token 2)      ├────────────────────────────┤    nothing to do
+//! ```
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+
+use super::{Error, View};
+use crate::direction::Direction;
+use crate::segment::Segments;
+
+/// What takes a discard back: the edges that a view had before.
+///
+/// It can be used once.
+///
+/// ```compile_fail,E0382
+/// # use iov_iter::{KVec, iov::View};
+/// let segments = [KVec::from(&b"payload"[..])];
+/// let mut view = View::new(&segments).unwrap();
+/// let undo = view.discard_front_undoable(3);
+/// view.undo(undo);
+/// view.undo(undo);
+/// ```
+#[must_use = "without its token a discard cannot be undone"]
+#[doc(alias = "IOVDiscardUndo")]
+pub struct Undo<'v, D: Direction> {
+    before: View<'v, D>,
+    discarded: usize,
+}
+
+impl<D: Direction> Undo<'_, D> {
+    /// The bytes that the discard took away: as many as asked, or all that were left.
+    #[must_use]
+    pub const fn discarded(&self) -> usize {
+        self.discarded
+    }
+}
+
+impl<D: Direction> fmt::Debug for Undo<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undo")
+            .field("before", &self.before)
+            .field("discarded", &self.discarded)
+            .finish()
+    }
+}
+
+impl<'v, D: Direction> View<'v, D> {
+    /// Takes `bytes` off the front, or all that are left; returns how many.
+    #[doc(alias = "iov_discard_front")]
+    pub fn discard_front(&mut self, bytes: usize) -> usize {
+        let discarded = self.cursor.advance(bytes);
+        // At most the size of the vector.
+        self.start = self.start.saturating_add(discarded);
+        discarded
+    }
+
+    /// Takes `bytes` off the back, or all that are left; returns how many.
+    #[doc(alias = "iov_discard_back")]
+    pub fn discard_back(&mut self, bytes: usize) -> usize {
+        let discarded = bytes.min(self.size());
+        self.cursor.truncate(self.size().saturating_sub(discarded) as u64);
+        discarded
+    }
+
+    /// As [`discard_front`](Self::discard_front), with a token to [`undo`](Self::undo) it.
+    #[doc(alias = "iov_discard_front_undoable")]
+    pub fn discard_front_undoable(&mut self, bytes: usize) -> Undo<'v, D> {
+        Undo { before: *self, discarded: self.discard_front(bytes) }
+    }
+
+    /// As [`discard_back`](Self::discard_back), with a token to [`undo`](Self::undo) it.
+    #[doc(alias = "iov_discard_back_undoable")]
+    pub fn discard_back_undoable(&mut self, bytes: usize) -> Undo<'v, D> {
+        Undo { before: *self, discarded: self.discard_back(bytes) }
+    }
+
+    /// Takes a discard back, and with it every later one.
+    ///
+    /// The view has both edges that it had before the discard. One that was undone already, with
+    /// an older token, is not undone again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignUndo`] if the token was made by a view of another vector; nothing has
+    /// changed then.
+    #[doc(alias = "iov_discard_undo")]
+    pub fn undo(&mut self, undo: Undo<'v, D>) -> Result<(), Error> {
+        self.widen(&undo.before)
+    }
+
+    /// A guard under which the view may be peeled at will: when it is dropped, the view is what it
+    /// is now.
+    ///
+    /// ```
+    /// use iov_iter::{KVec, iov::View};
+    ///
+    /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body!"[..])];
+    /// let mut request = View::new(&segments)?;
+    /// {
+    ///     let mut peeled = request.scope();
+    ///     peeled.discard_front(4);
+    ///     peeled.discard_back(1);
+    ///     assert_eq!(peeled.size(), 4);
+    /// }
+    /// assert_eq!(request.size(), 9);
+    /// # Ok::<(), iov_iter::iov::Error>(())
+    /// ```
+    pub fn scope(&mut self) -> Scope<'_, 'v, D> {
+        Scope { before: *self, view: self }
+    }
+
+    /// Moves the edges outwards to where they are in `before`, a view of the same vector.
+    fn widen(&mut self, before: &Self) -> Result<(), Error> {
+        if !self.cursor.list().is_same(&before.cursor.list()) {
+            return Err(Error::ForeignUndo);
+        }
+        let start = self.start.min(before.start);
+        let end = self.end().max(before.end());
+        let mut cursor = self.cursor;
+        // Neither can fail: both edges were edges of a view of this vector.
+        cursor.revert(self.start.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
+        cursor.reexpand(end.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
+        *self = Self { cursor, start };
+        Ok(())
+    }
+
+    /// Bytes of the vector up to the end of the view.
+    const fn end(&self) -> usize {
+        self.start.saturating_add(self.size())
+    }
+}
+
+/// A view that gets its edges back when this guard is dropped. Made by [`View::scope`].
+pub struct Scope<'g, 'v, D: Direction> {
+    view: &'g mut View<'v, D>,
+    before: View<'v, D>,
+}
+
+impl<D: Direction> Scope<'_, '_, D> {
+    /// Ends the guard without undoing anything.
+    pub fn keep(mut self) {
+        self.before = *self.view;
+    }
+}
+
+impl<D: Direction> Drop for Scope<'_, '_, D> {
+    fn drop(&mut self) {
+        if self.view.widen(&self.before).is_err() {
+            // A view of another vector was put in its place meanwhile.
+            *self.view = self.before;
+        }
+    }
+}
+
+impl<'v, D: Direction> Deref for Scope<'_, 'v, D> {
+    type Target = View<'v, D>;
+
+    fn deref(&self) -> &View<'v, D> {
+        self.view
+    }
+}
+
+impl<D: Direction> DerefMut for Scope<'_, '_, D> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.view
+    }
+}
+
+impl<D: Direction> fmt::Debug for Scope<'_, '_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("view", &self.view).field("before", &self.before).finish()
+    }
+}

@@ -1,0 +1,329 @@
+//! [`IoVector`]: a list of segments that a device model builds.
+
+use core::fmt;
+
+use super::view::add;
+use super::{Error, MAX_SEGMENTS, View};
+use crate::cursor::Cursor;
+use crate::direction::{Dest, Direction, Source};
+use crate::list::{InlineVec, List};
+use crate::segment::KVec;
+
+/// A vector of segments together with its size.
+///
+/// | Storage | Made by | Can grow |
+/// |---|---|---|
+/// | inline: `N` segments within the vector itself | [`new`](Self::new) and all others | up to `N` |
+/// | on the heap, with feature `alloc` | a vector that outgrows `N` | until memory runs out |
+/// | borrowed: a view of someone else's segments | [`borrowed`](Self::borrowed) | no |
+///
+/// Bytes are moved, compared and sent through the [`view`](Self::view). Growth never aborts, and
+/// when it fails the vector is what it was before.
+///
+/// A vector of destinations may hold several segments for the same memory, such as a
+/// [layout](Self::add_layout_of) with its overlaps; therefore it stays on its thread, and no
+/// segment can be taken out of it.
+///
+/// ```
+/// use iov_iter::{KVec, Source, iov::{IoVector, View}};
+///
+/// let guest = [KVec::from(&b"abcd"[..]), KVec::from(&b"efghij"[..])];
+/// let mut vector = IoVector::<Source>::new();
+/// vector.add(KVec::from(&b"<"[..]))?;
+/// vector.concat(View::new(&guest)?.slice(3, 4)?)?;
+/// vector.add(KVec::from(&b">"[..]))?;
+///
+/// let mut text = [0; 6];
+/// assert_eq!(vector.view().to_buf(0, &mut text)?, 6);
+/// assert_eq!((&text, vector.count()), (b"<defg>", 4));
+/// # Ok::<(), iov_iter::iov::Error>(())
+/// ```
+#[doc(alias = "QEMUIOVector")]
+#[doc(alias = "qemu_iovec_destroy")]
+pub struct IoVector<'a, D: Direction, const N: usize = 8> {
+    storage: Storage<'a, D, N>,
+}
+
+enum Storage<'a, D: Direction, const N: usize> {
+    /// The segments and the sum of their lengths.
+    Owned(InlineVec<KVec<'a, D>, N>, usize),
+    Borrowed(View<'a, D>),
+}
+
+/// A segment that could not be added to a vector, and why.
+#[derive(Debug)]
+pub struct Refused<'a, D: Direction> {
+    /// The segment, handed back.
+    pub segment: KVec<'a, D>,
+    /// Why it was refused.
+    pub error: Error,
+}
+
+impl<D: Direction> From<Refused<'_, D>> for Error {
+    fn from(refused: Refused<'_, D>) -> Self {
+        refused.error
+    }
+}
+
+impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
+    /// An empty vector.
+    #[must_use]
+    #[doc(alias = "qemu_iovec_init")]
+    pub const fn new() -> Self {
+        Self { storage: Storage::Owned(InlineVec::new(), 0) }
+    }
+
+    /// An empty vector with room for `segments` segments.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if there is no such room.
+    #[doc(alias = "qemu_iovec_init")]
+    pub fn with_capacity(segments: usize) -> Result<Self, Error> {
+        let mut list = InlineVec::new();
+        make_room(&mut list, segments)?;
+        Ok(Self { storage: Storage::Owned(list, 0) })
+    }
+
+    /// A vector of one segment.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    #[doc(alias = "qemu_iovec_init_buf")]
+    #[doc(alias = "QEMU_IOVEC_INIT_BUF")]
+    pub fn single(segment: KVec<'a, D>) -> Result<Self, Refused<'a, D>> {
+        let mut vector = Self::new();
+        vector.add(segment)?;
+        Ok(vector)
+    }
+
+    /// A vector of the bytes in `view`, whose segments stay where they are.
+    #[must_use]
+    #[doc(alias = "qemu_iovec_init_external")]
+    #[doc(alias = "qemu_iovec_init_slice")]
+    pub const fn borrowed(view: View<'a, D>) -> Self {
+        Self { storage: Storage::Borrowed(view) }
+    }
+
+    /// A vector of the bytes in `head`, `middle` and `tail`.
+    ///
+    /// A driver pads a request to whole blocks this way. Segments without bytes leave no trace.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::LengthOverflow`] if the three are more than `usize::MAX` bytes,
+    /// - [`Error::TooManySegments`] if they have more than [`MAX_SEGMENTS`] pieces,
+    /// - [`Error::NoMemory`] if those do not fit.
+    ///
+    /// ```
+    /// use iov_iter::{KVec, Source, iov::{IoVector, View}};
+    ///
+    /// let guest = [KVec::from(&b"unaligned"[..])];
+    /// let zeros = KVec::from(&[0; 3][..]);
+    /// let none = KVec::from(&[][..]);
+    /// let padded = IoVector::<Source>::extended(&zeros, View::new(&guest)?.slice(2, 5)?, &none)?;
+    /// assert_eq!((padded.size(), padded.count()), (8, 2));
+    /// # Ok::<(), iov_iter::iov::Error>(())
+    /// ```
+    #[doc(alias = "qemu_iovec_init_extended")]
+    pub fn extended(
+        head: &'a KVec<'a, D>,
+        middle: View<'a, D>,
+        tail: &'a KVec<'a, D>,
+    ) -> Result<Self, Error> {
+        let [head, tail] = [head, tail].map(core::slice::from_ref).map(View::new);
+        let parts = [head?, middle, tail?];
+        let mut segments = 0_usize;
+        let mut size = 0;
+        for part in &parts {
+            segments = segments.saturating_add(part.piece_count());
+            size = add(size, part.size())?;
+        }
+        if segments > MAX_SEGMENTS {
+            return Err(Error::TooManySegments { segments, limit: MAX_SEGMENTS });
+        }
+        let mut vector = Self::with_capacity(segments)?;
+        for part in parts {
+            vector.concat(part)?;
+        }
+        Ok(vector)
+    }
+
+    /// The bytes of the vector.
+    #[must_use]
+    pub fn view(&self) -> View<'_, D> {
+        match &self.storage {
+            Storage::Owned(segments, size) => {
+                View { cursor: Cursor::known(segments, *size), start: 0 }
+            }
+            Storage::Borrowed(view) => *view,
+        }
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        match &self.storage {
+            Storage::Owned(_, size) => *size,
+            Storage::Borrowed(view) => view.size(),
+        }
+    }
+
+    /// The number of segments: of an own list all that were added, of a borrowed view its pieces.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match &self.storage {
+            Storage::Owned(segments, _) => segments.len(),
+            Storage::Borrowed(view) => view.piece_count(),
+        }
+    }
+
+    /// Segments that there is room for without growing; 0 if the vector borrows its segments.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        match &self.storage {
+            Storage::Owned(segments, _) => segments.capacity(),
+            Storage::Borrowed(_) => 0,
+        }
+    }
+
+    /// Appends a segment.
+    ///
+    /// # Errors
+    ///
+    /// Hands the segment back with [`Error::NotGrowable`] if the vector borrows its segments,
+    /// [`Error::LengthOverflow`] if the size would exceed `usize::MAX`, or [`Error::NoMemory`].
+    #[doc(alias = "qemu_iovec_add")]
+    pub fn add(&mut self, segment: KVec<'a, D>) -> Result<(), Refused<'a, D>> {
+        let Storage::Owned(segments, size) = &mut self.storage else {
+            return Err(Refused { segment, error: Error::NotGrowable });
+        };
+        match add(*size, segment.len()) {
+            Err(error) => Err(Refused { segment, error }),
+            Ok(sum) => {
+                segments
+                    .try_push(segment)
+                    .map_err(|segment| Refused { segment, error: Error::NoMemory })?;
+                *size = sum;
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends the pieces in `source` and returns the bytes appended. No data is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add); the vector is what it was then.
+    #[doc(alias = "qemu_iovec_concat")]
+    #[doc(alias = "qemu_iovec_concat_iov")]
+    pub fn concat(&mut self, source: View<'a, D>) -> Result<usize, Error> {
+        let (segments, size) = self.growable()?;
+        let sum = add(*size, source.size())?;
+        make_room(segments, source.piece_count())?;
+        // SAFETY: a vector of destinations is not `Send` and gives no segment away, so these
+        // stay on the thread of the view.
+        for segment in unsafe { source.segments() } {
+            // There is room.
+            segments.try_push(segment).map_err(|_| Error::NoMemory)?;
+        }
+        *size = sum;
+        Ok(source.size())
+    }
+
+    /// Drops all segments and keeps the room for them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotGrowable`] if the vector borrows its segments.
+    #[doc(alias = "qemu_iovec_reset")]
+    pub fn reset(&mut self) -> Result<(), Error> {
+        let (segments, size) = self.growable()?;
+        segments.clear();
+        *size = 0;
+        Ok(())
+    }
+
+    /// Takes `bytes` off the back for good.
+    ///
+    /// Segments behind the last byte left are dropped. Borrowed segments are not changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RangeOutOfRange`] if there are fewer bytes; none is taken then.
+    #[doc(alias = "qemu_iovec_discard_back")]
+    pub fn discard_back(&mut self, bytes: usize) -> Result<(), Error> {
+        let size = self.size();
+        let Some(left) = size.checked_sub(bytes) else {
+            return Err(Error::RangeOutOfRange { offset: 0, len: bytes, size });
+        };
+        match &mut self.storage {
+            Storage::Owned(segments, size) => {
+                cut(segments, left);
+                *size = left;
+            }
+            Storage::Borrowed(view) => {
+                view.discard_back(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// The own segments and the size.
+    pub(super) const fn growable(
+        &mut self,
+    ) -> Result<(&mut InlineVec<KVec<'a, D>, N>, &mut usize), Error> {
+        match &mut self.storage {
+            Storage::Owned(segments, size) => Ok((segments, size)),
+            Storage::Borrowed(_) => Err(Error::NotGrowable),
+        }
+    }
+}
+
+/// Makes room for `more` segments.
+pub(super) fn make_room<T, const N: usize>(
+    list: &mut InlineVec<T, N>,
+    more: usize,
+) -> Result<(), Error> {
+    match list.make_room(more) {
+        Ok(room) if room >= more => Ok(()),
+        _ => Err(Error::NoMemory),
+    }
+}
+
+/// Cuts a list of segments to its first `size` bytes.
+fn cut<D: Direction, const N: usize>(segments: &mut InlineVec<KVec<'_, D>, N>, size: usize) {
+    let mut left = size;
+    let mut count = 0_usize;
+    for segment in segments.iter_mut() {
+        if left == 0 {
+            break;
+        }
+        count = count.saturating_add(1);
+        segment.truncate(left);
+        left = left.saturating_sub(segment.len());
+    }
+    segments.cut(count);
+}
+
+impl<D: Direction, const N: usize> Default for IoVector<'_, D, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D: Direction, const N: usize> fmt::Debug for IoVector<'_, D, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoVector")
+            .field("direction", &format_args!("{}", D::NAME))
+            .field("size", &self.size())
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}
+
+static_assertions::assert_impl_all!(IoVector<'static, Source>: Send, Sync);
+// What keeps segments for the same memory, which `concat` makes, on one thread.
+static_assertions::assert_not_impl_any!(IoVector<'static, Dest>: Send, Sync, Clone);
+static_assertions::assert_not_impl_any!(View<'static, Dest>: Send, Sync);

@@ -1,0 +1,255 @@
+//! [`View`]: the bytes of a vector that an operation is about.
+
+use core::fmt;
+
+use super::Error;
+use crate::cursor::Cursor;
+use crate::direction::Direction;
+use crate::list::List;
+use crate::memory::Piece;
+use crate::segment::KVec;
+
+/// A contiguous range of the bytes of a vector: all of them, or what discards and slices left.
+///
+/// A view borrows the segments and is as cheap to copy as a slice. Like the segments of a
+/// destination, a view of one stays on its thread.
+///
+/// ```
+/// use iov_iter::{KVec, iov::View};
+///
+/// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+/// let all = View::new(&segments)?;
+/// assert_eq!(all.size(), 14);
+///
+/// let middle = all.slice(5, 5)?;
+/// let lengths: Vec<usize> = middle.pieces().map(|piece| piece.len()).collect();
+/// assert_eq!(lengths, [2, 3]);
+/// # Ok::<(), iov_iter::iov::Error>(())
+/// ```
+pub struct View<'v, D: Direction> {
+    pub(super) cursor: Cursor<&'v [KVec<'v, D>]>,
+    /// Bytes of the vector in front of the view.
+    pub(super) start: usize,
+}
+
+impl<D: Direction> Clone for View<'_, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: Direction> Copy for View<'_, D> {}
+
+impl<D: Direction> Default for View<'_, D> {
+    /// A view without bytes.
+    fn default() -> Self {
+        Self { cursor: Cursor::new(&[]), start: 0 }
+    }
+}
+
+impl<D: Direction> fmt::Debug for View<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("direction", &format_args!("{}", D::NAME))
+            .field("start", &self.start)
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`View::describe`] wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Described {
+    /// Pieces appended to the list.
+    pub pieces: usize,
+    /// Bytes that those pieces hold together; fewer than the view has if the list was full.
+    pub bytes: usize,
+}
+
+impl<'v, D: Direction> View<'v, D> {
+    /// A view of all bytes of `segments`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthOverflow`] if they are more than `usize::MAX`, as overlapping sources can be.
+    pub fn new(segments: &'v [KVec<'v, D>]) -> Result<Self, Error> {
+        let cursor = Cursor::new(segments);
+        // The sum saturates; only then the exact one can be too large.
+        if cursor.remaining() == usize::MAX {
+            segments.iter().try_fold(0, |size, segment| add(size, segment.len()))?;
+        }
+        Ok(Self { cursor, start: 0 })
+    }
+
+    /// The number of bytes in view.
+    #[inline]
+    #[must_use]
+    #[doc(alias = "iov_size")]
+    pub const fn size(&self) -> usize {
+        self.cursor.remaining()
+    }
+
+    /// Whether there are no bytes in view.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.size() == 0
+    }
+
+    /// A cursor over the bytes in view, for an [`IovIter`](crate::IovIter) of its own.
+    #[inline]
+    #[must_use]
+    pub const fn cursor(&self) -> Cursor<&'v [KVec<'v, D>]> {
+        self.cursor
+    }
+
+    /// The view of exactly `len` bytes from `offset` on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RangeOutOfRange`] if they leave this view.
+    #[doc(alias = "qemu_iovec_slice")]
+    #[doc(alias = "qemu_iovec_init_slice")]
+    #[doc(alias = "qiov_slice")]
+    #[doc(alias = "iov_skip_offset")]
+    pub fn slice(&self, offset: usize, len: usize) -> Result<Self, Error> {
+        let size = self.size();
+        match offset.checked_add(len) {
+            Some(end) if end <= size => Ok(self.part(offset, len)),
+            _ => Err(Error::RangeOutOfRange { offset, len, size }),
+        }
+    }
+
+    /// The view of at most `len` bytes from `offset` on, cut to what there is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    pub fn clip(&self, offset: usize, len: usize) -> Result<Self, Error> {
+        let size = self.size();
+        if offset > size {
+            return Err(Error::OffsetOutOfRange { offset, size });
+        }
+        Ok(self.part(offset, len))
+    }
+
+    /// As `clip`, with an offset that is known to be in range.
+    pub(super) fn part(&self, offset: usize, len: usize) -> Self {
+        let mut part = *self;
+        if offset > 0 {
+            part.discard_front(offset);
+        }
+        part.cursor.truncate(len as u64);
+        part
+    }
+
+    /// The pieces of memory in view, in order; none of them is empty.
+    #[inline]
+    #[must_use]
+    pub fn pieces(&self) -> Pieces<'v, D> {
+        let at = self.cursor.position();
+        let segments = self.cursor.list().get(at.index..).unwrap_or_default();
+        Pieces { segments: segments.iter(), skip: at.offset, left: self.size() }
+    }
+
+    /// The number of [`pieces`](Self::pieces): descriptors that a device would need.
+    #[must_use]
+    #[doc(alias = "qemu_iovec_subvec_niov")]
+    pub fn piece_count(&self) -> usize {
+        self.pieces().count()
+    }
+
+    /// All bytes in view as one piece, if one segment holds them.
+    #[must_use]
+    #[doc(alias = "qemu_iovec_buf")]
+    pub fn as_piece(&self) -> Option<Piece<'v, D>> {
+        self.pieces().next().filter(|piece| piece.len() == self.size())
+    }
+
+    /// Appends the pieces in view to `list`, as many as fit; no data is copied.
+    ///
+    /// Pieces are laid out as `struct iovec`, so the list can be handed to a device or a system
+    /// call as it is. A full list is not an error; the result tells what it describes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if the list grows on the heap and the heap is exhausted; the list is
+    /// unchanged then.
+    ///
+    /// ```
+    /// use iov_iter::{InlineVec, KVec, iov};
+    ///
+    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b""[..]), KVec::from(&b"cdef"[..])];
+    /// let mut list = InlineVec::<_, 4>::new();
+    /// let described = iov::View::new(&segments)?.clip(1, 3)?.describe(&mut list)?;
+    /// assert_eq!(described, iov::Described { pieces: 2, bytes: 3 });
+    /// # Ok::<(), iov_iter::iov::Error>(())
+    /// ```
+    #[doc(alias = "iov_copy")]
+    pub fn describe(&self, list: &mut impl List<Piece<'v, D>>) -> Result<Described, Error> {
+        let room = list.make_room(self.piece_count()).map_err(|_| Error::NoMemory)?;
+        let mut described = Described::default();
+        for piece in self.pieces().take(room) {
+            let Ok(()) = list.try_push(piece) else { break };
+            described.pieces = described.pieces.saturating_add(1);
+            described.bytes = described.bytes.saturating_add(piece.len());
+        }
+        Ok(described)
+    }
+
+    /// The pieces in view as segments.
+    ///
+    /// # Safety
+    ///
+    /// No segment of a destination may reach another thread than the view.
+    pub(super) unsafe fn segments(&self) -> impl Iterator<Item = KVec<'v, D>> + use<'v, D> {
+        self.pieces().map(|piece| {
+            // SAFETY: a piece of a view lies in a segment that is borrowed for 'v, under the
+            // conditions that a segment asks for, but for this alias of it, which stays on the
+            // thread of the borrow as the caller promises.
+            unsafe { KVec::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
+        })
+    }
+}
+
+/// The sum of two lengths.
+pub(super) fn add(size: usize, added: usize) -> Result<usize, Error> {
+    size.checked_add(added).ok_or(Error::LengthOverflow { size, added })
+}
+
+/// The pieces of memory in a [`View`], in order.
+#[derive(Debug)]
+pub struct Pieces<'v, D: Direction> {
+    segments: core::slice::Iter<'v, KVec<'v, D>>,
+    skip: usize,
+    left: usize,
+}
+
+impl<D: Direction> Clone for Pieces<'_, D> {
+    fn clone(&self) -> Self {
+        Self { segments: self.segments.clone(), skip: self.skip, left: self.left }
+    }
+}
+
+impl<'v, D: Direction> Iterator for Pieces<'v, D> {
+    type Item = Piece<'v, D>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Piece<'v, D>> {
+        while self.left > 0 {
+            let segment = self.segments.next()?;
+            let piece = segment.piece(core::mem::take(&mut self.skip), self.left);
+            if !piece.is_empty() {
+                self.left = self.left.saturating_sub(piece.len());
+                return Some(piece);
+            }
+        }
+        None
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::from(self.left > 0), Some(self.segments.len().min(self.left)))
+    }
+}
+
+impl<D: Direction> core::iter::FusedIterator for Pieces<'_, D> {}

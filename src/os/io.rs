@@ -1,0 +1,255 @@
+//! Files and sockets as transports for whole vectors, and segments as `std::io` slices.
+//!
+//! | Transport | Calls | For |
+//! |---|---|---|
+//! | [`Stream`] | `readv`, `writev` | `TcpStream`, `UnixStream`, pipes, files at their own position |
+//! | [`Socket`] | `recvmsg`, `sendmsg` | the same sockets, with flags |
+//! | [`FileAt`] | `preadv`, `pwritev` | files and block devices at a given offset |
+//!
+//! All of them read and write the segments in place, whether their memory is initialised or not.
+//!
+//! ```
+//! use std::os::unix::net::UnixStream;
+//!
+//! use iov_iter::iov::{Stop, View};
+//! use iov_iter::{KVec, os::io::Stream};
+//!
+//! let (here, there) = UnixStream::pair().unwrap();
+//! let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
+//! let sent = View::new(&segments)?.send(&mut Stream(&here));
+//! assert_eq!(sent.finished().unwrap(), 9);
+//!
+//! drop(here);
+//! let (mut head, mut tail) = ([0; 3], [0; 20]);
+//! let segments = [KVec::from(&mut head[..]), KVec::from(&mut tail[..])];
+//! let received = View::new(&segments)?.receive(&mut Stream(&there));
+//! assert!(matches!(received.stop, Stop::Closed));
+//! assert_eq!((received.moved, &head, &tail[..6]), (9, b"sca", &b"ttered"[..]));
+//! # Ok::<(), iov_iter::iov::Error>(())
+//! ```
+
+use core::ffi::c_int;
+use core::mem;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd};
+
+// Where `off_t` may have 32 bits, these have 64.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+use libc::{off_t, preadv, pwritev};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use libc::{off64_t as off_t, preadv64 as preadv, pwritev64 as pwritev};
+
+use crate::direction::{Dest, Direction, Source};
+use crate::iov::{CallError, MAX_SEGMENTS, VectoredRead, VectoredWrite};
+use crate::segment::KVec;
+
+/// The segments as slices for [`write_vectored`](io::Write::write_vectored), without conversion.
+///
+/// ```
+/// use std::io::Write;
+///
+/// use iov_iter::{KVec, os::io::as_io_slices};
+///
+/// let segments = [KVec::from(&b"no "[..]), KVec::from(&b"copy"[..])];
+/// let mut out = Vec::new();
+/// assert_eq!(out.write_vectored(as_io_slices(&segments)).unwrap(), 7);
+/// assert_eq!(out, b"no copy");
+/// ```
+#[must_use]
+pub const fn as_io_slices<'s, 'a>(segments: &'s [KVec<'a, Source>]) -> &'s [IoSlice<'a>] {
+    // SAFETY: on Unix an `IoSlice` is ABI compatible with `struct iovec`, as a segment is (see
+    // `layout` below). Both are a `&'a [u8]`: a source is valid for reads of initialised bytes
+    // that nothing writes, and its address is not null.
+    unsafe { core::slice::from_raw_parts(segments.as_ptr().cast(), segments.len()) }
+}
+
+/// The segments as slices for [`read_vectored`](io::Read::read_vectored), without conversion.
+///
+/// [`Stream`] and [`FileAt`] ask for no promise and are usually what is wanted.
+///
+/// # Safety
+///
+/// Every byte of every segment must be initialised, and no byte may belong to two of them or be
+/// accessed through anything else while the slices are in use.
+#[must_use]
+pub const unsafe fn as_io_slices_mut<'s, 'a>(
+    segments: &'s mut [KVec<'a, Dest>],
+) -> &'s mut [IoSliceMut<'a>] {
+    // SAFETY: on Unix an `IoSliceMut` is ABI compatible with `struct iovec`, as a segment is (see
+    // `layout` below). Both own an exclusive borrow of valid bytes for 'a at an address that is not
+    // null; that the bytes are initialised and exclusive is the caller's promise. Whatever a caller
+    // puts in place of a slice is a segment, too.
+    unsafe { core::slice::from_raw_parts_mut(segments.as_mut_ptr().cast(), segments.len()) }
+}
+
+/// Anything with a file descriptor, read and written at its own position.
+///
+/// A reference will do: `Stream(&socket)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream<F>(
+    /// The file, socket or pipe.
+    pub F,
+);
+
+impl<F: AsFd> VectoredWrite for Stream<F> {
+    type Error = io::Error;
+
+    fn write_vectored(
+        &mut self,
+        segments: &[KVec<'_, Source>],
+    ) -> Result<usize, CallError<io::Error>> {
+        let fd = self.0.as_fd().as_raw_fd();
+        let (list, count) = list(segments);
+        // SAFETY: the list has `count` segments that may be read.
+        moved(unsafe { libc::writev(fd, list, count) })
+    }
+}
+
+impl<F: AsFd> VectoredRead for Stream<F> {
+    type Error = io::Error;
+
+    fn read_vectored(
+        &mut self,
+        segments: &[KVec<'_, Dest>],
+    ) -> Result<usize, CallError<io::Error>> {
+        let fd = self.0.as_fd().as_raw_fd();
+        let (list, count) = list(segments);
+        // SAFETY: the list has `count` segments that may be written.
+        moved(unsafe { libc::readv(fd, list, count) })
+    }
+}
+
+/// A socket whose every call gets flags, such as `MSG_DONTWAIT` or `MSG_NOSIGNAL`.
+#[doc(alias = "iov_send_recv_with_flags")]
+#[derive(Clone, Copy, Debug)]
+pub struct Socket<F> {
+    /// The socket.
+    pub socket: F,
+    /// The flags of `sendmsg` and `recvmsg`.
+    pub flags: i32,
+}
+
+impl<F: AsFd> VectoredWrite for Socket<F> {
+    type Error = io::Error;
+
+    fn write_vectored(
+        &mut self,
+        segments: &[KVec<'_, Source>],
+    ) -> Result<usize, CallError<io::Error>> {
+        let fd = self.socket.as_fd().as_raw_fd();
+        let message = message(segments);
+        // SAFETY: the message has no address, no control data and a list of segments that may be
+        // read.
+        moved(unsafe { libc::sendmsg(fd, &message, self.flags) })
+    }
+}
+
+impl<F: AsFd> VectoredRead for Socket<F> {
+    type Error = io::Error;
+
+    fn read_vectored(
+        &mut self,
+        segments: &[KVec<'_, Dest>],
+    ) -> Result<usize, CallError<io::Error>> {
+        let fd = self.socket.as_fd().as_raw_fd();
+        let mut message = message(segments);
+        // SAFETY: the message has no room for an address or control data, and a list of segments
+        // that may be written.
+        let received = moved(unsafe { libc::recvmsg(fd, &mut message, self.flags) })?;
+        // With MSG_TRUNC the length of a datagram is reported, which may be more than was put.
+        let room = segments.iter().fold(0_usize, |sum, segment| sum.saturating_add(segment.len()));
+        Ok(received.min(room))
+    }
+}
+
+/// A file or block device, read and written at an offset that moves on with the bytes.
+///
+/// The file's own position is neither used nor changed.
+#[derive(Clone, Copy, Debug)]
+pub struct FileAt<F> {
+    /// The file.
+    pub file: F,
+    /// Where in the file the next byte is, in bytes from its start.
+    pub offset: u64,
+}
+
+impl<F: AsFd> FileAt<F> {
+    fn call(
+        &mut self,
+        call: impl FnOnce(c_int, off_t) -> libc::ssize_t,
+    ) -> Result<usize, CallError<io::Error>> {
+        let offset = off_t::try_from(self.offset)
+            .map_err(|_| CallError::Failed(io::ErrorKind::InvalidInput.into()))?;
+        let moved = moved(call(self.file.as_fd().as_raw_fd(), offset))?;
+        self.offset = self.offset.saturating_add(moved as u64);
+        Ok(moved)
+    }
+}
+
+impl<F: AsFd> VectoredWrite for FileAt<F> {
+    type Error = io::Error;
+
+    fn write_vectored(
+        &mut self,
+        segments: &[KVec<'_, Source>],
+    ) -> Result<usize, CallError<io::Error>> {
+        let (list, count) = list(segments);
+        // SAFETY: the list has `count` segments that may be read.
+        self.call(|fd, offset| unsafe { pwritev(fd, list, count, offset) })
+    }
+}
+
+impl<F: AsFd> VectoredRead for FileAt<F> {
+    type Error = io::Error;
+
+    fn read_vectored(
+        &mut self,
+        segments: &[KVec<'_, Dest>],
+    ) -> Result<usize, CallError<io::Error>> {
+        let (list, count) = list(segments);
+        // SAFETY: the list has `count` segments that may be written.
+        self.call(|fd, offset| unsafe { preadv(fd, list, count, offset) })
+    }
+}
+
+/// The segments as the system takes them, no more than it takes in one call.
+fn list<D: Direction>(segments: &[KVec<'_, D>]) -> (*const libc::iovec, c_int) {
+    // At most 1024.
+    (segments.as_ptr().cast(), segments.len().min(MAX_SEGMENTS) as c_int)
+}
+
+/// A message of segments, without an address and control data.
+fn message<D: Direction>(segments: &[KVec<'_, D>]) -> libc::msghdr {
+    let (list, count) = list(segments);
+    // SAFETY: null pointers and zero lengths are what an empty message consists of.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = list.cast_mut();
+    message.msg_iovlen = count as _;
+    message
+}
+
+/// What a call returned: bytes, or -1 and the error of this thread.
+fn moved(returned: libc::ssize_t) -> Result<usize, CallError<io::Error>> {
+    usize::try_from(returned).map_err(|_| {
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::Interrupted => CallError::Interrupted,
+            io::ErrorKind::WouldBlock => CallError::WouldBlock,
+            _ => CallError::Failed(error),
+        }
+    })
+}
+
+mod layout {
+    use super::*;
+    use core::mem::offset_of;
+    use static_assertions::*;
+
+    // A segment is laid out as `IoVec`, whose fields are in this order (see `KVec`).
+    assert_eq_size!(KVec<'static, Source>, IoSlice<'static>, libc::iovec);
+    assert_eq_align!(KVec<'static, Source>, IoSlice<'static>, libc::iovec);
+    assert_eq_size!(KVec<'static, Dest>, IoSliceMut<'static>, libc::iovec);
+    assert_eq_align!(KVec<'static, Dest>, IoSliceMut<'static>, libc::iovec);
+    const_assert_eq!(offset_of!(libc::iovec, iov_base), offset_of!(crate::IoVec, base));
+    const_assert_eq!(offset_of!(libc::iovec, iov_len), offset_of!(crate::IoVec, len));
+}

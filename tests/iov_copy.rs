@@ -1,0 +1,260 @@
+//! Bytes in and out of a vector, and descriptors of its parts: the worked examples over
+//! V = [A4, B0, C6, D2], whose byte at position p is p.
+
+use iov_iter::iov::{Described, Error, View};
+use iov_iter::{Dest, InlineVec, KVec, Source};
+
+/// The memory of V, and its elements.
+struct V([u8; 4], [u8; 0], [u8; 6], [u8; 2]);
+
+impl V {
+    fn new() -> Self {
+        V([0, 1, 2, 3], [], [4, 5, 6, 7, 8, 9], [10, 11])
+    }
+
+    fn source(&self) -> [KVec<'_, Source>; 4] {
+        [&self.0[..], &self.1[..], &self.2[..], &self.3[..]].map(KVec::from)
+    }
+
+    fn dest(&mut self) -> [KVec<'_, Dest>; 4] {
+        [&mut self.0[..], &mut self.1[..], &mut self.2[..], &mut self.3[..]].map(KVec::from)
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        [&self.0[..], &self.2[..], &self.3[..]].concat()
+    }
+}
+
+/// What `to_buf` gives, in a buffer whose other bytes stay 0xee.
+fn to_buf(offset: usize, len: usize) -> Result<Vec<u8>, Error> {
+    let v = V::new();
+    let segments = v.source();
+    let mut buffer = vec![0xee; len];
+    let moved = View::new(&segments)?.to_buf(offset, &mut buffer)?;
+    assert!(buffer.split_off(moved).iter().all(|byte| *byte == 0xee));
+    Ok(buffer)
+}
+
+#[test]
+fn to_buf_reads_across_elements() {
+    assert_eq!(to_buf(3, 5).unwrap(), [3, 4, 5, 6, 7]);
+    assert_eq!(to_buf(4, 6).unwrap(), [4, 5, 6, 7, 8, 9]);
+    assert_eq!(to_buf(10, 100).unwrap(), [10, 11]);
+    assert_eq!(to_buf(0, 12).unwrap(), (0..12).collect::<Vec<u8>>());
+}
+
+#[test]
+fn to_buf_of_nothing_is_nothing() {
+    for (offset, len) in [(12, 0), (12, 5), (5, 0), (0, 0)] {
+        assert_eq!(to_buf(offset, len).unwrap(), [], "offset {offset}");
+    }
+}
+
+#[test]
+fn to_buf_behind_the_end_is_refused_where_c_aborts() {
+    for len in [0, 5] {
+        assert_eq!(to_buf(13, len), Err(Error::OffsetOutOfRange { offset: 13, size: 12 }));
+    }
+    let empty = View::<Source>::new(&[]).unwrap();
+    assert_eq!(empty.to_buf(0, &mut [0; 5]), Ok(0));
+    assert_eq!(empty.to_buf(1, &mut []), Err(Error::OffsetOutOfRange { offset: 1, size: 0 }));
+    assert_eq!(
+        empty.to_buf(usize::MAX, &mut [0; 5]),
+        Err(Error::OffsetOutOfRange { offset: usize::MAX, size: 0 })
+    );
+}
+
+#[test]
+fn from_buf_writes_across_elements() {
+    let mut v = V::new();
+    let data = [100, 101, 102, 103, 104];
+    assert_eq!(View::new(&v.dest()).unwrap().from_buf(3, &data), Ok(5));
+    assert_eq!((v.0[3], &v.2[..4], v.2[4]), (100, &[101, 102, 103, 104][..], 8));
+}
+
+#[test]
+fn from_buf_is_cut_at_the_end() {
+    let mut v = V::new();
+    assert_eq!(View::new(&v.dest()).unwrap().from_buf(11, &[100, 101, 102, 103, 104]), Ok(1));
+    assert_eq!(v.3, [10, 100]);
+    assert_eq!(View::new(&v.dest()).unwrap().from_buf(12, &[1]), Ok(0));
+    assert_eq!(
+        View::new(&v.dest()).unwrap().from_buf(13, &[]),
+        Err(Error::OffsetOutOfRange { offset: 13, size: 12 })
+    );
+}
+
+#[test]
+fn fill_sets_a_range() {
+    let mut v = V::new();
+    // C's 0x1ff is cut to its low eight bits.
+    assert_eq!(View::new(&v.dest()).unwrap().fill(2, 0x1ff_u16 as u8, 4), Ok(4));
+    assert_eq!(v.bytes(), [0, 1, 255, 255, 255, 255, 6, 7, 8, 9, 10, 11]);
+    assert_eq!(View::new(&v.dest()).unwrap().fill(12, 1, 9), Ok(0));
+    assert_eq!(
+        View::new(&v.dest()).unwrap().fill(13, 0, 0),
+        Err(Error::OffsetOutOfRange { offset: 13, size: 12 })
+    );
+    assert_eq!(View::new(&v.dest()).unwrap().fill(0, 7, usize::MAX), Ok(12));
+    assert_eq!(v.bytes(), [7; 12]);
+}
+
+#[test]
+fn a_destination_may_be_uninitialised() {
+    let mut memory = [std::mem::MaybeUninit::<u8>::uninit(); 6];
+    {
+        let (front, back) = memory.split_at_mut(2);
+        let segments = [KVec::from(front), KVec::from(back)];
+        let view = View::new(&segments).unwrap();
+        assert_eq!((view.fill(0, 9, 3), view.from_buf(3, b"abc")), (Ok(3), Ok(3)));
+    }
+    // SAFETY: all six bytes were written.
+    let bytes = memory.map(|byte| unsafe { byte.assume_init() });
+    assert_eq!(&bytes, b"\x09\x09\x09abc");
+}
+
+#[test]
+fn sizes() {
+    let v = V::new();
+    assert_eq!(View::new(&v.source()).unwrap().size(), 12);
+    assert_eq!(View::<Source>::new(&[]).unwrap().size(), 0);
+    assert!(View::<Dest>::default().is_empty());
+    let nothing = [KVec::from(&[][..]); 3];
+    assert_eq!(View::new(&nothing).unwrap().size(), 0);
+}
+
+/// A segment whose length is tested, and whose memory is never touched.
+fn huge() -> KVec<'static, Source> {
+    // SAFETY: none for the memory; only the length is used.
+    unsafe { KVec::from_raw_parts(std::ptr::null_mut(), isize::MAX as usize) }
+}
+
+#[test]
+fn a_size_that_wraps_in_c_is_refused() {
+    let half = isize::MAX as usize;
+    let one = KVec::from(&[0][..]);
+    let most = [huge(), huge(), one];
+    assert_eq!(View::new(&most).unwrap().size(), usize::MAX);
+    let all = [huge(), huge(), one, one];
+    assert_eq!(View::new(&all).unwrap_err(), Error::LengthOverflow { size: usize::MAX, added: 1 });
+    let more = [huge(), huge(), huge()];
+    assert_eq!(
+        View::new(&more).unwrap_err(),
+        Error::LengthOverflow { size: usize::MAX - 1, added: half }
+    );
+}
+
+/// Where each piece starts, as position in V, and its length; and the bytes described.
+fn describe<const ROOM: usize>(
+    offset: usize,
+    len: usize,
+) -> Result<(Vec<(u8, usize)>, usize), Error> {
+    let v = V::new();
+    let segments = v.source();
+    let mut list = heapless_list::<ROOM>();
+    let described = View::new(&segments)?.clip(offset, len)?.describe(&mut list)?;
+    assert_eq!(described.pieces, list.len());
+    // SAFETY: nothing writes V meanwhile.
+    let found = list.iter().map(|piece| (unsafe { piece.as_slice() }[0], piece.len())).collect();
+    Ok((found, described.bytes))
+}
+
+fn heapless_list<'p, const ROOM: usize>() -> heapless::Vec<iov_iter::Piece<'p, Source>, ROOM> {
+    heapless::Vec::new()
+}
+
+#[test]
+fn describe_lists_the_pieces_of_a_range() {
+    let (a, c, d) = (0, 4, 10);
+    assert_eq!(describe::<8>(0, 12).unwrap(), (vec![(a, 4), (c, 6), (d, 2)], 12));
+    assert_eq!(describe::<8>(3, 5).unwrap(), (vec![(a + 3, 1), (c, 4)], 5));
+    assert_eq!(describe::<8>(4, 6).unwrap(), (vec![(c, 6)], 6));
+    assert_eq!(describe::<8>(10, 100).unwrap(), (vec![(d, 2)], 2));
+}
+
+#[test]
+fn describe_tells_what_a_full_list_lost() {
+    assert_eq!(describe::<2>(0, 12).unwrap(), (vec![(0, 4), (4, 6)], 10));
+    assert_eq!(describe::<1>(3, 5).unwrap(), (vec![(3, 1)], 1));
+    assert_eq!(describe::<0>(3, 1).unwrap(), (vec![], 0));
+}
+
+#[test]
+fn describe_of_nothing_lists_nothing() {
+    // C yields one element without bytes for the first of these.
+    for (offset, len) in [(5, 0), (4, 0), (0, 0), (12, 0), (12, 7)] {
+        assert_eq!(describe::<8>(offset, len).unwrap(), (vec![], 0), "offset {offset}");
+    }
+    for len in [0, 1] {
+        let refused = Err(Error::OffsetOutOfRange { offset: 13, size: 12 });
+        assert_eq!(describe::<8>(13, len), refused);
+    }
+}
+
+#[test]
+fn describe_appends_to_any_list() {
+    let v = V::new();
+    let segments = v.source();
+    let view = View::new(&segments).unwrap();
+    let mut list = InlineVec::<_, 4>::new();
+    assert_eq!(view.describe(&mut list), Ok(Described { pieces: 3, bytes: 12 }));
+    let second = view.slice(11, 1).unwrap().describe(&mut list);
+    assert_eq!(second, Ok(Described { pieces: 1, bytes: 1 }));
+    assert_eq!(list.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [4, 6, 2, 1]);
+}
+
+#[test]
+fn slices_and_their_pieces() {
+    let v = V::new();
+    let segments = v.source();
+    let view = View::new(&segments).unwrap();
+    // C counts B, which has no bytes, and one element for no bytes within an element: here neither
+    // is a piece. In C these are 3, 2, 4, 1, 2, 1, 2, 1, 0, 0, 0, 1.
+    let rows = [
+        ((3, 5), 2),
+        ((4, 6), 1),
+        ((0, 12), 3),
+        ((0, 4), 1),
+        ((4, 1), 1),
+        ((9, 1), 1),
+        ((9, 2), 2),
+        ((10, 2), 1),
+        ((0, 0), 0),
+        ((4, 0), 0),
+        ((12, 0), 0),
+        ((5, 0), 0),
+    ];
+    for ((offset, len), pieces) in rows {
+        let slice = view.slice(offset, len).unwrap();
+        assert_eq!((slice.piece_count(), slice.size()), (pieces, len), "({offset}, {len})");
+    }
+    for (offset, len) in [(12, 1), (13, 0), (8, 5), (4, usize::MAX - 3), (usize::MAX, usize::MAX)] {
+        let refused = view.slice(offset, len).unwrap_err();
+        assert_eq!(refused, Error::RangeOutOfRange { offset, len, size: 12 });
+    }
+}
+
+#[test]
+fn a_view_within_one_segment_is_a_piece() {
+    let v = V::new();
+    let segments = v.source();
+    let view = View::new(&segments).unwrap();
+    assert!(view.as_piece().is_none());
+    let piece = view.slice(4, 6).unwrap().as_piece().unwrap();
+    assert_eq!((piece.as_ptr(), piece.len()), (v.2.as_ptr(), 6));
+    assert!(view.slice(3, 2).unwrap().as_piece().is_none());
+    assert!(view.slice(3, 0).unwrap().as_piece().is_none());
+}
+
+#[test]
+fn a_cursor_takes_over_from_a_view() {
+    let v = V::new();
+    let segments = v.source();
+    let mut cursor = View::new(&segments).unwrap().slice(3, 5).unwrap().cursor();
+    let mut lengths = vec![];
+    cursor.walk(usize::MAX, |_, _, len, _| {
+        lengths.push(len);
+        len
+    });
+    assert_eq!(lengths, [1, 4]);
+}

@@ -1,0 +1,109 @@
+//! The layout of a vector in a buffer of its own.
+
+mod iov_support;
+
+use iov_iter::iov::{Error, IoVector, View};
+use iov_iter::{Dest, KVec, Source};
+use iov_support::elements;
+use proptest::prelude::*;
+
+/// Where each piece of the view starts behind `base`, and its length.
+fn places(view: &View<'_, Source>, base: *const u8) -> Vec<(usize, usize)> {
+    view.pieces().map(|piece| (piece.as_ptr().addr() - base.addr(), piece.len())).collect()
+}
+
+/// The layout that a model gets in a buffer of `room` bytes, and the bytes used.
+fn layout(model: &[(usize, usize)], room: usize) -> Result<(Vec<(usize, usize)>, usize), Error> {
+    let (memory, space) = (vec![0; 4096], vec![0; room]);
+    let segments = elements(&memory, model);
+    let model = View::new(&segments)?;
+    let buffer = KVec::from(&space[..]);
+    let mut vector = IoVector::<Source, 40>::new();
+    let used = vector.add_layout_of(model, &buffer)?;
+    assert_eq!((vector.size(), used), (model.size(), model.footprint()));
+    Ok((places(&vector.view(), space.as_ptr()), used))
+}
+
+#[test]
+fn overlaps_are_kept_and_gaps_closed() {
+    let model = [(100, 10), (105, 10), (200, 4), (100, 3), (150, 0), (112, 2)];
+    // C keeps the fifth, which has no bytes.
+    let placed = vec![(0, 10), (5, 10), (15, 4), (0, 3), (12, 2)];
+    assert_eq!(layout(&model, 29), Ok((placed.clone(), 19)));
+    assert_eq!(layout(&model, 19), Ok((placed, 19)));
+    assert_eq!(layout(&model, 18), Err(Error::BufferTooSmall { needed: 19, available: 18 }));
+}
+
+#[test]
+fn elements_are_placed_by_address() {
+    let model = [(50, 5), (10, 5), (15, 5)];
+    assert_eq!(layout(&model, 15), Ok((vec![(10, 5), (0, 5), (5, 5)], 15)));
+}
+
+#[test]
+fn nothing_needs_no_buffer() {
+    assert_eq!(layout(&[], 0), Ok((vec![], 0)));
+    assert_eq!(layout(&[(7, 0), (3, 0)], 0), Ok((vec![], 0)));
+}
+
+#[test]
+fn a_layout_is_appended() {
+    let (memory, mut space) = ([0; 8], [0; 8]);
+    let segments = elements(&memory, &[(4, 2), (0, 3)]);
+    let model = View::new(&segments).unwrap();
+    let (first, second) = space.split_at_mut(3);
+    let (first, second) = (KVec::from(first), KVec::from(second));
+    let mut vector = IoVector::<Dest>::new();
+    let first = vector.add_layout_of(model, &first);
+    assert_eq!(first, Err(Error::BufferTooSmall { needed: 5, available: 3 }));
+    assert_eq!(vector.count(), 0);
+    assert_eq!(vector.add_layout_of(model, &second), Ok(5));
+    assert_eq!((vector.count(), vector.size()), (2, 5));
+}
+
+#[test]
+fn results_of_two_devices_are_compared() {
+    // A request is served twice, into its own memory and into a copy of its layout.
+    let (mut request, mut copy) = ([0; 10], [0; 10]);
+    let serve = |view: View<'_, Dest>, data: &[u8]| view.from_buf(0, data).unwrap();
+    let used = {
+        let (low, high) = request.split_at_mut(6);
+        let segments = [KVec::from(high), KVec::from(&mut low[1..])];
+        let model = View::new(&segments).unwrap();
+        let buffer = KVec::from(&mut copy[..]);
+        let mut vector = IoVector::<Dest>::new();
+        let used = vector.add_layout_of(model, &buffer).unwrap();
+        serve(model, b"ninebytes");
+        serve(vector.view(), b"ninebites");
+        used
+    };
+    let model = [KVec::from(&request[6..]), KVec::from(&request[1..6])];
+    let model = View::new(&model).unwrap();
+    let buffer = KVec::from(&copy[..used]);
+    let mut vector = IoVector::<Source>::new();
+    vector.add_layout_of(model, &buffer).unwrap();
+    assert_eq!(vector.view().compare(&model), Ok(Some(5)));
+}
+
+proptest! {
+    #![proptest_config(iov_support::cases(256))]
+
+    /// The rule itself: packed is the number of covered addresses below.
+    #[test]
+    fn every_element_lies_behind_the_covered_addresses_below(
+        model in prop::collection::vec((0_usize..120, 0_usize..24), 0..=40),
+    ) {
+        let mut covered = [false; 160];
+        for (start, len) in &model {
+            covered[*start..start + len].fill(true);
+        }
+        let below = |address| covered[..address].iter().filter(|covered| **covered).count();
+        let expected: Vec<_> = model
+            .iter()
+            .filter(|(_, len)| *len > 0)
+            .map(|(start, len)| (below(*start), *len))
+            .collect();
+        let needed = below(covered.len());
+        prop_assert_eq!(layout(&model, needed), Ok((expected, needed)));
+    }
+}

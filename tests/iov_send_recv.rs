@@ -1,0 +1,394 @@
+//! Sending and receiving over a transport that follows a script.
+
+mod iov_support;
+
+use std::collections::VecDeque;
+
+use iov_iter::iov::{CallError, Stop, Transfer, VectoredRead, VectoredWrite, View};
+use iov_iter::{Dest, KVec, Piece, Source};
+use iov_support::{cut, cut_mut};
+use proptest::prelude::*;
+
+/// What the next call does.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Move(usize),
+    Interrupt,
+    Block,
+    Fail,
+}
+use Step::*;
+
+#[derive(Debug, PartialEq, Eq)]
+struct BrokenPipe;
+
+/// Moves what its script says; behind the end of the script it moves nothing.
+struct Scripted {
+    script: VecDeque<Step>,
+    limit: usize,
+    /// The lengths that each call described.
+    calls: Vec<Vec<usize>>,
+    /// What was sent, or what is to be received.
+    data: VecDeque<u8>,
+}
+
+impl Scripted {
+    fn new(script: &[Step]) -> Self {
+        let script = script.iter().copied().collect();
+        Self { script, limit: 1024, calls: vec![], data: VecDeque::new() }
+    }
+
+    /// The bytes that the next call moves, at most.
+    fn next(&mut self, lengths: Vec<usize>) -> Result<usize, CallError<BrokenPipe>> {
+        assert!(!lengths.is_empty() && lengths.len() <= self.limit);
+        assert!(lengths.iter().sum::<usize>() > 0);
+        self.calls.push(lengths);
+        match self.script.pop_front() {
+            Some(Move(most)) => Ok(most),
+            Some(Interrupt) => Err(CallError::Interrupted),
+            Some(Block) => Err(CallError::WouldBlock),
+            Some(Fail) => Err(CallError::Failed(BrokenPipe)),
+            None => Ok(0),
+        }
+    }
+}
+
+impl VectoredWrite for Scripted {
+    type Error = BrokenPipe;
+
+    fn max_segments(&self) -> usize {
+        self.limit
+    }
+
+    fn write_vectored(
+        &mut self,
+        segments: &[KVec<'_, Source>],
+    ) -> Result<usize, CallError<BrokenPipe>> {
+        let most = self.next(segments.iter().map(|segment| segment.len()).collect())?;
+        let before = self.data.len();
+        self.data.extend(segments.iter().flat_map(|segment| segment.as_slice()).take(most));
+        Ok(self.data.len() - before)
+    }
+}
+
+impl VectoredRead for Scripted {
+    type Error = BrokenPipe;
+
+    fn max_segments(&self) -> usize {
+        self.limit
+    }
+
+    fn read_vectored(
+        &mut self,
+        segments: &[KVec<'_, Dest>],
+    ) -> Result<usize, CallError<BrokenPipe>> {
+        let mut left = self.next(segments.iter().map(|segment| segment.len()).collect())?;
+        let mut moved = 0;
+        for segment in segments {
+            let len = segment.len().min(left).min(self.data.len());
+            let bytes: Vec<u8> = self.data.drain(..len).collect();
+            moved += segment.piece(0, len).copy_from(Piece::from(&bytes[..]));
+            left -= len;
+        }
+        Ok(moved)
+    }
+}
+
+static BYTES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+
+/// Sends a range of V = [A4, B0, C6, D2].
+fn send(offset: usize, len: usize, script: &[Step]) -> (Transfer<BrokenPipe>, Vec<Vec<usize>>) {
+    let segments = [&BYTES[..4], &[], &BYTES[4..10], &BYTES[10..]].map(KVec::from);
+    let mut transport = Scripted::new(script);
+    let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+    let sent = view.send(&mut transport);
+    assert_eq!(transport.data, &BYTES[offset..offset + sent.moved]);
+    (sent, transport.calls)
+}
+
+fn stopped(moved: usize, stop: Stop<BrokenPipe>) -> Transfer<BrokenPipe> {
+    Transfer { moved, stop }
+}
+
+#[test]
+fn a_range_in_one_call() {
+    let (sent, calls) = send(3, 5, &[Move(5)]);
+    assert_eq!((sent, calls), (stopped(5, Stop::Finished), vec![vec![1, 4]]));
+}
+
+#[test]
+fn a_slow_peer_takes_three_calls() {
+    let (sent, calls) = send(0, 12, &[Move(5), Move(3), Move(4)]);
+    assert_eq!(sent.finished(), Ok(12));
+    assert_eq!(calls, [vec![4, 6, 2], vec![5, 2], vec![2, 2]]);
+}
+
+#[test]
+fn would_block_tells_the_progress() {
+    assert_eq!(send(0, 12, &[Move(5), Block]).0, stopped(5, Stop::WouldBlock));
+    assert_eq!(send(0, 12, &[Block]).0, stopped(0, Stop::WouldBlock));
+}
+
+#[test]
+fn a_failure_tells_the_progress() {
+    // C returns -1 and keeps the five bytes to itself.
+    let (sent, _) = send(0, 12, &[Move(5), Fail]);
+    assert_eq!(sent, stopped(5, Stop::Failed(BrokenPipe)));
+    assert!(sent.finished().is_err());
+}
+
+#[test]
+fn an_interruption_never_escapes() {
+    let (sent, calls) = send(0, 12, &[Interrupt, Move(12)]);
+    assert_eq!((sent, calls.len()), (stopped(12, Stop::Finished), 2));
+    let (sent, calls) = send(0, 12, &[Move(1), Interrupt, Interrupt, Move(11)]);
+    assert_eq!((sent, calls.len()), (stopped(12, Stop::Finished), 4));
+}
+
+#[test]
+fn no_progress_ends_where_c_loops_for_ever() {
+    let (sent, calls) = send(0, 12, &[]);
+    assert_eq!((sent, calls.len()), (stopped(0, Stop::Closed), 1));
+    assert_eq!(send(0, 12, &[Move(7)]).0, stopped(7, Stop::Closed));
+}
+
+#[test]
+fn nothing_makes_no_call() {
+    assert_eq!(send(5, 0, &[Fail]), (stopped(0, Stop::Finished), vec![]));
+}
+
+#[test]
+fn a_range_that_leaves_the_vector_is_refused_before_any_call() {
+    let segments = [KVec::from(&BYTES[..])];
+    let view = View::new(&segments).unwrap();
+    for (offset, len) in [(3, 10), (11, 2), (12, 1), (13, 1)] {
+        assert!(view.slice(offset, len).is_err(), "({offset}, {len})");
+    }
+}
+
+/// Receives into V, whose memory was 0xff; the memory afterwards.
+fn receive(
+    offset: usize,
+    len: usize,
+    data: &[u8],
+    script: &[Step],
+) -> (Transfer<BrokenPipe>, Vec<u8>) {
+    let mut memory = [0xff; 12];
+    let mut transport = Scripted::new(script);
+    transport.data.extend(data);
+    let (a, rest) = memory.split_at_mut(4);
+    let (c, d) = rest.split_at_mut(6);
+    let segments = [a, &mut [], c, d].map(KVec::from);
+    let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+    let received = view.receive(&mut transport);
+    (received, memory.to_vec())
+}
+
+#[test]
+fn receiving_ends_where_the_peer_closes() {
+    let (received, memory) = receive(0, 12, &BYTES, &[]);
+    assert_eq!((received, memory), (stopped(0, Stop::Closed), vec![0xff; 12]));
+    let (received, memory) = receive(0, 12, &BYTES[..6], &[Move(6), Move(6)]);
+    assert_eq!(received, stopped(6, Stop::Closed));
+    assert_eq!(memory, [0, 1, 2, 3, 4, 5, 255, 255, 255, 255, 255, 255]);
+}
+
+#[test]
+fn receiving_goes_on_within_an_element() {
+    // C's fallback leaves a hole behind a short element.
+    let (received, memory) = receive(3, 7, &BYTES, &[Move(2), Interrupt, Move(1), Move(9)]);
+    assert_eq!(received, stopped(7, Stop::Finished));
+    assert_eq!(memory, [255, 255, 255, 0, 1, 2, 3, 4, 5, 6, 255, 255]);
+}
+
+/// One-byte segments of a vector, sent by a transport with a limit; segments in each call.
+fn split(segments: usize, skip: usize, limit: usize) -> Vec<usize> {
+    let bytes: Vec<u8> = (0..segments + 1).map(|at| at as u8).collect();
+    // The first has two bytes, so that a view can start within it.
+    let mut vector = vec![KVec::from(&bytes[..2])];
+    vector.extend(bytes[2..].chunks(1).map(KVec::from));
+    let mut transport = Scripted::new(&[Move(usize::MAX); 2000]);
+    transport.limit = limit;
+    let view = View::new(&vector).unwrap();
+    let rest = view.slice(skip, view.size() - skip).unwrap();
+    assert_eq!(rest.send(&mut transport).finished(), Ok(rest.size()));
+    assert_eq!(transport.data, &bytes[skip..]);
+    transport.calls.iter().map(|call| call.len()).collect()
+}
+
+#[test]
+fn a_request_is_split_at_the_limit_of_the_platform() {
+    assert_eq!(split(3, 0, 1024), [3]);
+    assert_eq!(split(1024, 0, 1024), [1024]);
+    assert_eq!(split(1500, 0, 1024), [1024, 476]);
+    assert_eq!(split(130, 0, 16), [vec![16; 8], vec![2]].concat());
+    assert_eq!(split(3, 0, 1), [1; 3]);
+    // From within a segment on the first call is described on the stack.
+    assert_eq!(split(1100, 1, 1024), [64, 1024, 12]);
+    // What follows a long call may be short.
+    assert_eq!(split(66, 0, 65), [65, 1]);
+}
+
+#[test]
+fn empty_segments_are_never_sent_however_many_there_are() {
+    let bytes = [7; 200];
+    let lengths = [vec![0; 100], vec![1; 100], vec![0; 100], vec![1; 100]].concat();
+    let segments = cut(&bytes, &lengths);
+    let mut transport = Scripted::new(&[Move(usize::MAX); 9]);
+    assert_eq!(View::new(&segments).unwrap().send(&mut transport).finished(), Ok(200));
+    assert!(transport.calls.iter().flatten().all(|len| *len == 1));
+    let calls: Vec<_> = transport.calls.iter().map(Vec::len).collect();
+    // Empty segments in front keep the vector's own list from being lent, one call long.
+    assert_eq!(calls, [64, 64, 72]);
+}
+
+#[test]
+fn a_transport_without_a_limit_still_gets_one_segment() {
+    struct Zero(Scripted);
+    impl VectoredWrite for Zero {
+        type Error = BrokenPipe;
+        fn max_segments(&self) -> usize {
+            0
+        }
+        fn write_vectored(
+            &mut self,
+            segments: &[KVec<'_, Source>],
+        ) -> Result<usize, CallError<BrokenPipe>> {
+            assert_eq!(segments.len(), 1);
+            self.0.write_vectored(segments)
+        }
+    }
+    let segments = [KVec::from(&BYTES[..4]), KVec::from(&BYTES[4..])];
+    let mut transport = Zero(Scripted::new(&[Move(12), Move(12)]));
+    let sent = View::new(&segments).unwrap().send(&mut transport);
+    assert_eq!(sent, stopped(12, Stop::Finished));
+}
+
+#[test]
+fn a_transport_that_exaggerates_is_not_believed() {
+    struct Liar(usize);
+    impl VectoredWrite for Liar {
+        type Error = BrokenPipe;
+        fn max_segments(&self) -> usize {
+            1
+        }
+        fn write_vectored(
+            &mut self,
+            _: &[KVec<'_, Source>],
+        ) -> Result<usize, CallError<BrokenPipe>> {
+            self.0 += 1;
+            Ok(usize::MAX)
+        }
+    }
+    let segments = [KVec::from(&BYTES[..4]), KVec::from(&BYTES[4..])];
+    let mut liar = Liar(0);
+    let sent = View::new(&segments).unwrap().send(&mut liar);
+    // Each call counts for what it was given.
+    assert_eq!((sent.moved, liar.0), (12, 2));
+}
+
+#[test]
+fn no_call_describes_more_than_half_the_address_space() {
+    /// Counts, and touches nothing.
+    struct Counter(Vec<usize>);
+    impl VectoredWrite for Counter {
+        type Error = BrokenPipe;
+        fn write_vectored(
+            &mut self,
+            segments: &[KVec<'_, Source>],
+        ) -> Result<usize, CallError<BrokenPipe>> {
+            let bytes = segments.iter().map(|segment| segment.len()).sum();
+            self.0.push(bytes);
+            Ok(bytes)
+        }
+    }
+    let half = isize::MAX as usize;
+    // SAFETY: none for the memory; only the length is used.
+    let huge = unsafe { KVec::<Source>::from_raw_parts(std::ptr::null_mut(), half) };
+    let segments = [KVec::from(&BYTES[..1]), huge, huge];
+    let mut counter = Counter(vec![]);
+    let sent = View::new(&segments).unwrap().send(&mut counter);
+    assert_eq!(sent.moved, usize::MAX);
+    assert_eq!(counter.0, [half, half, 1]);
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (1_usize..40).prop_map(Move),
+        2 => Just(Interrupt),
+        1 => Just(Block),
+        1 => Just(Fail),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+/// What a script moves of `len` bytes, and why it stops.
+fn expected(
+    script: &[Step],
+    len: usize,
+    per_call: impl Fn(usize) -> usize,
+) -> (usize, Stop<BrokenPipe>) {
+    let mut moved = 0;
+    let mut script = script.iter();
+    while moved < len {
+        match script.next() {
+            Some(Move(most)) => moved += (*most).min(per_call(moved)),
+            Some(Interrupt) => {}
+            Some(Block) => return (moved, Stop::WouldBlock),
+            Some(Fail) => return (moved, Stop::Failed(BrokenPipe)),
+            None => return (moved, Stop::Closed),
+        }
+    }
+    (moved, Stop::Finished)
+}
+
+proptest! {
+    #![proptest_config(iov_support::cases(256))]
+
+    #[test]
+    fn any_script_moves_the_linear_range(
+        lengths in prop::collection::vec(0_usize..12, 0..=40),
+        script in steps(),
+        range in (0.0..=1.0, 0.0..=1.0),
+        limit in prop_oneof![Just(1024_usize), 1_usize..5],
+    ) {
+        let size: usize = lengths.iter().sum();
+        let offset = (range.0 * size as f64) as usize;
+        let len = (range.1 * (size - offset) as f64) as usize;
+        let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
+
+        // How many bytes the call that starts behind `moved` bytes can describe.
+        let ends: Vec<usize> = lengths
+            .iter()
+            .filter(|len| **len > 0)
+            .scan(0, |end, len| { *end += len; Some(*end) })
+            .collect();
+        let per_call = |moved: usize| {
+            let at = offset + moved;
+            let last = ends.iter().filter(|end| **end > at).nth(limit - 1);
+            last.map_or(offset + len, |end| (*end).min(offset + len)) - at
+        };
+        let (moved, stop) = expected(&script, len, per_call);
+
+        let segments = cut(&bytes, &lengths);
+        let mut transport = Scripted::new(&script);
+        transport.limit = limit;
+        let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+        let sent = view.send(&mut transport);
+        prop_assert_eq!((sent.moved, &sent.stop), (moved, &stop));
+        prop_assert_eq!(transport.data, &bytes[offset..offset + moved]);
+        prop_assert!(transport.calls.iter().flatten().all(|len| *len > 0));
+
+        let mut memory = vec![0xff; size];
+        let segments = cut_mut(&mut memory, &lengths);
+        let mut transport = Scripted::new(&script);
+        transport.limit = limit;
+        transport.data.extend(&bytes);
+        let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+        let received = view.receive(&mut transport);
+        prop_assert_eq!((received.moved, &received.stop), (moved, &stop));
+        let mut model = vec![0xff; size];
+        model[offset..offset + moved].copy_from_slice(&bytes[..moved]);
+        prop_assert_eq!(memory, model);
+    }
+}

@@ -1,0 +1,263 @@
+//! Vectors over real sockets and files: small buffers, slow readers, peers that close.
+//!
+//! Miri knows neither buffer sizes of sockets nor `preadv`; what it knows is in `iov_os.rs`.
+#![cfg(all(unix, feature = "std", not(miri)))]
+
+mod iov_support;
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use iov_iter::KVec;
+use iov_iter::iov::{Stop, View};
+use iov_iter::os::io::{FileAt, Socket, Stream};
+use iov_support::{cut, cut_mut};
+
+/// 300 elements, empty ones among them.
+const LENGTHS: [usize; 300] = {
+    let mut lengths = [0; 300];
+    let mut at = 0;
+    while at < lengths.len() {
+        lengths[at] = at * 37 % 1000;
+        at += 1;
+    }
+    lengths
+};
+
+fn pattern() -> Vec<u8> {
+    (0..LENGTHS.iter().sum::<usize>()).map(|at| (at % 251) as u8).collect()
+}
+
+/// Makes the kernel's buffer of a socket as small as it can be.
+fn shrink(socket: &impl AsRawFd, option: libc::c_int) {
+    let size: libc::c_int = 1;
+    // SAFETY: the option's value is an int.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const size).cast(),
+            size_of_val(&size) as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0);
+}
+
+/// A pair whose sender has little room.
+fn small_pair() -> (UnixStream, UnixStream) {
+    let (sender, receiver) = UnixStream::pair().unwrap();
+    shrink(&sender, libc::SO_SNDBUF);
+    (sender, receiver)
+}
+
+#[test]
+fn a_slow_reader_gets_every_byte() {
+    let (sender, mut receiver) = small_pair();
+    let data = pattern();
+    let segments = cut(&data, &LENGTHS);
+    let reader = thread::spawn(move || {
+        let (mut all, mut part) = (Vec::new(), [0; 700]);
+        loop {
+            match receiver.read(&mut part).unwrap() {
+                0 => break all,
+                len => all.extend_from_slice(&part[..len]),
+            }
+            if all.len() % 7 == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    let sent = View::new(&segments).unwrap().send(&mut Stream(&sender));
+    assert_eq!(sent.finished().unwrap(), data.len());
+    drop(sender);
+    assert!(reader.join().unwrap() == data);
+}
+
+#[test]
+fn a_sender_that_would_block_goes_on_where_it_stopped() {
+    let (sender, mut receiver) = small_pair();
+    sender.set_nonblocking(true).unwrap();
+    let data = pattern();
+    let segments = cut(&data, &LENGTHS);
+    let mut rest = View::new(&segments).unwrap();
+    let (mut received, mut part, mut stops) = (vec![], [0; 5000], 0);
+    while !rest.is_empty() {
+        let sent = rest.send(&mut Stream(&sender));
+        rest.discard_front(sent.moved);
+        match sent.stop {
+            Stop::Finished => assert!(rest.is_empty()),
+            Stop::WouldBlock => {
+                stops += 1;
+                let len = receiver.read(&mut part).unwrap();
+                received.extend(&part[..len]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(stops > 3, "the buffer was not small");
+    drop(sender);
+    receiver.read_to_end(&mut received).unwrap();
+    assert!(received == data);
+}
+
+#[test]
+fn a_peer_that_closes_leaves_the_progress() {
+    let (sender, mut receiver) = small_pair();
+    let data = pattern();
+    let segments = cut(&data, &LENGTHS);
+    let reader = thread::spawn(move || {
+        let mut some = [0; 6000];
+        receiver.read_exact(&mut some).unwrap();
+        some
+    });
+    let sent = View::new(&segments).unwrap().send(&mut Stream(&sender));
+    let Stop::Failed(error) = sent.stop else { panic!("{:?}", sent.stop) };
+    assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
+    assert!(sent.moved >= 6000 && sent.moved < data.len(), "{} bytes", sent.moved);
+    assert!(reader.join().unwrap() == data[..6000]);
+}
+
+#[test]
+fn receiving_ends_with_the_stream() {
+    let (mut sender, receiver) = UnixStream::pair().unwrap();
+    let data = pattern();
+    let half = data.len() / 2;
+    let first = data[..half].to_vec();
+    let writer = thread::spawn(move || {
+        for part in first.chunks(999) {
+            sender.write_all(part).unwrap();
+        }
+    });
+    let mut memory = vec![0xff; data.len()];
+    let segments = cut_mut(&mut memory, &LENGTHS);
+    let received = View::new(&segments).unwrap().receive(&mut Stream(&receiver));
+    assert!(matches!(received.stop, Stop::Closed));
+    assert_eq!(received.moved, half);
+    writer.join().unwrap();
+    assert!(memory[..half] == data[..half]);
+    assert!(memory[half..].iter().all(|byte| *byte == 0xff));
+}
+
+#[test]
+fn flags_reach_the_socket() {
+    let (sender, receiver) = small_pair();
+    let mut memory = [0; 8];
+    let segments = [KVec::from(&mut memory[..])];
+    let into = View::new(&segments).unwrap();
+    // The sockets block; the calls do not.
+    let mut waiting = Socket { socket: &receiver, flags: libc::MSG_DONTWAIT };
+    let received = into.receive(&mut waiting);
+    assert!(matches!(received.stop, Stop::WouldBlock));
+    let data = pattern();
+    let from = cut(&data, &LENGTHS);
+    let mut waiting = Socket { socket: &sender, flags: libc::MSG_DONTWAIT };
+    let sent = View::new(&from).unwrap().send(&mut waiting);
+    assert!(matches!(sent.stop, Stop::WouldBlock));
+    // What is peeked at comes again.
+    let mut peeking = Socket { socket: &receiver, flags: libc::MSG_PEEK };
+    assert_eq!(into.receive(&mut peeking).finished().unwrap(), 8);
+    assert_eq!(into.receive(&mut Stream(&receiver)).finished().unwrap(), 8);
+    drop(receiver);
+    // Without this flag or an ignored signal the process would end.
+    let mut closed = Socket { socket: &sender, flags: libc::MSG_NOSIGNAL };
+    let refused = View::new(&from).unwrap().send(&mut closed);
+    assert!(matches!(refused.stop, Stop::Failed(error) if error.kind() != ErrorKind::WouldBlock));
+    assert_eq!(memory, data[..8]);
+}
+
+#[test]
+fn tcp_both_ways() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (there, _) = listener.accept().unwrap();
+    shrink(&here, libc::SO_SNDBUF);
+    shrink(&there, libc::SO_RCVBUF);
+    let echo = thread::spawn(move || {
+        let mut memory = vec![0; 5000];
+        let segments = cut_mut(&mut memory, &[1; 5000]);
+        // As many as a call takes, again and again.
+        let received = View::new(&segments).unwrap().receive(&mut Stream(&there));
+        drop(segments);
+        let segments = cut(&memory, &[250; 20]);
+        let sent = View::new(&segments).unwrap().send(&mut Stream(&there));
+        (received.finished().unwrap(), sent.finished().unwrap())
+    });
+    let data = &pattern()[..5000];
+    let segments = cut(data, &[100; 50]);
+    assert_eq!(View::new(&segments).unwrap().send(&mut Stream(&here)).finished().unwrap(), 5000);
+    let mut back = vec![0; 4998];
+    let segments = cut_mut(&mut back, &[3; 1666]);
+    let received = View::new(&segments).unwrap().receive(&mut Stream(&here));
+    assert_eq!(received.finished().unwrap(), 4998);
+    assert_eq!(echo.join().unwrap(), (5000, 5000));
+    assert!(back == data[..4998]);
+}
+
+/// A file without a name.
+fn temporary(name: &str) -> File {
+    let path = std::env::temp_dir().join(format!("iov-iter-{name}-{}", std::process::id()));
+    let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    file
+}
+
+#[test]
+fn files_at_offsets() {
+    let mut file = temporary("offsets");
+    let data = pattern();
+    let segments = cut(&data, &LENGTHS);
+    let mut at = FileAt { file: &file, offset: 1000 };
+    let written = View::new(&segments).unwrap().send(&mut at);
+    assert_eq!(written.finished().unwrap(), data.len());
+    assert_eq!(at.offset, 1000 + data.len() as u64);
+    assert_eq!(file.stream_position().unwrap(), 0);
+
+    let mut memory = vec![0xff; 3000];
+    let segments = cut_mut(&mut memory, &[1000, 0, 1, 1999]);
+    let mut at = FileAt { file: &file, offset: 500 };
+    let read = View::new(&segments).unwrap().receive(&mut at);
+    assert_eq!((read.finished().unwrap(), at.offset), (3000, 3500));
+    assert!(memory[..500].iter().all(|byte| *byte == 0));
+    assert!(memory[500..] == data[..2500]);
+}
+
+#[test]
+fn a_short_file_ends_a_read() {
+    let mut file = temporary("short");
+    file.write_all(b"only this").unwrap();
+    let mut memory = [0xff; 12];
+    let segments = cut_mut(&mut memory, &[2, 10]);
+    let read = View::new(&segments).unwrap().receive(&mut FileAt { file: &file, offset: 5 });
+    assert!(matches!(read.stop, Stop::Closed));
+    assert_eq!((read.moved, &memory), (4, b"this\xff\xff\xff\xff\xff\xff\xff\xff"));
+    // The position of the file itself is at its end.
+    let segments = cut_mut(&mut memory, &[2, 10]);
+    let read = View::new(&segments).unwrap().receive(&mut Stream(&file));
+    assert!(matches!((read.moved, read.stop), (0, Stop::Closed)));
+}
+
+#[test]
+fn an_offset_that_no_file_has() {
+    let file = temporary("beyond");
+    let segments = [KVec::from(&b"x"[..])];
+    let mut at = FileAt { file: &file, offset: u64::MAX };
+    let written = View::new(&segments).unwrap().send(&mut at);
+    let Stop::Failed(error) = written.stop else { panic!("{:?}", written.stop) };
+    assert_eq!((written.moved, error.kind()), (0, ErrorKind::InvalidInput));
+    assert_eq!(at.offset, u64::MAX);
+}
+
+#[test]
+fn a_file_that_cannot_be_written() {
+    let file = File::open("/dev/null").unwrap();
+    let segments = [KVec::from(&b"x"[..])];
+    let written = View::new(&segments).unwrap().send(&mut Stream(&file));
+    let Stop::Failed(error) = written.stop else { panic!("{:?}", written.stop) };
+    assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+}
