@@ -41,12 +41,6 @@ pub struct Cursor<L> {
     cut: usize,
 }
 
-/// Where a cursor stood when it was saved.
-#[derive(Clone, Copy, Debug)]
-pub struct Saved<L> {
-    cursor: Cursor<L>,
-}
-
 impl<L: Segments> Cursor<L> {
     /// A cursor over the whole of `list`: at most `usize::MAX` bytes of it.
     #[inline]
@@ -62,7 +56,7 @@ impl<L: Segments> Cursor<L> {
     /// [`Error::CountExceedsSegments`] if the segments hold fewer.
     #[inline]
     pub fn with_count(list: L, count: usize) -> Result<Self, Error> {
-        if !list.holds(count) {
+        if count > list.total() {
             return Err(Error::CountExceedsSegments);
         }
         Ok(Self { list, at: Position::default(), count, cut: 0 })
@@ -81,8 +75,9 @@ impl<L: Segments> Cursor<L> {
         Self { list, at: Position::default(), count, cut: 0 }
     }
 
-    /// The cursor at `at` in `list` with the count and cut of `self`, for a copied list.
-    pub(crate) fn rebased<M: Segments>(&self, list: M, at: Position) -> Cursor<M> {
+    /// The same cursor over a list that begins with the current segment.
+    pub(crate) fn rebased<M: Segments>(&self, list: M) -> Cursor<M> {
+        let at = Position { index: 0, offset: self.at.offset };
         Cursor { list, at, count: self.count, cut: self.cut }
     }
 
@@ -131,32 +126,30 @@ impl<L: Segments> Cursor<L> {
         mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
     ) -> usize {
         let wanted = n.min(self.count);
-        let segments = self.list.as_slice();
+        // Each of these stays below a length or a count: nothing wraps.
+        let mut done = 0usize;
         let Position { mut index, mut offset } = self.at;
-        let mut left = wanted;
-        while left > 0 {
-            let Some(segment) = segments.get(index) else { break };
+        for segment in self.list.as_slice().get(index..).unwrap_or_default() {
+            if done >= wanted {
+                break;
+            }
             let rest = segment.len().saturating_sub(offset);
-            let piece = rest.min(left);
+            let piece = rest.min(wanted - done);
             if piece > 0 {
-                let handled = step(segment, offset, piece, wanted - left).min(piece);
-                left -= handled;
-                offset += handled;
+                let handled = step(segment, offset, piece, done).min(piece);
+                done = done.wrapping_add(handled);
                 if handled < rest {
                     // The request or the step ended inside the segment.
-                    if handled < piece {
-                        break;
-                    }
-                    continue;
+                    offset = offset.wrapping_add(handled);
+                    break;
                 }
             }
-            index += 1;
+            index = index.wrapping_add(1);
             offset = 0;
         }
         self.at = Position { index, offset };
-        let handled = wanted - left;
-        self.count -= handled;
-        handled
+        self.count = self.count.wrapping_sub(done);
+        done
     }
 
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
@@ -211,42 +204,46 @@ impl<L: Segments> Cursor<L> {
         Ok(())
     }
 
-    /// Remembers the position, the count and what truncation hid.
-    #[must_use]
-    pub const fn save(&self) -> Saved<L> {
-        Saved { cursor: *self }
-    }
-
-    /// Goes back, or forward, to where the cursor was saved.
+    /// Goes back, or forward, to where the copy `then` of this cursor stands.
     ///
     /// # Errors
     ///
-    /// [`Error::ForeignState`] if another list was saved; nothing has changed then.
-    pub fn restore(&mut self, saved: &Saved<L>) -> Result<(), Error> {
-        if !self.list.is_same(&saved.cursor.list) {
+    /// [`Error::ForeignState`] if `then` walks another list; nothing has changed then.
+    pub fn restore(&mut self, then: &Self) -> Result<(), Error> {
+        if !self.list.is_same(&then.list) {
             return Err(Error::ForeignState);
         }
-        *self = saved.cursor;
+        *self = *then;
         Ok(())
     }
 
     /// The pieces of the bytes left: segment, offset in it, length (never 0). The cursor stays.
     #[doc(alias = "iov_for_each")]
     pub fn pieces(&self) -> impl Iterator<Item = (&L::Segment, usize, usize)> {
-        let mut left = self.count;
-        let mut skip = self.at.offset;
-        let segments = self.list.as_slice().get(self.at.index..).unwrap_or_default();
-        segments
-            .iter()
-            .map_while(move |segment| {
-                if left == 0 {
-                    return None;
-                }
-                let offset = core::mem::take(&mut skip);
-                let piece = segment.len().saturating_sub(offset).min(left);
-                left -= piece;
-                Some((segment, offset, piece))
-            })
-            .filter(|(_, _, piece)| *piece > 0)
+        pieces(self.list.as_slice(), self.at, self.count)
     }
+}
+
+/// The pieces of `count` bytes from `at` on.
+pub(crate) fn pieces<S: Segment>(
+    segments: &[S],
+    at: Position,
+    count: usize,
+) -> impl Iterator<Item = (&S, usize, usize)> {
+    let mut left = count;
+    let mut skip = at.offset;
+    segments
+        .get(at.index..)
+        .unwrap_or_default()
+        .iter()
+        .map_while(move |segment| {
+            if left == 0 {
+                return None;
+            }
+            let offset = core::mem::take(&mut skip);
+            let piece = segment.len().saturating_sub(offset).min(left);
+            left -= piece;
+            Some((segment, offset, piece))
+        })
+        .filter(|(_, _, piece)| *piece > 0)
 }

@@ -51,6 +51,9 @@ pub trait Direction: sealed::Sealed + 'static {
     /// Evidence that data of this direction may vanish: only a destination can be discarded.
     #[doc(hidden)]
     type Discardable: Copy + core::fmt::Debug;
+    /// Whether data flows into the memory.
+    #[doc(alias = "iov_iter_rw")]
+    const IS_DEST: bool;
     /// The name that `Debug` prints.
     #[doc(hidden)]
     const NAME: &'static str;
@@ -63,11 +66,13 @@ pub enum NotDiscardable {}
 
 impl Direction for Source {
     type Discardable = NotDiscardable;
+    const IS_DEST: bool = false;
     const NAME: &'static str = "Source";
 }
 
 impl Direction for Dest {
     type Discardable = ();
+    const IS_DEST: bool = true;
     const NAME: &'static str = "Dest";
 }
 

@@ -18,7 +18,7 @@ use core::ptr::NonNull;
 
 use bitflags::bitflags;
 
-use crate::direction::{Dest, Source};
+use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::memory::Piece;
 
@@ -161,6 +161,9 @@ pub unsafe trait UserMemory: Copy {
 ///   bytes that stay valid for reads and writes until the closure returns, and that no Rust
 ///   reference in use covers.
 /// - The handle keeps its pages alive, and so does [`Pin`](Self::Pin).
+/// - If handles can be sent to or shared with other threads, mappings of one page on two of them
+///   must not be a data race: `map` serialises them, or the memory is of a kind for which the
+///   implementer answers.
 pub unsafe trait Page: Clone {
     /// The page size in bytes, a power of two.
     const SIZE: usize;
@@ -186,6 +189,97 @@ pub unsafe trait Page: Clone {
     #[doc(alias = "kmap_local_page")]
     #[doc(alias = "kunmap_local")]
     fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R>;
+
+    /// Copies `dst.len()` bytes from `offset` bytes into the run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] if they leave the run, [`Error::Fault`] if a page cannot be mapped.
+    #[doc(alias = "memcpy_from_page")]
+    fn read_at(&self, offset: usize, dst: Piece<'_, Dest>) -> Result<(), Error> {
+        self.on_range(offset, dst.len(), |piece: Piece<'_, Source>, done| {
+            piece.copy_to(dst.slice(done, piece.len()))
+        })
+    }
+
+    /// Copies `src` to `offset` bytes into the run.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    #[doc(alias = "memcpy_to_page")]
+    fn write_at(&self, offset: usize, src: Piece<'_, Source>) -> Result<(), Error> {
+        self.on_range(offset, src.len(), |piece: Piece<'_, Dest>, done| {
+            piece.copy_from(src.slice(done, piece.len()))
+        })
+    }
+
+    /// Zeros `len` bytes from `offset` bytes into the run on.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    #[doc(alias = "memzero_page")]
+    fn zero_at(&self, offset: usize, len: usize) -> Result<(), Error> {
+        self.on_range(offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))
+    }
+
+    /// Whether `len` bytes from `offset` bytes into the run on lie inside the run.
+    #[doc(hidden)]
+    fn has_range(&self, offset: usize, len: usize) -> bool {
+        let run = self.run_length().saturating_mul(Self::SIZE);
+        offset.checked_add(len).is_some_and(|end| end <= run)
+    }
+
+    #[doc(hidden)]
+    fn on_range<D: Direction>(
+        &self,
+        offset: usize,
+        len: usize,
+        step: impl FnMut(Piece<'_, D>, usize) -> usize,
+    ) -> Result<(), Error> {
+        if !self.has_range(offset, len) {
+            return Err(Error::OutOfRange);
+        }
+        if on_pages(self, offset, len, step) < len {
+            return Err(Error::Fault);
+        }
+        Ok(())
+    }
+}
+
+/// Calls `step` with `len` bytes that start `offset` bytes into the run of `page`, one page at a
+/// time.
+///
+/// The second argument of `step` is the number of bytes handled before; its result is the number it
+/// handled now. The walk ends early behind a step that handled less than its piece, or in front of a
+/// page that cannot be mapped. Returns the bytes handled.
+#[inline]
+pub(crate) fn on_pages<P: Page, D: Direction>(
+    page: &P,
+    offset: usize,
+    len: usize,
+    mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
+) -> usize {
+    const { assert!(P::SIZE.is_power_of_two()) }
+    let mut done = 0;
+    while done < len {
+        let at = offset.saturating_add(done);
+        let in_page = at & (P::SIZE - 1);
+        let rest = (P::SIZE - in_page).min(len - done);
+        let moved = page.map(at / P::SIZE, |start| {
+            // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
+            // until this closure returns, and `in_page + rest` is at most `SIZE`.
+            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().add(in_page), rest) };
+            step(piece, done).min(rest)
+        });
+        let Some(moved) = moved else { break };
+        done = done.saturating_add(moved);
+        if moved < rest {
+            break;
+        }
+    }
+    done
 }
 
 /// The types an [`IovIter`](crate::IovIter) is built on, chosen by the embedding kernel.

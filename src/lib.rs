@@ -1,4 +1,63 @@
 //! Scatter-gather I/O for kernels, hypervisors and firmware.
+//!
+//! Data that belongs together often does not lie together: a header here, a payload there, pages
+//! of a file elsewhere. This crate moves bytes in and out of such lists of segments: what Linux
+//! does with `iov_iter`, without allocating, without panicking, and with every fault counted to
+//! the byte.
+//!
+//! ```
+//! use iov_iter::{Dest, IovIter, KVec};
+//!
+//! // Two buffers of a device driver, to be filled in this order.
+//! let (mut header, mut payload) = ([0; 4], [0; 8]);
+//! let segments = [KVec::from(&mut header[..]), KVec::from(&mut payload[..])];
+//! let mut iter = IovIter::<Dest>::from(&segments[..]);
+//!
+//! iter.write_be(0xcafe_u16).unwrap();
+//! assert_eq!(iter.copy_to_iter(b"..scattered"), 10);
+//! iter.revert(3).unwrap();
+//! assert_eq!(iter.zero(1), 1);
+//! assert_eq!((&header, &payload), (b"\xca\xfe..", b"scatt\0re"));
+//! ```
+//!
+//! # The types that matter
+//!
+//! ```text
+//!   segments          KVec      addressable memory        struct kvec
+//!                     IoVec     user addresses            struct iovec
+//!                     BioVec    pages                     struct bio_vec
+//!   one iterator      IovIter<'a, Source | Dest, Host>    struct iov_iter
+//!   your kernel       Host { User: UserMemory, Page: Page }
+//! ```
+//!
+//! - [`IovIter`] walks any kind of segment, copies, and takes hold of pages. Its direction is a
+//!   type: reading from a [`Dest`] or writing to a [`Source`] does not compile.
+//! - [`Host`] names what the embedding kernel provides: its user memory, which may fault at any
+//!   byte, and its pages, which must be mapped to be used. Firmware has neither and leaves it out.
+//! - [`Cursor`] is the engine below: it walks, advances and reverts over any list of [`Segment`]s.
+//!
+//! A copy returns the number of bytes that moved, and the iterator stands behind the last of them.
+//! The forms named `full` move all or nothing. Empty segments change no result.
+//!
+//! Those who come from C find the Rust item for each function in [`c_names`].
+//!
+//! # Features
+//!
+//! - `alloc` adds lists that grow on the heap: `Vec` for pages and scatter entries,
+//!   [`InlineVec`] beyond its inline room, `IovIter::copy_from_iter_vec`. Allocation is fallible
+//!   everywhere and never aborts.
+//! - `embedded-io` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits.
+//! - `std` adds `os`: the memory of another Linux process as user memory. It implies `alloc`.
+//!
+//! Without features the crate needs neither an allocator nor an operating system.
+//!
+//! # Promises
+//!
+//! - No public function panics, overflows or indexes out of bounds, whatever its input. A program
+//!   that calls all of the core is linked, with overflow checks on, without a panic handler.
+//! - `unsafe` is needed only to implement a [`Host`], or to describe memory by a raw pointer.
+//! - The minimum Rust version is 1.87. Raising it is a minor release.
+
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -7,11 +66,14 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[doc = include_str!("c_names.md")]
+pub mod c_names {}
 mod cursor;
 mod direction;
 mod error;
 pub mod host;
 pub mod iov;
+mod iter;
 mod list;
 mod memory;
 #[cfg(feature = "std")]
@@ -19,10 +81,15 @@ mod memory;
 pub mod os;
 pub mod segment;
 
-pub use cursor::{Cursor, Saved};
+pub use cursor::Cursor;
 pub use direction::{Dest, Direction, Source};
 pub use error::Error;
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
+pub use iter::{
+    Abi, Checksum, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource, Kind,
+    MAX_SEGMENTS, PageRange, Retention, ScatterEntry, State, UserCursor, UserPiece,
+    copy_iter_to_iter,
+};
 pub use list::{InlineVec, List};
 pub use memory::{FLUSHES_CACHE, Piece};
 pub use segment::{BioVec, IoVec, KVec, Position, Segment, Segments, Uniform};

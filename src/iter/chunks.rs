@@ -1,0 +1,55 @@
+//! Borrowing addressable bytes instead of copying them.
+
+use core::iter::FusedIterator;
+
+use super::IovIter;
+use crate::direction::Source;
+use crate::host::{Host, KernelOnly};
+
+impl<'a, H: Host> IovIter<'a, Source, H> {
+    /// The bytes up to the end of the current segment, and moves behind them.
+    ///
+    /// `None` at the end, and for memory that cannot be borrowed: user memory and pages.
+    ///
+    /// ```
+    /// # use iov_iter::{IovIter, KVec, Source};
+    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b""[..]), KVec::from(&b"cde"[..])];
+    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// iter.advance(1);
+    /// iter.truncate(3);
+    /// assert_eq!(iter.next_chunk(), Some(&b"b"[..]));
+    /// assert_eq!(iter.next_chunk(), Some(&b"cd"[..]));
+    /// assert_eq!(iter.next_chunk(), None);
+    /// ```
+    #[inline]
+    pub fn next_chunk(&mut self) -> Option<&'a [u8]> {
+        let Self::KVec(cursor) = self else { return None };
+        let (segment, offset, len) = cursor.pieces().next()?;
+        let chunk = segment.as_slice().get(offset..)?.get(..len)?;
+        cursor.advance(len);
+        Some(chunk)
+    }
+}
+
+/// Chunks of addressable memory, borrowed for as long as the segments are.
+///
+/// ```
+/// # use iov_iter::{IovIter, KVec, Source};
+/// let segments = [KVec::from(&b"scatter "[..]), KVec::from(&b"gather"[..])];
+/// let text = IovIter::<Source>::from(&segments[..]).collect::<Vec<_>>().concat();
+/// assert_eq!(text, b"scatter gather");
+/// ```
+impl<'a> Iterator for IovIter<'a, Source, KernelOnly> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.next_chunk()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::from(!self.is_empty()), Some(self.segments_left()))
+    }
+}
+
+impl FusedIterator for IovIter<'_, Source, KernelOnly> {}

@@ -1,0 +1,251 @@
+//! Copies between an iterator and a buffer of the caller.
+//!
+//! | | plain | all or nothing | into uninitialised memory |
+//! |---|---|---|---|
+//! | buffer → [`Dest`] | `copy_to_iter` | `copy_to_iter_full` | – |
+//! | [`Source`] → buffer | `copy_from_iter` | `copy_from_iter_full` | `copy_from_iter_raw` |
+
+use core::mem::MaybeUninit;
+
+use super::IovIter;
+use crate::direction::{Dest, Source};
+use crate::error::Error;
+use crate::host::{CopyFlags, Host};
+use crate::memory::Piece;
+
+/// # Copying in
+impl<H: Host> IovIter<'_, Dest, H> {
+    /// Copies `src` into the iterator and returns the bytes copied.
+    ///
+    /// Fewer than `src.len()` if the iterator ends or user memory faults; the iterator stands
+    /// behind the last byte copied.
+    ///
+    /// ```
+    /// # use iov_iter::{Dest, IovIter, KVec};
+    /// let mut buffer = [0; 5];
+    /// let segments = [KVec::from(&mut buffer[..])];
+    /// let copied = IovIter::<Dest>::from(&segments[..]).copy_to_iter(b"seven..");
+    /// assert_eq!((copied, &buffer), (5, b"seven"));
+    /// ```
+    #[inline]
+    #[must_use = "fewer bytes than asked may have been copied"]
+    #[doc(alias = "_copy_to_iter")]
+    pub fn copy_to_iter(&mut self, src: &[u8]) -> usize {
+        self.copy_in(src.into(), CopyFlags::empty())
+    }
+
+    /// Copies all of `src` into the iterator, or does not move it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exhausted`] if fewer bytes are left; nothing has been written then.
+    /// [`Error::Fault`] if user memory faults: the iterator stands where it stood, but bytes in
+    /// front of the fault have been written.
+    #[inline]
+    pub fn copy_to_iter_full(&mut self, src: &[u8]) -> Result<(), Error> {
+        self.all_or_nothing(src.len(), |iter| iter.copy_to_iter(src))
+    }
+
+    /// Copies `src`, of which a part may be poisoned memory, into the iterator; stops in front of
+    /// the poison and returns the bytes copied.
+    ///
+    /// Where the host cannot recover from poison it is a plain copy.
+    #[inline]
+    #[must_use = "fewer bytes than asked may have been copied"]
+    #[doc(alias = "_copy_mc_to_iter")]
+    pub fn copy_mc_to_iter(&mut self, src: Piece<'_, Source>) -> usize {
+        self.iterate_and_advance(
+            src.len(),
+            &mut (),
+            |(), user, at| user.write(0, src.slice(at, user.len()), CopyFlags::MACHINE_CHECK),
+            |(), piece, at| H::copy_machine_check(src.slice(at, piece.len()), piece),
+        )
+    }
+
+    /// Copies `src` into the iterator, gives exactly the bytes copied to `update` (a running hash,
+    /// for example) and returns their number.
+    ///
+    /// ```
+    /// # use iov_iter::{Dest, IovIter, KVec};
+    /// use std::hash::{DefaultHasher, Hasher};
+    ///
+    /// let mut buffer = [0; 2];
+    /// let segments = [KVec::from(&mut buffer[..])];
+    /// let mut hasher = DefaultHasher::new();
+    /// let copied = IovIter::<Dest>::from(&segments[..])
+    ///     .hash_and_copy_to_iter(b"abc", |bytes| hasher.write(bytes));
+    ///
+    /// let mut expected = DefaultHasher::new();
+    /// expected.write(b"ab");
+    /// assert_eq!((copied, hasher.finish()), (2, expected.finish()));
+    /// ```
+    #[inline]
+    #[must_use = "fewer bytes than asked may have been copied"]
+    pub fn hash_and_copy_to_iter(&mut self, src: &[u8], update: impl FnOnce(&[u8])) -> usize {
+        let copied = self.copy_to_iter(src);
+        update(src.get(..copied).unwrap_or(src));
+        copied
+    }
+
+    /// Writes `len` zeros into the iterator and returns how many it wrote.
+    ///
+    /// Fewer than `len` as for [`copy_to_iter`](Self::copy_to_iter).
+    #[inline]
+    #[must_use = "fewer bytes than asked may have been zeroed"]
+    #[doc(alias = "iov_iter_zero")]
+    pub fn zero(&mut self, len: usize) -> usize {
+        self.iterate_and_advance(
+            len,
+            &mut (),
+            |(), user, _| user.zero(),
+            |(), piece, _| piece.fill(0),
+        )
+    }
+
+    /// Serves a read at `position` of a file whose contents are `contents`: copies the tail into
+    /// the iterator, raises `position` by the bytes copied and returns them.
+    ///
+    /// At or behind the end of the contents that is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] if the position is negative.
+    pub fn simple_read_from_buffer(
+        &mut self,
+        position: &mut i64,
+        contents: &[u8],
+    ) -> Result<usize, Error> {
+        let start = u64::try_from(*position).map_err(|_| Error::OutOfRange)?;
+        let tail = usize::try_from(start).ok().and_then(|start| contents.get(start..));
+        let copied = self.copy_to_iter(tail.unwrap_or_default());
+        // At most the contents' length, so the sum stays far below `i64::MAX`.
+        *position = position.saturating_add(copied as i64);
+        Ok(copied)
+    }
+
+    /// Copies a piece into the iterator.
+    #[inline]
+    pub(super) fn copy_in(&mut self, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
+        self.iterate_and_advance(
+            src.len(),
+            &mut { src },
+            |src, user, _| user.write(0, src.take(user.len()), flags),
+            |src, piece, _| piece.copy_from(src.take(piece.len())),
+        )
+    }
+}
+
+/// # Copying out
+impl<H: Host> IovIter<'_, Source, H> {
+    /// Copies from the iterator into `dst` and returns the bytes copied.
+    ///
+    /// Fewer than `dst.len()` if the iterator ends or user memory faults; the iterator stands
+    /// behind the last byte copied, and `dst` is unchanged behind it.
+    ///
+    /// ```
+    /// # use iov_iter::{IovIter, KVec, Source};
+    /// let segments = [KVec::from(&b"sca"[..]), KVec::from(&b"tter"[..])];
+    /// let mut buffer = [b'.'; 10];
+    /// let copied = IovIter::<Source>::from(&segments[..]).copy_from_iter(&mut buffer);
+    /// assert_eq!((copied, &buffer), (7, b"scatter..."));
+    /// ```
+    #[inline]
+    #[must_use = "fewer bytes than asked may have been copied"]
+    #[doc(alias = "_copy_from_iter")]
+    pub fn copy_from_iter(&mut self, dst: &mut [u8]) -> usize {
+        self.copy_out(dst.into(), CopyFlags::empty())
+    }
+
+    /// Fills all of `dst` from the iterator, or does not move it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exhausted`] if fewer bytes are left; `dst` is unchanged then. [`Error::Fault`] if
+    /// user memory faults: the iterator stands where it stood, but the front of `dst` has changed.
+    #[inline]
+    pub fn copy_from_iter_full(&mut self, dst: &mut [u8]) -> Result<(), Error> {
+        self.all_or_nothing(dst.len(), |iter| iter.copy_from_iter(dst))
+    }
+
+    /// Copies from the iterator into memory that need not be initialised, and returns the part
+    /// that now is.
+    ///
+    /// ```
+    /// # use core::mem::MaybeUninit;
+    /// # use iov_iter::{IovIter, KVec, Source};
+    /// let segments = [KVec::from(&b"abc"[..])];
+    /// let mut buffer = [MaybeUninit::uninit(); 8];
+    /// let filled = IovIter::<Source>::from(&segments[..]).copy_from_iter_raw(&mut buffer);
+    /// assert_eq!(filled, b"abc");
+    /// ```
+    #[inline]
+    #[must_use = "only the returned part is initialised"]
+    pub fn copy_from_iter_raw<'b>(&mut self, dst: &'b mut [MaybeUninit<u8>]) -> &'b mut [u8] {
+        let copied = self.copy_out(Piece::from(&mut *dst), CopyFlags::empty());
+        let filled = dst.get_mut(..copied).unwrap_or_default();
+        // SAFETY: `copy_out` has written every one of the first `copied` bytes, with initialised
+        // bytes of a source or by `UserMemory::read`, which must do so; `MaybeUninit<u8>` is laid
+        // out as `u8`, and the exclusive borrow of 'b is handed on.
+        unsafe { &mut *(core::ptr::from_mut(filled) as *mut [u8]) }
+    }
+
+    /// Appends all bytes left to `list`, or those in front of a fault, and returns their number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if the list cannot grow by [`remaining`](Self::remaining) bytes;
+    /// nothing has moved then.
+    #[cfg(feature = "alloc")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
+    pub fn copy_from_iter_vec(&mut self, list: &mut alloc::vec::Vec<u8>) -> Result<usize, Error> {
+        list.try_reserve(self.remaining()).map_err(|_| Error::NoMemory)?;
+        let copied = self.copy_from_iter_raw(list.spare_capacity_mut()).len();
+        // SAFETY: the first `copied` bytes of the spare capacity have just been initialised.
+        unsafe { list.set_len(list.len() + copied) };
+        Ok(copied)
+    }
+
+    /// As [`copy_from_iter`](Self::copy_from_iter), keeping user data out of the CPU cache; for
+    /// data that will not be read soon. A hint: addressable memory is copied plainly.
+    #[inline]
+    #[must_use = "fewer bytes than asked may have been copied"]
+    #[doc(alias = "_copy_from_iter_nocache")]
+    pub fn copy_from_iter_nocache(&mut self, dst: &mut [u8]) -> usize {
+        self.copy_out(dst.into(), CopyFlags::NON_TEMPORAL)
+    }
+
+    /// As [`copy_from_iter_full`](Self::copy_from_iter_full), keeping user data out of the CPU
+    /// cache.
+    ///
+    /// # Errors
+    ///
+    /// As [`copy_from_iter_full`](Self::copy_from_iter_full).
+    #[inline]
+    pub fn copy_from_iter_full_nocache(&mut self, dst: &mut [u8]) -> Result<(), Error> {
+        self.all_or_nothing(dst.len(), |iter| iter.copy_from_iter_nocache(dst))
+    }
+
+    /// As [`copy_from_iter`](Self::copy_from_iter), and writes `dst` back from the CPU cache to
+    /// memory, which may be persistent.
+    ///
+    /// Where [`FLUSHES_CACHE`](crate::FLUSHES_CACHE) is false it copies without writing back.
+    #[inline]
+    #[must_use = "fewer bytes than asked may have been copied"]
+    #[doc(alias = "_copy_from_iter_flushcache")]
+    pub fn copy_from_iter_flushcache(&mut self, dst: &mut [u8]) -> usize {
+        let copied = self.copy_out(Piece::from(&mut *dst), CopyFlags::NON_TEMPORAL);
+        Piece::from(dst).slice(0, copied).flush_cache();
+        copied
+    }
+
+    /// Copies from the iterator into a piece.
+    #[inline]
+    pub(super) fn copy_out(&mut self, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
+        self.iterate_and_advance(
+            dst.len(),
+            &mut { dst },
+            |dst, user, _| user.read(0, dst.take(user.len()), flags),
+            |dst, piece, _| piece.copy_to(dst.take(piece.len())),
+        )
+    }
+}

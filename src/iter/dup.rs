@@ -1,0 +1,177 @@
+//! Duplicates that own a copy of the segments that are left.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::{IovIter, UserCursor};
+use crate::cursor::Cursor;
+use crate::direction::{Dest, Direction, Source};
+use crate::error::Error;
+use crate::host::{Host, KernelOnly};
+use crate::list::{InlineVec, List};
+use crate::segment::{BioVec, IoVec, KVec, Segments, Uniform};
+
+/// Storage for the segments of a [duplicate](IovIter::dup): `N` inside itself, more on the heap
+/// with feature `alloc`.
+pub struct DupStorage<'a, D: Direction, H: Host = KernelOnly, const N: usize = 8> {
+    segments: Copied<'a, D, H, N>,
+    // Two segments for one destination must stay on one thread: neither `Send` nor `Sync` then.
+    _shared: PhantomData<&'a KVec<'a, D>>,
+}
+
+enum Copied<'a, D: Direction, H: Host, const N: usize> {
+    None,
+    IoVec(InlineVec<IoVec, N>),
+    KVec(InlineVec<KVec<'a, D>, N>),
+    BVec(InlineVec<BioVec<H::Page>, N>),
+}
+
+static_assertions::assert_impl_all!(DupStorage<'static, Source>: Send, Sync);
+static_assertions::assert_not_impl_any!(DupStorage<'static, Dest>: Send, Sync);
+
+impl<D: Direction, H: Host, const N: usize> DupStorage<'_, D, H, N> {
+    /// Empty storage.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { segments: Copied::None, _shared: PhantomData }
+    }
+}
+
+impl<D: Direction, H: Host, const N: usize> Default for DupStorage<'_, D, H, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D: Direction, H: Host, const N: usize> fmt::Debug for DupStorage<'_, D, H, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let segments = match &self.segments {
+            Copied::None => 0,
+            Copied::IoVec(list) => list.len(),
+            Copied::KVec(list) => list.len(),
+            Copied::BVec(list) => list.len(),
+        };
+        f.debug_struct("DupStorage").field("segments", &segments).finish()
+    }
+}
+
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// Copies the iterator, and the segments left from the current one on into `storage`.
+    ///
+    /// The duplicate stands on the same byte and moves on its own. Its first segment is the current
+    /// one, so it cannot be reverted further back than that. References to pages are taken, and
+    /// given back with the storage. Where the segments themselves stay, [`clone`](Clone::clone)
+    /// does without storage; for a duplicate that outlives a list of user segments, see
+    /// [`Cursor::dup`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if `storage` has not enough room.
+    ///
+    /// ```
+    /// use iov_iter::{DupStorage, IovIter, KVec, Source};
+    ///
+    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b"cdef"[..])];
+    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// iter.advance(3);
+    ///
+    /// let mut storage = DupStorage::<Source>::new();
+    /// let mut copy = iter.dup(&mut storage).unwrap();
+    /// assert_eq!(copy.next_chunk(), Some(&b"def"[..]));
+    /// assert_eq!((iter.remaining(), copy.remaining()), (3, 0));
+    /// assert!(copy.revert(5).is_err());
+    /// ```
+    #[doc(alias = "dup_iter")]
+    pub fn dup<'s, const N: usize>(
+        &self,
+        storage: &'s mut DupStorage<'a, D, H, N>,
+    ) -> Result<IovIter<'s, D, H>, Error> {
+        let segments = &mut storage.segments;
+        Ok(match self {
+            Self::UserBuf(user) => IovIter::UserBuf(*user),
+            Self::Discard(cursor) => IovIter::Discard(*cursor),
+            Self::IoVec(user) => {
+                *segments = Copied::IoVec(user.cursor.copy_rest(Clone::clone)?);
+                let Copied::IoVec(list) = segments else { return Err(Error::NoMemory) };
+                let cursor = user.cursor.rebased(&**list);
+                IovIter::IoVec(UserCursor {
+                    memory: user.memory,
+                    cursor,
+                    page_flags: user.page_flags,
+                })
+            }
+            Self::KVec(cursor) => {
+                // SAFETY: the storage hands out no segments, and it is bound to this thread unless
+                // they are sources.
+                let alias = |segment: &KVec<'a, D>| unsafe { segment.alias() };
+                *segments = Copied::KVec(cursor.copy_rest(alias)?);
+                let Copied::KVec(list) = segments else { return Err(Error::NoMemory) };
+                IovIter::KVec(cursor.rebased(&**list))
+            }
+            Self::BVec(cursor) => {
+                *segments = Copied::BVec(cursor.copy_rest(Clone::clone)?);
+                let Copied::BVec(list) = segments else { return Err(Error::NoMemory) };
+                IovIter::BVec(cursor.rebased(&**list))
+            }
+            Self::Registered(cursor) => {
+                *segments = Copied::BVec(cursor.copy_rest(Clone::clone)?);
+                let Copied::BVec(list) = segments else { return Err(Error::NoMemory) };
+                match Uniform::new(list) {
+                    Some(uniform) => IovIter::Registered(cursor.rebased(uniform)),
+                    None => IovIter::BVec(cursor.rebased(&**list)),
+                }
+            }
+        })
+    }
+}
+
+impl<L: Segments> Cursor<L> {
+    /// Copies the cursor, and the segments left from the current one on into `storage`.
+    ///
+    /// The duplicate of a cursor over user segments or pages does not depend on the original list
+    /// and may outlive it:
+    ///
+    /// ```
+    /// use iov_iter::{Cursor, InlineVec, IoVec};
+    ///
+    /// let mut storage = InlineVec::<IoVec, 8>::new();
+    /// let copy = {
+    ///     let segments = [IoVec::new(0x1000, 4), IoVec::new(0x5000, 8)];
+    ///     let mut cursor = Cursor::new(&segments[..]);
+    ///     cursor.advance(6);
+    ///     cursor.dup(&mut storage).unwrap()
+    /// };
+    /// assert_eq!((copy.remaining(), copy.position().offset), (6, 2));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if `storage` has not enough room.
+    pub fn dup<'s, const N: usize>(
+        &self,
+        storage: &'s mut InlineVec<L::Segment, N>,
+    ) -> Result<Cursor<&'s [L::Segment]>, Error>
+    where
+        L::Segment: Clone,
+    {
+        *storage = self.copy_rest(Clone::clone)?;
+        Ok(self.rebased(&**storage))
+    }
+
+    /// The segments from the current one on.
+    fn copy_rest<const N: usize>(
+        &self,
+        copy: impl Fn(&L::Segment) -> L::Segment,
+    ) -> Result<InlineVec<L::Segment, N>, Error> {
+        let list = self.list();
+        let rest = list.as_slice().get(self.position().index..).unwrap_or_default();
+        let mut copied = InlineVec::new();
+        if copied.make_room(rest.len())? < rest.len() {
+            return Err(Error::NoMemory);
+        }
+        for segment in rest {
+            copied.try_push(copy(segment)).map_err(|_| Error::NoMemory)?;
+        }
+        Ok(copied)
+    }
+}

@@ -15,6 +15,8 @@ mod checksum;
 mod chunks;
 mod copy;
 mod dup;
+#[cfg(feature = "embedded-io")]
+mod embedded_io;
 mod fault;
 mod import;
 mod integer;
@@ -27,7 +29,7 @@ mod user;
 
 pub use checksum::Checksum;
 pub use dup::DupStorage;
-pub use import::{Abi, MAX_RW_COUNT, MAX_SEGMENTS};
+pub use import::{Abi, MAX_SEGMENTS};
 pub use integer::Integer;
 pub use pages::{HeldPage, PageRange, Retention};
 pub use query::Kind;
@@ -42,7 +44,7 @@ use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly};
 use crate::memory::Piece;
-use crate::segment::{BioVec, Hole, IoVec, KVec, Segments, Single, Uniform};
+use crate::segment::{BioVec, Hole, IoVec, KVec, Single, Uniform};
 
 /// An iterator over the bytes of scattered memory, of which a copy takes as many as it moves.
 ///
@@ -117,9 +119,9 @@ use on_cursor;
 
 /// # Construction
 ///
-/// All but [`discard`](Self::discard) come in three forms: the plain one takes a count and refuses
-/// one that is larger than the segments; `From` takes all of them; and
-/// [`clamped`](Cursor::clamped) cursors cut the count.
+/// A count that is larger than the segments is refused. A variant made from a [`Cursor`] takes all
+/// bytes there are, `IovIter::KVec(Cursor::new(segments))`, or cuts the count,
+/// `IovIter::KVec(Cursor::clamped(segments, count))`.
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Iterates over `count` bytes of addressable memory.
     ///
@@ -157,10 +159,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ///
     /// [`Error::CountExceedsSegments`] if the segments hold fewer.
     #[inline]
-    pub fn registered(
-        segments: Uniform<'a, BioVec<H::Page>>,
-        count: usize,
-    ) -> Result<Self, Error> {
+    pub fn registered(segments: Uniform<'a, BioVec<H::Page>>, count: usize) -> Result<Self, Error> {
         Cursor::with_count(segments, count).map(Self::Registered)
     }
 
@@ -312,10 +311,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ///
     /// Every copy is built on this, and so can be a DMA mapping, a hash or a cipher. `n` is cut to
     /// [`remaining`](Self::remaining). Pieces of user memory go to `user`, addressable ones to
-    /// `kernel`; pages are handed over one at a time, mapped for the call. The second argument is
-    /// the number of bytes handled so far, the result the number handled now; fewer than the piece
-    /// ends the walk there. Pieces are never empty, and a [discarding](Self::discard) iterator
-    /// moves without any.
+    /// `kernel`; pages are handed over one at a time, mapped for the call. Both steps share
+    /// `state`; their last argument is the number of bytes handled so far, their result the number
+    /// handled now, and fewer than the piece ends the walk there. Pieces are never empty, and a
+    /// [discarding](Self::discard) iterator moves without any.
     ///
     /// Returns the bytes handled in all.
     ///
@@ -327,8 +326,9 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// let mut lengths = vec![];
     /// let handled = iter.iterate_and_advance(
     ///     4,
-    ///     |_user, _progress| unreachable!("this host has no user memory"),
-    ///     |piece, progress| {
+    ///     &mut lengths,
+    ///     |_, _user, _progress| unreachable!("this host has no user memory"),
+    ///     |lengths, piece, progress| {
     ///         lengths.push((progress, piece.len()));
     ///         piece.len()
     ///     },
@@ -339,23 +339,28 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[inline]
     #[doc(alias = "iterate_and_advance2")]
     #[doc(alias = "iterate_and_advance_kernel")]
-    pub fn iterate_and_advance(
+    pub fn iterate_and_advance<S: ?Sized>(
         &mut self,
         n: usize,
-        user: impl FnMut(UserPiece<H::User, D>, usize) -> usize,
-        mut kernel: impl FnMut(Piece<'_, D>, usize) -> usize,
+        state: &mut S,
+        mut user: impl FnMut(&mut S, UserPiece<H::User, D>, usize) -> usize,
+        mut kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
     ) -> usize {
         match self {
-            Self::UserBuf(inner) => inner.walk(n, user),
-            Self::IoVec(inner) => inner.walk(n, user),
+            Self::UserBuf(inner) => inner.walk(n, |piece, progress| user(state, piece, progress)),
+            Self::IoVec(inner) => inner.walk(n, |piece, progress| user(state, piece, progress)),
             Self::KVec(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                kernel(segment.piece(offset, len), progress)
+                kernel(state, segment.piece(offset, len), progress)
             }),
             Self::BVec(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                segment.pages(offset, len, |piece, done| kernel(piece, progress + done))
+                segment.pages(offset, len, |piece, done| {
+                    kernel(state, piece, progress.saturating_add(done))
+                })
             }),
             Self::Registered(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                segment.pages(offset, len, |piece, done| kernel(piece, progress + done))
+                segment.pages(offset, len, |piece, done| {
+                    kernel(state, piece, progress.saturating_add(done))
+                })
             }),
             Self::Discard(cursor) => cursor.advance(n),
         }
@@ -364,13 +369,14 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// As [`iterate_and_advance`](Self::iterate_and_advance), but the iterator stays where it is.
     #[inline]
     #[doc(alias = "iterate_all_kinds")]
-    pub fn iterate(
+    pub fn iterate<S: ?Sized>(
         &self,
         n: usize,
-        user: impl FnMut(UserPiece<H::User, D>, usize) -> usize,
-        kernel: impl FnMut(Piece<'_, D>, usize) -> usize,
+        state: &mut S,
+        user: impl FnMut(&mut S, UserPiece<H::User, D>, usize) -> usize,
+        kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
     ) -> usize {
-        self.clone().iterate_and_advance(n, user, kernel)
+        self.clone().iterate_and_advance(n, state, user, kernel)
     }
 
     /// Runs an operation on `len` bytes; if it does not handle all, the iterator stands again where
@@ -392,6 +398,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         Ok(())
     }
 }
+
+// Two iterators may write the same destination, but not from two threads.
+static_assertions::assert_impl_all!(IovIter<'static, Source>: Send, Sync);
+static_assertions::assert_not_impl_any!(IovIter<'static, Dest>: Send, Sync);
 
 impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
     /// An independent iterator over the same segments, standing at the same byte.

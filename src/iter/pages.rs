@@ -1,0 +1,331 @@
+//! Taking hold of the pages under an iterator, for I/O that goes around the CPU.
+//!
+//! | Kind | [`get_pages`](IovIter::get_pages) | [`extract_pages`](IovIter::extract_pages) |
+//! |---|---|---|
+//! | user memory | references | pins |
+//! | pages | references | nothing: borrowed |
+//! | addressable memory | refused | nothing: borrowed |
+//! | discarded | refused | refused |
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use super::IovIter;
+use super::query::pages_of;
+use crate::cursor::{Cursor, pieces};
+use crate::direction::Direction;
+use crate::error::Error;
+use crate::host::{Host, Page, PageFlags, UserMemory};
+use crate::list::List;
+use crate::segment::{BioVec, KVec, Segments};
+
+/// A page under an iterator, held in the way that its kind asks for.
+///
+/// Dropping it gives back the reference or the pin.
+pub enum HeldPage<'a, P: Page> {
+    /// A reference was taken.
+    Referenced(P),
+    /// A pin was taken.
+    Pinned(P::Pin),
+    /// Nothing was taken: the page `index` of a run that the segment list keeps.
+    Borrowed {
+        /// The first page of the run.
+        run: &'a P,
+        /// Pages in front of this one in the run.
+        index: usize,
+    },
+    /// Nothing was taken: the page of addressable memory that starts at this address.
+    Kernel(NonNull<u8>, PhantomData<&'a u8>),
+}
+
+/// How a [`HeldPage`] is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retention {
+    /// By a reference, which must be dropped.
+    Referenced,
+    /// By a pin, which must be undone.
+    Pinned,
+    /// Not at all: the segments keep it.
+    None,
+}
+
+impl<P: Page> HeldPage<'_, P> {
+    /// How the page is held.
+    #[must_use]
+    pub const fn retention(&self) -> Retention {
+        match self {
+            Self::Referenced(_) => Retention::Referenced,
+            Self::Pinned(_) => Retention::Pinned,
+            Self::Borrowed { .. } | Self::Kernel(..) => Retention::None,
+        }
+    }
+
+    /// The run that the page belongs to and its index there; `None` for addressable memory.
+    #[must_use]
+    pub fn page(&self) -> Option<(&P, usize)> {
+        match self {
+            Self::Referenced(page) => Some((page, 0)),
+            Self::Pinned(pin) => Some((pin.as_ref(), 0)),
+            Self::Borrowed { run, index } => Some((run, *index)),
+            Self::Kernel(..) => None,
+        }
+    }
+
+    /// Calls `f` with the address of the page, mapped for the call; `None` if it cannot be mapped.
+    pub fn map<R>(&self, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+        match self {
+            Self::Kernel(address, _) => Some(f(*address)),
+            _ => self.page().and_then(|(page, index)| page.map(index, f)),
+        }
+    }
+}
+
+impl<P: Page> fmt::Debug for HeldPage<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HeldPage").field(&self.retention()).finish()
+    }
+}
+
+/// The bytes that a list of pages stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageRange {
+    /// Bytes of the first page in front of them.
+    pub offset: usize,
+    /// Their number; 0 if no page was handed out.
+    pub len: usize,
+}
+
+impl PageRange {
+    /// What is usable of `pages` pages, of which `len` bytes at `offset` were asked for.
+    fn clip(size: usize, offset: usize, len: usize, pages: usize) -> Self {
+        Self { offset, len: len.min(pages.saturating_mul(size).saturating_sub(offset)) }
+    }
+}
+
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// References the pages under the next bytes, appends them to `list` and moves behind them.
+    ///
+    /// Covers at most `max_size` bytes, [`MAX_COUNT`](Self::MAX_COUNT), `max_pages` pages, the room
+    /// in `list` and the current segment. The result tells which bytes of the pages are meant.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPages`] for addressable and discarded memory, [`Error::NoMemory`] if `list`
+    /// cannot grow, or what the host reports if it gets no page at all. Nothing has moved then.
+    #[doc(alias = "iov_iter_get_pages")]
+    #[doc(alias = "iov_iter_get_pages2")]
+    #[doc(alias = "iov_iter_get_pages_alloc")]
+    #[doc(alias = "iov_iter_get_pages_alloc2")]
+    #[doc(alias = "get_pages_array")]
+    pub fn get_pages(
+        &mut self,
+        max_size: usize,
+        max_pages: usize,
+        list: &mut impl List<HeldPage<'a, H::Page>>,
+    ) -> Result<PageRange, Error> {
+        let max_size = max_size.min(Self::MAX_COUNT);
+        let range = match self {
+            Self::KVec(_) | Self::Discard(_) => return Err(Error::NoPages),
+            Self::UserBuf(_) | Self::IoVec(_) => {
+                self.user_pages(max_size, max_pages, list, false)?
+            }
+            Self::BVec(cursor) => reference(cursor, max_size, max_pages, list)?,
+            Self::Registered(cursor) => reference(cursor, max_size, max_pages, list)?,
+        };
+        self.advance(range.len);
+        Ok(range)
+    }
+
+    /// Lists the pages under the next bytes in the way their kind asks for (user memory is pinned,
+    /// the rest is borrowed), appends them to `list` and moves behind them.
+    ///
+    /// Limits as for [`get_pages`](Self::get_pages), but pages may go on in the next segment where
+    /// the bytes are contiguous page after page.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPages`] for discarded memory, otherwise as [`get_pages`](Self::get_pages).
+    #[doc(alias = "iov_iter_extract_pages")]
+    pub fn extract_pages(
+        &mut self,
+        max_size: usize,
+        max_pages: usize,
+        list: &mut impl List<HeldPage<'a, H::Page>>,
+    ) -> Result<PageRange, Error> {
+        let max_size = max_size.min(Self::MAX_COUNT);
+        let range = match self {
+            Self::Discard(_) => return Err(Error::NoPages),
+            Self::UserBuf(_) | Self::IoVec(_) => {
+                self.user_pages(max_size, max_pages, list, true)?
+            }
+            Self::KVec(cursor) => kernel_pages(cursor, max_size, max_pages, list)?,
+            Self::BVec(cursor) => borrow(cursor, cursor.list(), max_size, max_pages, list)?,
+            Self::Registered(cursor) => {
+                borrow(cursor, cursor.list().segments(), max_size, max_pages, list)?
+            }
+        };
+        self.advance(range.len);
+        Ok(range)
+    }
+
+    /// Whether [`extract_pages`](Self::extract_pages) pins: exactly for user memory.
+    #[must_use]
+    #[doc(alias = "iov_iter_extract_will_pin")]
+    pub const fn extract_will_pin(&self) -> bool {
+        self.is_user_backed()
+    }
+}
+
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// The pages under the next user segment, of whose `max_size` bytes at most.
+    fn user_pages(
+        &self,
+        max_size: usize,
+        max_pages: usize,
+        list: &mut impl List<HeldPage<'a, H::Page>>,
+        pin: bool,
+    ) -> Result<PageRange, Error> {
+        let size = Self::PAGE_SIZE;
+        let (Some(memory), Some(segment)) = (self.user_memory(), self.user_segment()) else {
+            return Ok(PageRange::default());
+        };
+        let len = segment.len.min(max_size);
+        let wanted = list.make_room(pages_of(size, segment.base, len).min(max_pages))?;
+        if wanted == 0 {
+            return Ok(PageRange::default());
+        }
+        if !memory.access_ok(segment.base, len) {
+            return Err(Error::Fault);
+        }
+        let offset = segment.base & (size - 1);
+        let mut flags = self.page_flags().difference(PageFlags::WRITE);
+        flags.set(PageFlags::WRITE, D::IS_DEST);
+
+        let held_before = list.count();
+        let mut pages = 0;
+        // A page too many is dropped, and so given back.
+        let mut hold = |page| {
+            if pages < wanted && list.try_push(page).is_ok() {
+                pages += 1;
+            }
+        };
+        let start = segment.base - offset;
+        let outcome = match pin {
+            true => memory.pin_pages(start, wanted, flags, |pin| hold(HeldPage::Pinned(pin))),
+            false => {
+                memory.get_pages(start, wanted, flags, |page| hold(HeldPage::Referenced(page)))
+            }
+        };
+        if let Err(error) = outcome {
+            list.cut(held_before);
+            return Err(error);
+        }
+        Ok(PageRange::clip(size, offset, len, pages))
+    }
+
+    fn user_memory(&self) -> Option<H::User> {
+        match self {
+            Self::UserBuf(user) => Some(user.memory),
+            Self::IoVec(user) => Some(user.memory),
+            _ => None,
+        }
+    }
+}
+
+/// References the pages under the next segment.
+fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
+    cursor: &Cursor<L>,
+    max_size: usize,
+    max_pages: usize,
+    list: &mut impl List<HeldPage<'a, P>>,
+) -> Result<PageRange, Error> {
+    let size = P::SIZE;
+    let Some((segment, skip, len)) = cursor.pieces().next() else {
+        return Ok(PageRange::default());
+    };
+    let len = len.min(max_size);
+    let at = (segment.offset() as usize).saturating_add(skip);
+    let wanted = list.make_room(pages_of(size, at, len).min(max_pages))?;
+    let mut pages = 0;
+    while pages < wanted {
+        let Some(page) = segment.page().nth((at / size).saturating_add(pages)) else { break };
+        if list.try_push(HeldPage::Referenced(page)).is_err() {
+            break;
+        }
+        pages += 1;
+    }
+    Ok(PageRange::clip(size, at & (size - 1), len, pages))
+}
+
+/// Lists the pages under the next segment of addressable memory.
+fn kernel_pages<'a, D: Direction, P: Page + 'a>(
+    cursor: &Cursor<&'a [KVec<'a, D>]>,
+    max_size: usize,
+    max_pages: usize,
+    list: &mut impl List<HeldPage<'a, P>>,
+) -> Result<PageRange, Error> {
+    let size = P::SIZE;
+    let Some((segment, skip, len)) = cursor.pieces().next() else {
+        return Ok(PageRange::default());
+    };
+    let len = len.min(max_size);
+    let start = segment.as_ptr().cast_mut().wrapping_add(skip);
+    let offset = start.addr() & (size - 1);
+    let wanted = list.make_room(pages_of(size, offset, len).min(max_pages))?;
+    let mut pages = 0;
+    while pages < wanted {
+        let page = start.wrapping_sub(offset).wrapping_add(pages * size);
+        let Some(address) = NonNull::new(page) else { break };
+        if list.try_push(HeldPage::Kernel(address, PhantomData)).is_err() {
+            break;
+        }
+        pages += 1;
+    }
+    Ok(PageRange::clip(size, offset, len, pages))
+}
+
+/// Lists the pages under the next segments, as far as they follow each other page after page.
+fn borrow<'a, P: Page, L: Segments>(
+    cursor: &Cursor<L>,
+    segments: &'a [BioVec<P>],
+    max_size: usize,
+    max_pages: usize,
+    list: &mut impl List<HeldPage<'a, P>>,
+) -> Result<PageRange, Error> {
+    let size = P::SIZE;
+    let position = cursor.position();
+    let wanted_len = cursor.remaining().min(max_size);
+    // Linux's limit: as if the segment began at the start of a page.
+    let most = wanted_len.saturating_add(position.offset).div_ceil(size);
+    let room = list.make_room(most.min(max_pages))?;
+
+    let mut range = PageRange::default();
+    let mut pages = 0;
+    for (segment, skip, len) in pieces(segments, position, wanted_len) {
+        let at = (segment.offset() as usize).saturating_add(skip);
+        let offset = at & (size - 1);
+        if pages == 0 {
+            range.offset = offset;
+        } else if offset != 0 {
+            break;
+        }
+        let wanted = pages_of(size, at, len).min(room.saturating_sub(pages));
+        for index in 0..wanted {
+            let page = HeldPage::Borrowed {
+                run: segment.page(),
+                index: (at / size).saturating_add(index),
+            };
+            if list.try_push(page).is_err() {
+                return Ok(range);
+            }
+        }
+        pages = pages.saturating_add(wanted);
+        let usable = PageRange::clip(size, offset, len, wanted).len;
+        range.len = range.len.saturating_add(usable);
+        if usable < len || pages == room || at.wrapping_add(len) & (size - 1) != 0 {
+            break;
+        }
+    }
+    Ok(range)
+}

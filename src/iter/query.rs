@@ -1,0 +1,212 @@
+//! Questions about an iterator: kind, alignment, pages. None of them moves it.
+
+use super::{IovIter, UserCursor, on_cursor};
+use crate::direction::Direction;
+use crate::host::{Host, Page, PageFlags};
+use crate::segment::{IoVec, Segment};
+
+/// The kind of segments an [`IovIter`] walks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "iter_type")]
+#[non_exhaustive]
+pub enum Kind {
+    /// One range of user memory.
+    #[doc(alias = "iter_is_ubuf")]
+    UserBuf,
+    /// Ranges of user memory.
+    #[doc(alias = "iter_is_iovec")]
+    IoVec,
+    /// Addressable memory.
+    #[doc(alias = "iov_iter_is_kvec")]
+    KVec,
+    /// Pages.
+    #[doc(alias = "iov_iter_is_bvec")]
+    BVec,
+    /// Pages in segments that are known to be equally long.
+    Registered,
+    /// Nothing.
+    #[doc(alias = "iov_iter_is_discard")]
+    Discard,
+}
+
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// The page size of the host in bytes.
+    pub const PAGE_SIZE: usize = {
+        assert!(H::Page::SIZE.is_power_of_two());
+        H::Page::SIZE
+    };
+
+    /// The kind of segments.
+    #[must_use]
+    #[doc(alias = "iov_iter_type")]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::UserBuf(_) => Kind::UserBuf,
+            Self::IoVec(_) => Kind::IoVec,
+            Self::KVec(_) => Kind::KVec,
+            Self::BVec(_) => Kind::BVec,
+            Self::Registered(_) => Kind::Registered,
+            Self::Discard(_) => Kind::Discard,
+        }
+    }
+
+    /// Whether the bytes are user memory, so that a copy can fault.
+    #[must_use]
+    #[doc(alias = "user_backed_iter")]
+    pub const fn is_user_backed(&self) -> bool {
+        matches!(self, Self::UserBuf(_) | Self::IoVec(_))
+    }
+
+    /// How [taking hold of user pages](Self::get_pages) is restricted or widened.
+    #[must_use]
+    pub const fn page_flags(&self) -> PageFlags {
+        match self {
+            Self::UserBuf(UserCursor { page_flags, .. })
+            | Self::IoVec(UserCursor { page_flags, .. }) => *page_flags,
+            _ => PageFlags::empty(),
+        }
+    }
+
+    /// Sets how [taking hold of user pages](Self::get_pages) is restricted or widened, for example
+    /// to [`PageFlags::NOFAULT`]. [`PageFlags::WRITE`] follows from the direction. Without effect
+    /// on memory that is not the user's.
+    #[doc(alias = "nofault")]
+    pub const fn set_page_flags(&mut self, flags: PageFlags) {
+        match self {
+            Self::UserBuf(UserCursor { page_flags, .. })
+            | Self::IoVec(UserCursor { page_flags, .. }) => *page_flags = flags,
+            _ => {}
+        }
+    }
+
+    /// Segments from the current one to the end of the list, empty ones included.
+    ///
+    /// Not a test for emptiness: trailing segments may hold no byte of the count.
+    #[must_use]
+    #[doc(alias = "nr_segs")]
+    pub fn segments_left(&self) -> usize {
+        on_cursor!(self, cursor => cursor.segments_left())
+    }
+
+    /// The bytes left in the segment that the next byte lies in; 0 if none are left.
+    #[must_use]
+    #[doc(alias = "iov_iter_single_seg_count")]
+    pub fn single_segment_count(&self) -> usize {
+        on_cursor!(self, cursor => cursor.pieces().next().map_or(0, |(_, _, len)| len))
+    }
+
+    /// The next range of user memory, cut to the bytes left; `None` at the end, or if the bytes
+    /// are not the user's.
+    #[must_use]
+    #[doc(alias = "iov_iter_iovec")]
+    #[doc(alias = "iter_iov")]
+    #[doc(alias = "iter_iov_addr")]
+    #[doc(alias = "iter_iov_len")]
+    pub fn user_segment(&self) -> Option<IoVec> {
+        if !self.is_user_backed() {
+            return None;
+        }
+        self.ranges(|ranges| ranges.next()).map(|(base, len)| IoVec::new(base, len))
+    }
+
+    /// The bits that are set in any address or length of the pieces left.
+    ///
+    /// A block layer tests the low bits against its alignment mask. For pages the address is the
+    /// offset in the run. 0 if no byte is left.
+    ///
+    /// ```
+    /// # use iov_iter::{IovIter, KVec, Source};
+    /// let bytes = [0; 16];
+    /// let segments = [KVec::from(&bytes[..12])];
+    /// assert_eq!(IovIter::<Source>::from(&segments[..]).alignment() & 7, (bytes.as_ptr().addr() | 12) & 7);
+    /// ```
+    #[must_use]
+    #[doc(alias = "iov_iter_alignment")]
+    pub fn alignment(&self) -> usize {
+        self.ranges(|ranges| ranges.fold(0, |bits, (address, len)| bits | address | len))
+    }
+
+    /// Whether no piece left has an address with a bit of `address_mask` or a length with a bit of
+    /// `len_mask`.
+    #[must_use]
+    #[doc(alias = "iov_iter_is_aligned")]
+    pub fn is_aligned(&self, address_mask: usize, len_mask: usize) -> bool {
+        self.ranges(|ranges| {
+            for (address, len) in ranges {
+                if address & address_mask != 0 || len & len_mask != 0 {
+                    return false;
+                }
+            }
+            true
+        })
+    }
+
+    /// The bits that are set in any end or start of two pieces that follow each other.
+    ///
+    /// A device with a virtual boundary can take the pieces as one if the bits below its boundary
+    /// are 0. With one piece or none the result is 0.
+    #[must_use]
+    #[doc(alias = "iov_iter_gap_alignment")]
+    pub fn gap_alignment(&self) -> usize {
+        self.ranges(|ranges| {
+            let mut bits = 0;
+            let mut end_before = None;
+            for (address, len) in ranges {
+                if let Some(end) = end_before {
+                    bits |= end | address;
+                }
+                end_before = Some(address.wrapping_add(len));
+            }
+            bits
+        })
+    }
+
+    /// The pages that the bytes left touch, at most `max_pages`.
+    ///
+    /// A page that two segments share counts for each. Discarded bytes touch none.
+    #[must_use]
+    #[doc(alias = "iov_iter_npages")]
+    pub fn npages(&self, max_pages: usize) -> usize {
+        self.ranges(|ranges| {
+            let mut pages = 0usize;
+            for (address, len) in ranges {
+                pages = pages.saturating_add(pages_of(Self::PAGE_SIZE, address, len));
+                if pages >= max_pages {
+                    return max_pages;
+                }
+            }
+            pages
+        })
+    }
+
+    /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.
+    #[must_use]
+    #[doc(alias = "iov_iter_npages_cap")]
+    pub fn npages_cap(&self, max_pages: usize, max_bytes: usize) -> usize {
+        let mut capped = self.clone();
+        capped.truncate(max_bytes as u64);
+        capped.npages(max_pages)
+    }
+
+    /// The address and length of each piece left; nothing for a discarding iterator.
+    pub(super) fn ranges<R>(
+        &self,
+        f: impl FnOnce(&mut dyn Iterator<Item = (usize, usize)>) -> R,
+    ) -> R {
+        if matches!(self, Self::Discard(_)) {
+            return f(&mut core::iter::empty());
+        }
+        on_cursor!(self, cursor => f(&mut cursor
+            .pieces()
+            .map(|(segment, offset, len)| (segment.address().wrapping_add(offset), len))))
+    }
+}
+
+/// The pages of `size` bytes that `len` bytes at `address` touch.
+pub(super) const fn pages_of(size: usize, address: usize, len: usize) -> usize {
+    if len == 0 {
+        return 0;
+    }
+    let in_first = size - (address & (size - 1));
+    len.saturating_sub(in_first).div_ceil(size) + 1
+}

@@ -1,0 +1,149 @@
+//! Scatter lists: what a DMA engine is given.
+
+use super::IovIter;
+use super::pages::HeldPage;
+use crate::cursor::pieces;
+use crate::direction::Direction;
+use crate::error::Error;
+use crate::host::{Host, Page};
+use crate::list::List;
+use crate::segment::{BioVec, Position};
+
+/// One contiguous range of a scatter list.
+#[derive(Debug)]
+#[doc(alias = "scatterlist")]
+pub struct ScatterEntry<'a, P: Page> {
+    /// The page in which the range begins.
+    pub page: HeldPage<'a, P>,
+    /// Bytes of that page in front of the range; less than a page.
+    pub offset: usize,
+    /// The length in bytes. A range of pages may go on into the pages that follow in the run; one
+    /// of user or addressable memory ends with the page.
+    pub len: usize,
+}
+
+impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
+    /// Describes the next `max_size` bytes by at most `max_entries` entries, appends those to
+    /// `list`, moves behind the bytes described and returns their number.
+    ///
+    /// One entry per segment of pages; one per page for user memory, which is pinned, and for
+    /// addressable memory. Fewer bytes if the iterator, the entries or the room in `list` run out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoScatterList`] for discarded memory, [`Error::NoMemory`] if `list` cannot grow,
+    /// [`Error::Fault`] or what the host reports if user pages cannot be pinned. `list` and the
+    /// iterator are as they were then, and nothing stays pinned.
+    #[doc(alias = "extract_iter_to_sg")]
+    pub fn extract_to_scatter_list(
+        &mut self,
+        max_size: usize,
+        max_entries: usize,
+        list: &mut impl List<ScatterEntry<'a, H::Page>>,
+    ) -> Result<usize, Error> {
+        let max_size = max_size.min(self.remaining());
+        let len = match self {
+            Self::Discard(_) => return Err(Error::NoScatterList),
+            Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) => {
+                return self.scatter_pages(max_size, max_entries, list);
+            }
+            Self::BVec(cursor) => {
+                scatter_runs(cursor.list(), cursor.position(), max_size, max_entries, list)?
+            }
+            Self::Registered(cursor) => {
+                let segments = cursor.list().segments();
+                scatter_runs(segments, cursor.position(), max_size, max_entries, list)?
+            }
+        };
+        self.advance(len);
+        Ok(len)
+    }
+
+    /// Extracts segment after segment and lists one entry per page.
+    fn scatter_pages(
+        &mut self,
+        max_size: usize,
+        max_entries: usize,
+        list: &mut impl List<ScatterEntry<'a, H::Page>>,
+    ) -> Result<usize, Error> {
+        let (before, entries_before) = (self.clone(), list.count());
+        let mut entries = Entries { list, left: max_entries, offset: 0, rest: 0 };
+        let mut done = 0usize;
+        while done < max_size {
+            let (address, len) = self.ranges(|ranges| ranges.next()).unwrap_or_default();
+            entries.offset = address & (Self::PAGE_SIZE - 1);
+            entries.rest = len.min(max_size - done);
+            let outcome = match entries.make_room(1) {
+                Ok(0) => break,
+                Ok(_) => self.extract_pages(max_size - done, usize::MAX, &mut entries),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(range) if range.len > 0 => done = done.saturating_add(range.len),
+                failed => {
+                    entries.list.cut(entries_before);
+                    *self = before;
+                    return Err(failed.err().unwrap_or(Error::Fault));
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// Turns the pages of one segment into entries.
+struct Entries<'l, T> {
+    list: &'l mut T,
+    /// Entries that may still be added.
+    left: usize,
+    /// Where the range begins in the next page.
+    offset: usize,
+    /// Bytes of the segment that have no entry yet.
+    rest: usize,
+}
+
+impl<'a, P: Page, T: List<ScatterEntry<'a, P>>> List<HeldPage<'a, P>> for Entries<'_, T> {
+    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
+        self.list.make_room(wanted.min(self.left))
+    }
+
+    fn try_push(&mut self, page: HeldPage<'a, P>) -> Result<(), HeldPage<'a, P>> {
+        let offset = core::mem::take(&mut self.offset);
+        let len = self.rest.min(P::SIZE.saturating_sub(offset));
+        self.list.try_push(ScatterEntry { page, offset, len }).map_err(|entry| entry.page)?;
+        self.rest = self.rest.saturating_sub(len);
+        self.left = self.left.saturating_sub(1);
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.list.count()
+    }
+
+    fn cut(&mut self, len: usize) {
+        self.list.cut(len);
+    }
+}
+
+/// Lists one entry per segment of pages; the bytes described.
+fn scatter_runs<'a, P: Page>(
+    segments: &'a [BioVec<P>],
+    at: Position,
+    max_size: usize,
+    max_entries: usize,
+    list: &mut impl List<ScatterEntry<'a, P>>,
+) -> Result<usize, Error> {
+    let mut done = 0usize;
+    for (segment, skip, len) in pieces(segments, at, max_size).take(max_entries) {
+        if list.make_room(1)? == 0 {
+            break;
+        }
+        let at = (segment.offset() as usize).saturating_add(skip);
+        let page = HeldPage::Borrowed { run: segment.page(), index: at / P::SIZE };
+        if list.try_push(ScatterEntry { page, offset: at & (P::SIZE - 1), len }).is_err() {
+            break;
+        }
+        done = done.saturating_add(len);
+    }
+    Ok(done)
+}

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
-use crate::host::{CopyFlags, UserMemory};
+use crate::host::{CopyFlags, PageFlags, UserMemory};
 use crate::memory::Piece;
 use crate::segment::{IoVec, Segments};
 
@@ -14,14 +14,14 @@ use crate::segment::{IoVec, Segments};
 pub struct UserCursor<U, L> {
     pub(super) memory: U,
     pub(super) cursor: Cursor<L>,
-    pub(super) nofault: bool,
+    pub(super) page_flags: PageFlags,
 }
 
 impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
     /// A cursor over addresses in `memory`.
     #[inline]
     pub const fn new(memory: U, cursor: Cursor<L>) -> Self {
-        Self { memory, cursor, nofault: false }
+        Self { memory, cursor, page_flags: PageFlags::empty() }
     }
 
     /// The memory.
@@ -56,7 +56,7 @@ impl<U, L: Segments> fmt::Debug for UserCursor<U, L> {
         f.debug_struct("UserCursor")
             .field("position", &self.cursor.position())
             .field("remaining", &self.cursor.remaining())
-            .field("nofault", &self.nofault)
+            .field("page_flags", &self.page_flags)
             .finish_non_exhaustive()
     }
 }
@@ -95,12 +95,19 @@ impl<U: UserMemory, D: Direction> UserPiece<U, D> {
         self.memory
     }
 
-    /// The range behind the first `offset` bytes, if user space may use the whole of the piece.
+    /// Whether the whole piece lies in the user's part of the address space.
+    #[inline]
+    #[must_use]
+    pub fn is_accessible(&self) -> bool {
+        self.memory.access_ok(self.address, self.len)
+    }
+
+    /// The range behind the first `offset` bytes, if the whole piece is accessible.
     #[inline]
     fn checked(&self, offset: usize) -> Option<(usize, usize)> {
         let rest = self.len.checked_sub(offset)?;
         let start = self.address.checked_add(offset)?;
-        self.memory.access_ok(self.address, self.len).then_some((start, rest))
+        self.is_accessible().then_some((start, rest))
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt;
 use super::Segment;
 use crate::direction::Direction;
 use crate::error::Error;
-use crate::host::Page;
+use crate::host::{Page, on_pages};
 use crate::memory::Piece;
 
 /// Bytes in a run of physically contiguous pages, laid out as `struct bio_vec`.
@@ -81,35 +81,6 @@ impl<P: Page> BioVec<P> {
     }
 }
 
-/// Calls `step` with `len` bytes that start `offset` bytes into the run of `page`, one page at a
-/// time; as [`BioVec::pages`].
-pub(crate) fn on_pages<P: Page, D: Direction>(
-    page: &P,
-    offset: usize,
-    len: usize,
-    mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
-) -> usize {
-    const { assert!(P::SIZE.is_power_of_two()) }
-    let mut done = 0;
-    while done < len {
-        let at = offset.saturating_add(done);
-        let in_page = at & (P::SIZE - 1);
-        let rest = (P::SIZE - in_page).min(len - done);
-        let moved = page.map(at / P::SIZE, |start| {
-            // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
-            // until this closure returns, and `in_page + rest` is at most `SIZE`.
-            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().add(in_page), rest) };
-            step(piece, done).min(rest)
-        });
-        let Some(moved) = moved else { break };
-        done += moved;
-        if moved < rest {
-            break;
-        }
-    }
-    done
-}
-
 impl<P> fmt::Debug for BioVec<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BioVec")
@@ -136,9 +107,8 @@ mod layout {
     use static_assertions::*;
 
     // struct bio_vec { struct page *bv_page; unsigned int bv_len; unsigned int bv_offset; }
-    type PagePointer = core::ptr::NonNull<u8>;
-    const_assert_eq!(size_of::<BioVec<PagePointer>>(), size_of::<usize>() + 8);
-    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, page), 0);
-    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, len), size_of::<usize>());
-    const_assert_eq!(core::mem::offset_of!(BioVec<PagePointer>, offset), size_of::<usize>() + 4);
+    const_assert_eq!(size_of::<BioVec<*mut u8>>(), size_of::<usize>() + 8);
+    const_assert_eq!(core::mem::offset_of!(BioVec<*mut u8>, page), 0);
+    const_assert_eq!(core::mem::offset_of!(BioVec<*mut u8>, len), size_of::<usize>());
+    const_assert_eq!(core::mem::offset_of!(BioVec<*mut u8>, offset), size_of::<usize>() + 4);
 }

@@ -67,7 +67,7 @@ pub trait Segments: Copy {
                 return Position { index, offset: left };
             }
             left -= len;
-            index += 1;
+            index = index.saturating_add(1);
         }
         Position { index, offset: 0 }
     }
@@ -88,22 +88,18 @@ pub trait Segments: Copy {
         None
     }
 
-    /// Whether the segments hold at least `count` bytes together.
-    fn holds(&self, count: usize) -> bool {
-        let mut missing = count;
-        for segment in self.as_slice() {
-            missing = missing.saturating_sub(segment.len());
-            if missing == 0 {
-                break;
-            }
-        }
-        missing == 0
-    }
-
     /// The bytes of all segments together; `usize::MAX` if there are more.
     #[doc(alias = "iov_length")]
     fn total(&self) -> usize {
-        self.as_slice().iter().fold(0, |sum, segment| sum.saturating_add(segment.len()))
+        let mut total = 0usize;
+        for segment in self.as_slice() {
+            // Not `saturating_add`: its comparison would double the chain of dependencies.
+            match total.checked_add(segment.len()) {
+                Some(sum) => total = sum,
+                None => return usize::MAX,
+            }
+        }
+        total
     }
 
     /// Whether `other` is this very list, not only an equal one.
@@ -141,11 +137,19 @@ impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
 }
 
 /// A segment without memory: what is written to it vanishes. Only a destination can have one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Hole<D: Direction> {
     len: usize,
     _allowed: D::Discardable,
 }
+
+impl<D: Direction> Clone for Hole<D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: Direction> Copy for Hole<D> {}
 
 impl Hole<Dest> {
     /// A hole that swallows `len` bytes.

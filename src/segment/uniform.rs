@@ -112,10 +112,6 @@ impl<S: Segment> Segments for Uniform<'_, S> {
         self.distance(from).checked_sub(n).map(|distance| self.place(distance))
     }
 
-    fn holds(&self, count: usize) -> bool {
-        count <= self.total
-    }
-
     fn total(&self) -> usize {
         self.total
     }

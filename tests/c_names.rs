@@ -1,0 +1,152 @@
+//! The table of C names is complete, and each of its rows leads where a search leads.
+
+#![cfg(not(miri))]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// What Linux's `iov_iter` offers its users, of the kinds that this crate has.
+const LINUX: &str = "
+    iterate_iovec iterate_kvec iterate_bvec iterate_ubuf iterate_all_kinds iterate_and_advance
+    iterate_and_advance2 iterate_and_advance_kernel
+    iov_iter_init iov_iter_kvec iov_iter_bvec iov_iter_ubuf iov_iter_discard
+    copy_to_iter _copy_to_iter copy_to_iter_full copy_mc_to_iter _copy_mc_to_iter
+    copy_from_iter _copy_from_iter copy_from_iter_full copy_from_iter_nocache
+    _copy_from_iter_nocache copy_from_iter_full_nocache copy_from_iter_flushcache
+    _copy_from_iter_flushcache hash_and_copy_to_iter iov_iter_zero
+    csum_and_copy_from_iter csum_and_copy_from_iter_full csum_and_copy_to_iter
+    copy_page_to_iter copy_page_from_iter copy_page_to_iter_iovec copy_page_from_iter_iovec
+    copy_page_to_iter_nofault copy_page_from_iter_atomic
+    copy_folio_to_iter copy_folio_from_iter copy_folio_from_iter_atomic
+    iov_iter_copy_from_user_atomic memcpy_from_page memcpy_to_page memzero_page
+    iov_iter_fault_in_readable iov_iter_fault_in_multipages_readable
+    fault_in_iov_iter_readable fault_in_iov_iter_writeable
+    iov_iter_advance iov_iter_revert iov_iter_single_seg_count iov_iter_count iov_iter_truncate
+    iov_iter_reexpand iov_iter_save_state iov_iter_restore iov_length iov_iter_iovec iov_for_each
+    iter_iov iter_iov_addr iter_iov_len
+    iov_iter_alignment iov_iter_is_aligned iov_iter_gap_alignment iov_iter_npages
+    iov_iter_npages_cap iov_iter_rw iov_iter_type iter_is_iovec iter_is_ubuf iov_iter_is_kvec
+    iov_iter_is_bvec iov_iter_is_discard user_backed_iter
+    iov_iter_get_pages iov_iter_get_pages2 iov_iter_get_pages_alloc iov_iter_get_pages_alloc2
+    get_pages_array iov_iter_extract_pages iov_iter_extract_will_pin extract_iter_to_sg
+    dup_iter import_iovec __import_iovec compat_import_iovec import_single_range import_ubuf
+    iovec_from_user copy_iovec_from_user copy_compat_iovec_from_user simple_read_from_buffer
+";
+
+fn manifest(path: &str) -> String {
+    format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rows of the table: C name, and the last part of the Rust path.
+fn table() -> BTreeSet<(String, String)> {
+    let text = fs::read_to_string(manifest("src/c_names.md")).unwrap();
+    let rows = text.lines().filter_map(|line| {
+        let (c_name, rest) = line.strip_prefix("| `")?.split_once("` | [`")?;
+        let (shown, rest) = rest.split_once("`](crate::")?;
+        let target = rest.strip_suffix(") |")?;
+        let last = target.rsplit("::").next()?;
+        assert!(target.ends_with(shown), "{shown} is not where its link leads, {target}");
+        Some((c_name.to_owned(), last.to_owned()))
+    });
+    rows.collect()
+}
+
+/// The names that a search finds: every `doc(alias)` with the item that carries it, and every
+/// item with its own name.
+fn found_by_search() -> (BTreeSet<(String, String)>, BTreeSet<String>) {
+    fn visit(
+        folder: &Path,
+        aliases: &mut BTreeSet<(String, String)>,
+        items: &mut BTreeSet<String>,
+    ) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                visit(&path, aliases, items);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                scan(&fs::read_to_string(path).unwrap(), aliases, items);
+            }
+        }
+    }
+    let (mut aliases, mut items) = Default::default();
+    visit(Path::new(&manifest("src")), &mut aliases, &mut items);
+    (aliases, items)
+}
+
+fn scan(source: &str, aliases: &mut BTreeSet<(String, String)>, items: &mut BTreeSet<String>) {
+    let mut pending = Vec::new();
+    for line in source.lines().map(str::trim) {
+        if let Some((_, rest)) = line.split_once("doc(alias = \"") {
+            pending.push(rest.split('"').next().unwrap().to_owned());
+        } else if line.is_empty() || line.starts_with("//") || line.starts_with('#') {
+            continue;
+        } else if let Some(name) = item_name(line) {
+            items.insert(name.to_owned());
+            aliases.extend(pending.drain(..).map(|alias| (alias, name.to_owned())));
+        } else {
+            assert!(pending.is_empty(), "no item behind the alias {pending:?}, but {line}");
+        }
+    }
+}
+
+/// The name of the item, enum variant or flag that a line declares.
+fn item_name(line: &str) -> Option<&str> {
+    let keywords = [
+        "pub",
+        "pub(crate)",
+        "pub(super)",
+        "const",
+        "unsafe",
+        "fn",
+        "struct",
+        "enum",
+        "trait",
+        "type",
+        "static",
+        "mod",
+    ];
+    let mut words = line.split_whitespace().skip_while(|word| keywords.contains(word));
+    let name = words.next()?.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+    let declares = keywords.iter().any(|keyword| line.starts_with(&format!("{keyword} ")));
+    let variant = name.starts_with(char::is_uppercase) && !line.contains(" => ");
+    (!name.is_empty() && (declares || variant)).then_some(name)
+}
+
+#[test]
+fn the_table_has_every_function_of_linux() {
+    let names: BTreeSet<String> = table().into_iter().map(|(c_name, _)| c_name).collect();
+    let missing: Vec<&str> =
+        LINUX.split_whitespace().filter(|name| !names.contains(*name)).collect();
+    assert!(missing.is_empty(), "not in src/c_names.md: {missing:?}");
+}
+
+#[test]
+fn every_row_is_found_by_a_search() {
+    let (aliases, items) = found_by_search();
+    for (c_name, rust) in table() {
+        let found = aliases.contains(&(c_name.clone(), rust.clone()))
+            || (c_name == rust && items.contains(&rust));
+        assert!(found, "a search for {c_name} does not find {rust}");
+    }
+}
+
+#[test]
+fn every_alias_has_a_row() {
+    let table = table();
+    let (aliases, _) = found_by_search();
+    let missing: Vec<_> = aliases.difference(&table).collect();
+    assert!(missing.is_empty(), "not in src/c_names.md: {missing:?}");
+}
+
+#[test]
+fn the_scanner_finds_what_it_should() {
+    let (mut aliases, mut items) = Default::default();
+    scan(
+        "#[doc(alias = \"c_one\")]\n#[inline]\npub const fn one(&self) -> u8 {\n#[doc(alias = \"C_TWO\")]\nTwo(u8),\nlet x = 1;",
+        &mut aliases,
+        &mut items,
+    );
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(aliases, [pair("C_TWO", "Two"), pair("c_one", "one")].into());
+}
