@@ -1,7 +1,7 @@
 //! Vectors that are built: the worked examples over V = [A4, B0, C6, D2].
 
-use iov_iter::iov::{Error, IoVector, MAX_SEGMENTS, View};
-use iov_iter::{Dest, KVec, Source};
+use iov_iter::iov::{Error, IoVector, View};
+use iov_iter::{Dest, KVec, MAX_SEGMENTS, Source};
 
 static BYTES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 const NONE: KVec<'static, Source> = part(0, 0);

@@ -51,7 +51,3 @@ pub use error::Error;
 pub use send_recv::{CallError, Stop, Transfer, VectoredRead, VectoredWrite};
 pub use vector::{IoVector, Refused};
 pub use view::{Described, Pieces, View};
-
-/// Segments that one call of an operating system takes at most (`IOV_MAX`).
-#[doc(alias = "IOV_MAX")]
-pub const MAX_SEGMENTS: usize = 1024;

@@ -4,7 +4,8 @@
 //! bytes that have not moved yet, until all have moved or something other than an interruption
 //! stops it; the result tells both how far it came and why it stopped.
 
-use super::{MAX_SEGMENTS, View};
+use super::View;
+use crate::MAX_SEGMENTS;
 use crate::direction::{Dest, Direction, Source};
 use crate::segment::KVec;
 

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use super::view::add;
-use super::{Error, MAX_SEGMENTS, View};
+use super::{Error, View};
+use crate::MAX_SEGMENTS;
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::list::{InlineVec, List};

@@ -156,7 +156,7 @@ impl<'v, D: Direction> View<'v, D> {
     #[must_use]
     #[doc(alias = "qemu_iovec_subvec_niov")]
     pub fn piece_count(&self) -> usize {
-        self.pieces().count()
+        self.pieces().fold(0, |count, _| count.saturating_add(1))
     }
 
     /// All bytes in view as one piece, if one segment holds them.

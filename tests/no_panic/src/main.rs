@@ -8,6 +8,8 @@
 #![no_std]
 #![no_main]
 
+mod vectors;
+
 use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
@@ -257,6 +259,8 @@ pub extern "C" fn _start() -> ! {
     black_box(cursor.walk(any(), |_, _, len, _| black_box(len)));
     let mut list = InlineVec::<usize, 4>::new();
     black_box((list.try_push(any()).is_err(), list.make_room(any()).is_err()));
+
+    vectors::every_operation();
 
     #[cfg(feature = "panic")]
     black_box(any_bytes()[any()]);

@@ -1,0 +1,109 @@
+//! Every operation on whole vectors.
+
+use core::fmt;
+use core::hint::black_box;
+
+use iov_iter::iov::{CallError, IoVector, VectoredRead, VectoredWrite, View};
+use iov_iter::{Dest, Direction, InlineVec, KVec, Source};
+
+use crate::{any, any_bytes, any_list};
+
+/// A transport, and a writer of text, whose answers the optimiser cannot guess.
+struct Anything;
+
+fn any_answer() -> Result<usize, CallError<usize>> {
+    match any() {
+        0 => Err(CallError::Interrupted),
+        1 => Err(CallError::WouldBlock),
+        2 => Err(CallError::Failed(any())),
+        _ => Ok(any()),
+    }
+}
+
+impl VectoredWrite for Anything {
+    type Error = usize;
+
+    fn max_segments(&self) -> usize {
+        any()
+    }
+
+    fn write_vectored(&mut self, segments: &[KVec<'_, Source>]) -> Result<usize, CallError<usize>> {
+        black_box(segments);
+        any_answer()
+    }
+}
+
+impl VectoredRead for Anything {
+    type Error = usize;
+
+    fn max_segments(&self) -> usize {
+        any()
+    }
+
+    fn read_vectored(&mut self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<usize>> {
+        black_box(segments);
+        any_answer()
+    }
+}
+
+impl fmt::Write for Anything {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        black_box(text);
+        if any() == 0 { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+fn any_view<'v, D: Direction>() -> View<'v, D> {
+    black_box(View::new(any_list()).unwrap_or_default())
+}
+
+/// What both directions can do.
+fn peel_and_build<D: Direction>() {
+    let mut view = any_view::<D>();
+    let tokens = [view.discard_front_undoable(any()), view.discard_back_undoable(any())];
+    {
+        let mut scope = view.scope();
+        black_box((scope.discard_front(any()), scope.discard_back(any())));
+    }
+    view.scope().keep();
+    for token in tokens {
+        black_box((token.discarded(), view.undo(token).is_err()));
+    }
+    black_box((view.slice(any(), any()).is_err(), view.clip(any(), any()).is_err()));
+    black_box((view.piece_count(), view.as_piece().is_some(), view.footprint()));
+    black_box(view.describe(&mut InlineVec::<_, 4>::new()).is_err());
+
+    let segments = black_box(any_list::<KVec<D>>());
+    let ([first, ..], Some(second)) = (segments, any_list::<KVec<D>>().first()) else { return };
+    black_box(IoVector::<D, 4>::extended(first, view, second).is_err());
+    black_box(IoVector::<D, 4>::with_capacity(any()).is_err());
+    for mut vector in [IoVector::<D, 4>::new(), IoVector::borrowed(view)] {
+        black_box(vector.concat(view).is_err());
+        black_box(vector.add_layout_of(any_view::<Source>(), first).is_err());
+        black_box(vector.discard_back(any()).is_err());
+        black_box((vector.view().size(), vector.size(), vector.count(), vector.capacity()));
+        black_box(vector.reset().is_err());
+    }
+}
+
+pub fn every_operation() {
+    peel_and_build::<Source>();
+    peel_and_build::<Dest>();
+
+    let source = any_view::<Source>();
+    black_box(source.to_buf(any(), any_bytes()).is_err());
+    black_box((source.is_zero(), source.mismatch(&any_view())));
+    black_box(source.compare(&any_view()).is_err());
+    black_box(source.hexdump(&mut Anything, "prefix", any()).is_err());
+    black_box(source.send(&mut Anything).finished().is_err());
+    let mut vector = IoVector::<Source, 4>::new();
+    if let Some(segment) = any_list::<KVec<Source>>().first() {
+        black_box(vector.add(*segment).is_err());
+        black_box(IoVector::<Source, 4>::single(*segment).is_err());
+    }
+
+    let dest = any_view::<Dest>();
+    black_box(dest.from_buf(any(), any_bytes()).is_err());
+    black_box(dest.fill(any(), any() as u8, any()).is_err());
+    black_box(dest.receive(&mut Anything).finished().is_err());
+}
