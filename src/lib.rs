@@ -84,6 +84,7 @@ pub mod segment;
 pub use cursor::Cursor;
 pub use direction::{Dest, Direction, Source};
 pub use error::Error;
+#[doc(inline)]
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
 pub use iter::{
     Abi, Checksum, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource, Kind,
@@ -92,4 +93,5 @@ pub use iter::{
 };
 pub use list::{InlineVec, List};
 pub use memory::{FLUSHES_CACHE, Piece};
+#[doc(inline)]
 pub use segment::{BioVec, IoVec, KVec, Position, Segment, Segments, Uniform};
