@@ -303,11 +303,11 @@ fn row_10_page_counts_equal_a_wide_reference() {
 fn row_12_import_reads_every_byte_once_and_checks_its_own_copy() {
     let word = size_of::<usize>();
     for (abi, field) in [(Abi::Native, word), (Abi::Compat, 4)] {
-        for count in [1, 2, 8, 20] {
+        for count in [1usize, 2, 8, 20] {
             let space = UserSpace::<4096>::new();
             // Read again, these lengths would be negative.
             let mut array = Vec::new();
-            for index in 0..count as usize {
+            for index in 0..count {
                 for value in [0x10000 + index, 5] {
                     match abi {
                         Abi::Compat => array.extend((value as u32).to_ne_bytes()),
@@ -356,7 +356,6 @@ fn row_13_folio_copies_cross_pages_and_are_bounded() {
         let segments = [KVec::from(&mut bytes[..])];
         let mut iter = Iter::<Dest>::kvec(&segments, len).unwrap();
         assert_eq!(iter.copy_page_to_iter(&folio, offset, len), Ok(len));
-        drop(segments);
         assert_eq!(bytes, pattern(0x3000)[offset..offset + len]);
     }
     let mut iter = Iter::<Dest>::discard(usize::MAX);
