@@ -125,7 +125,7 @@ impl Flat {
             let byte = &self.bytes[index];
             let joins = index > self.at
                 && self.bytes[index - 1].segment == byte.segment
-                && !(paged && byte.address % self.page == 0);
+                && !(paged && byte.address.is_multiple_of(self.page));
             match pieces.last_mut() {
                 Some((_, len)) if joins => *len += 1,
                 _ => pieces.push((index, 1)),
@@ -201,7 +201,7 @@ impl Flat {
         'pieces: for (first, len) in self.pieces(size, false) {
             for index in first..first + len {
                 let byte = &self.bytes[index];
-                let probed = index == first || byte.address % self.page == 0;
+                let probed = index == first || byte.address.is_multiple_of(self.page);
                 if probed && byte.bad {
                     break 'pieces;
                 }
@@ -233,12 +233,12 @@ impl Flat {
         let mut covered = 0;
         for index in self.at..self.at + max_size.min(self.count) {
             let byte = &self.bytes[index];
-            let begins = byte.address % self.page == 0;
+            let begins = byte.address.is_multiple_of(self.page);
             if index == self.at || begins {
                 seen += 1;
             }
             if index > self.at && self.bytes[index - 1].segment != byte.segment {
-                let ended = (self.bytes[index - 1].address + 1) % self.page == 0;
+                let ended = (self.bytes[index - 1].address + 1).is_multiple_of(self.page);
                 if !begins || !ended {
                     break;
                 }

@@ -72,13 +72,16 @@ pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
 
 /// `len` bytes in which every neighbourhood is different.
 pub fn pattern(len: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(len + 256);
-    let mut block = 0u32;
+    // Blocks whose length no power of two divides, each with its number stamped in.
+    let mut block: Vec<_> = (0..len.min(4093)).map(|at| (at ^ at >> 8) as u8).collect();
+    let mut bytes = Vec::with_capacity(len + 4093);
+    let mut number = 0u32;
     while bytes.len() < len {
-        // Blocks of 251 bytes: no power of two is a period.
-        let stamp = block.to_le_bytes();
-        bytes.extend((0..251u8).map(|at| at ^ stamp[usize::from(at) % 2]));
-        block += 1;
+        bytes.extend_from_slice(&block);
+        number += 1;
+        if let Some(stamp) = block.first_chunk_mut() {
+            *stamp = number.to_le_bytes();
+        }
     }
     bytes.truncate(len);
     bytes

@@ -144,7 +144,8 @@ impl Case {
 }
 
 impl Scene {
-    fn from_bytes(bytes: &mut impl Iterator<Item = u8>, shapes: &[Shape]) -> Self {
+    /// The layout, of one of these shapes, that the next bytes mean.
+    pub fn from_bytes(bytes: &mut impl Iterator<Item = u8>, shapes: &[Shape]) -> Self {
         let mut next = || usize::from(bytes.next().unwrap_or(0));
         let shape = shapes[next() % shapes.len()];
         let segments = (0..next() % 9).map(|_| (next() % 40, next() % 64)).collect();

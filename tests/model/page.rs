@@ -21,16 +21,11 @@ struct Frame {
 
 impl Frame {
     fn new(size: usize) -> Self {
-        let guards = [GUARD_BYTE; GUARD].map(UnsafeCell::new);
-        let mut memory = Vec::from(guards);
-        memory.extend((0..size).map(|_| UnsafeCell::new(0)));
-        memory.extend([GUARD_BYTE; GUARD].map(UnsafeCell::new));
-        Self {
-            memory: memory.into(),
-            references: Cell::new(0),
-            pins: Cell::new(0),
-            unmappable: Cell::new(false),
-        }
+        let mut memory = vec![GUARD_BYTE; size + 2 * GUARD].into_boxed_slice();
+        memory[GUARD..GUARD + size].fill(0);
+        // SAFETY: an `UnsafeCell<u8>` is laid out as a `u8`, and the box is handed on whole.
+        let memory = unsafe { Box::from_raw(Box::into_raw(memory) as *mut [UnsafeCell<u8>]) };
+        Self { memory, references: Cell::new(0), pins: Cell::new(0), unmappable: Cell::new(false) }
     }
 
     fn start(&self) -> *mut u8 {
@@ -40,10 +35,12 @@ impl Frame {
 
     fn assert_guards(&self) {
         let size = self.memory.len() - 2 * GUARD;
-        for at in (0..GUARD).chain(GUARD + size..2 * GUARD + size) {
-            // SAFETY: the index is inside the allocation, and nothing else accesses it now.
-            let byte = unsafe { self.start().wrapping_sub(GUARD).wrapping_add(at).read() };
-            assert_eq!(byte, GUARD_BYTE, "the bytes around a page were overwritten");
+        let guards = [self.start().wrapping_sub(GUARD), self.start().wrapping_add(size)];
+        for guard in guards {
+            // SAFETY: the allocation has `GUARD` bytes on either side of the frame, and nothing
+            // else accesses them now.
+            let bytes = unsafe { guard.cast::<[u8; GUARD]>().read() };
+            assert_eq!(bytes, [GUARD_BYTE; GUARD], "the bytes around a page were overwritten");
         }
     }
 }
@@ -119,17 +116,29 @@ impl<const P: usize> TestPage<P> {
 
     /// Stores `bytes` at `offset` in the run.
     pub fn fill(&self, offset: usize, bytes: &[u8]) {
-        for (at, byte) in bytes.iter().enumerate() {
-            // SAFETY: `address` is inside a frame (it panics otherwise), and nothing else
-            // accesses it now.
-            unsafe { self.address(offset + at).write(*byte) }
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done;
+            let len = (P - at % P).min(bytes.len() - done);
+            // SAFETY: `address` is inside a frame (it panics otherwise) that has `len` more bytes,
+            // and nothing else accesses it now.
+            unsafe { self.address(at).copy_from(bytes[done..].as_ptr(), len) }
+            done += len;
         }
     }
 
     /// Loads `len` bytes at `offset` in the run.
     pub fn bytes(&self, offset: usize, len: usize) -> Vec<u8> {
-        // SAFETY: as in `fill`.
-        (0..len).map(|at| unsafe { self.address(offset + at).read() }).collect()
+        let mut bytes = vec![0; len];
+        let mut done = 0;
+        while done < len {
+            let at = offset + done;
+            let now = (P - at % P).min(len - done);
+            // SAFETY: as in `fill`.
+            unsafe { self.address(at).copy_to(bytes[done..].as_mut_ptr(), now) }
+            done += now;
+        }
+        bytes
     }
 
     /// The bytes of the whole run.
