@@ -97,6 +97,17 @@ impl<'v, D: Direction> View<'v, D> {
     }
 
     /// A cursor over the bytes in view, for an [`IovIter`](crate::IovIter) of its own.
+    ///
+    /// ```
+    /// use iov_iter::{IovIter, KVec, Source, iov::View};
+    ///
+    /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body"[..])];
+    /// let body = View::new(&segments)?.slice(4, 4)?;
+    /// let mut bytes = [0; 9];
+    /// assert_eq!(IovIter::<Source>::KVec(body.cursor()).copy_from_iter(&mut bytes), 4);
+    /// assert_eq!(&bytes[..4], b"body");
+    /// # Ok::<(), iov_iter::iov::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub const fn cursor(&self) -> Cursor<&'v [KVec<'v, D>]> {
