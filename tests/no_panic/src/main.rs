@@ -16,7 +16,6 @@ use core::panic::PanicInfo;
 use core::ptr::NonNull;
 
 use iov_iter::host::{Host, Page, UserMemory};
-use iov_iter::iov::{CallError, IoVector, VectoredRead, VectoredWrite, View};
 use iov_iter::{
     Abi, BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, DupStorage, Error, HeldPage,
     InlineVec, IoVec, IovIter, KVec, List, PageFlags, Piece, ScatterEntry, Source, Uniform,
@@ -233,94 +232,6 @@ fn every_kind<D: Direction>(mut each: impl FnMut(&mut IovIter<'_, D, Everything>
     }
 }
 
-/// A transport whose answers nobody can guess.
-struct Wire;
-
-impl Wire {
-    fn answer(&self) -> Result<usize, CallError<u8>> {
-        match any() {
-            0 => Err(CallError::Interrupted),
-            1 => Err(CallError::WouldBlock),
-            2 => Err(CallError::Failed(1)),
-            moved => Ok(moved),
-        }
-    }
-}
-
-impl VectoredWrite for Wire {
-    type Error = u8;
-
-    fn max_segments(&self) -> usize {
-        any()
-    }
-
-    fn write_vectored(&mut self, segments: &[KVec<'_, Source>]) -> Result<usize, CallError<u8>> {
-        black_box(segments.len());
-        self.answer()
-    }
-}
-
-impl VectoredRead for Wire {
-    type Error = u8;
-
-    fn max_segments(&self) -> usize {
-        any()
-    }
-
-    fn read_vectored(&mut self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<u8>> {
-        black_box(segments.len());
-        self.answer()
-    }
-}
-
-struct Paper;
-
-impl core::fmt::Write for Paper {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        if black_box(text.len()) == 0 { Err(core::fmt::Error) } else { Ok(()) }
-    }
-}
-
-/// What views of either direction can do.
-fn peel<'v, D: Direction>(mut view: View<'v, D>) {
-    black_box((view.size(), view.piece_count(), view.as_piece().is_some(), view.footprint()));
-    black_box((view.slice(any(), any()).is_err(), view.clip(any(), any()).is_err()));
-    black_box(view.describe(&mut heapless::Vec::<Piece<D>, 4>::new()).is_err());
-    let (front, back) = (view.discard_front_undoable(any()), view.discard_back_undoable(any()));
-    black_box((view.undo(front).is_err(), view.undo(back).is_err()));
-    black_box(view.scope().discard_front(any()));
-    view.scope().keep();
-
-    let mut vector = IoVector::<D, 4>::new();
-    black_box(vector.concat(view).is_err());
-    black_box(vector.discard_back(any()).is_err());
-    black_box((vector.view().size(), vector.count(), vector.capacity(), vector.reset().is_err()));
-    // SAFETY: the program is linked and never run.
-    let segment = || unsafe { KVec::<D>::from_raw_parts(black_box(core::ptr::null_mut()), any()) };
-    black_box((vector.add(segment()).is_err(), IoVector::<D, 4>::single(segment()).is_err()));
-    let (head, tail) = (segment(), segment());
-    black_box(IoVector::<D, 4>::extended(&head, view, &tail).is_err());
-    black_box(IoVector::<D, 4>::with_capacity(any()).is_err());
-    black_box(IoVector::<D, 4>::borrowed(view).discard_back(any()).is_err());
-}
-
-fn whole_vectors() {
-    let Ok(from) = View::<Source>::new(any_list()) else { return };
-    peel(from);
-    black_box((from.is_zero(), from.mismatch(&from), from.compare(&from).is_err()));
-    black_box(from.to_buf(any(), any_bytes()).is_err());
-    black_box(from.hexdump(&mut Paper, "x", any()).is_err());
-    black_box(from.send(&mut Wire).finished().is_err());
-
-    let Ok(to) = View::<Dest>::new(any_list()) else { return };
-    peel(to);
-    black_box((to.from_buf(any(), any_bytes()).is_err(), to.fill(any(), 1, any()).is_err()));
-    black_box(to.receive(&mut Wire).finished().is_err());
-    let buffer = KVec::from(any_bytes());
-    let mut layout = IoVector::<Dest, 4>::new();
-    black_box(layout.add_layout_of(from, &buffer).is_err());
-}
-
 #[unsafe(no_mangle)]
 pub extern "C" fn _start() -> ! {
     let frame = Frame(black_box(NonNull::dangling()));
@@ -337,8 +248,6 @@ pub extern "C" fn _start() -> ! {
             black_box(copy_iter_to_iter(src, dst, any()));
         })
     });
-
-    whole_vectors();
 
     // The default host: addressable memory only.
     read_all(&mut IovIter::<Source>::from(any_list::<KVec<Source>>()), None);
