@@ -20,14 +20,15 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// One segment, pages, network buffers, cache lines, tiny and unaligned ones.
-pub const SHAPES: [Shape; 6] = [
+/// One segment, pages, network buffers, cache lines, tiny and unaligned ones, single bytes.
+pub const SHAPES: [Shape; 7] = [
     Shape { segments: 1, len: 65536, stride: 65536 },
     Shape { segments: 16, len: 4096, stride: 8192 },
     Shape { segments: 44, len: 1500, stride: 2048 + 3 },
     Shape { segments: 1024, len: 64, stride: 128 },
     Shape { segments: 1024, len: 61, stride: 67 },
     Shape { segments: 4096, len: 16, stride: 32 },
+    Shape { segments: 4096, len: 1, stride: 3 },
 ];
 
 impl Shape {
