@@ -190,6 +190,21 @@ fn single_segment_is_cut_before_it_is_checked() {
 }
 
 #[test]
+fn single_segment_needs_no_storage() {
+    // Section 3.13: one element becomes a ubuf, and the array for several is not consulted.
+    let space = UserSpace::new();
+    native(&space, &[(0x10000, 5); 2]);
+    let mut storage = InlineVec::<IoVec, 0>::new();
+    let iter = Iter::<Source>::import_iovec(&space, ARRAY, 1, Abi::Native, &mut storage).unwrap();
+    assert_eq!((iter.kind(), iter.remaining()), (Kind::UserBuf, 5));
+    let iter = Iter::<Source>::import_iovec(&space, ARRAY, 2, Abi::Native, &mut storage);
+    match cfg!(feature = "alloc") {
+        true => assert_eq!(iter.unwrap().remaining(), 10),
+        false => assert_eq!(iter.unwrap_err(), Error::NoMemory),
+    }
+}
+
+#[test]
 fn segment_behind_the_limit_must_still_lie_in_user_space() {
     let space = UserSpace::new();
     let segments = [(0x10000, MAX_COUNT), (LIMIT - 4, 4), (LIMIT - 4, 0)];

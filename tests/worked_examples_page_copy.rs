@@ -188,6 +188,24 @@ fn nofault_page_copy_counts_what_was_written() {
 }
 
 #[test]
+fn short_pieces_of_a_page_copy_are_tried_again() {
+    // Section 3.9: the copy ends at no progress, not at a short piece; a plain copy ends there.
+    let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
+    space.copy_at_most(7);
+    let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
+    assert_eq!(iter.copy_to_iter(&pattern(LEN)), 7);
+    iter.revert(7).unwrap();
+    assert_eq!(iter.copy_page_to_iter(&page_with_pattern(), FROM, LEN), Ok(0x80));
+    assert_eq!(place(&iter), at(1, 0x50, 1, 0xb0));
+    assert_eq!(arrived(&space, LEN), pattern(LEN));
+
+    let page = TestPage::run(1);
+    let mut iter = Iter::<Source>::iovec(&space, &SEGMENTS, 0x130).unwrap();
+    assert_eq!(iter.copy_page_from_iter(&page, FROM, LEN), Ok(0x80));
+    assert_eq!(page.bytes(FROM, LEN), pattern(LEN));
+}
+
+#[test]
 fn h1_page_copy_must_stay_inside_a_single_page() {
     let page = TestPage::run(1);
     let mut iter = Iter::<Dest>::discard(0x100);
