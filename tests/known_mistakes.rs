@@ -1,6 +1,6 @@
 //! Mistakes that other implementations made, row by row, and the property that excludes each.
 //!
-//! Rows about pages are in `known_mistakes_pages.rs`. Rows about pipes, xarrays and folio queues are
+//! Rows about pages and folios are in `known_mistakes_pages.rs`. Rows about pipes, xarrays and folio queues are
 //! tested for what they say about the kinds here.
 
 mod model;
@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use heapless::Vec as Fixed;
 use iov_iter::{
     Abi, BioVec, Checksum, Dest, Direction, DupStorage, Error, HeldPage, Host, InlineVec, IoVec,
-    IovIter, KVec, List, Page, PageRange, Source, copy_iter_to_iter,
+    IovIter, KVec, List, PageRange, Source, copy_iter_to_iter,
 };
 use model::{Iter, TestPage, UserSpace, at, naive_checksum, pattern, place};
 use static_assertions::assert_not_impl_any;
@@ -39,47 +39,6 @@ trait Fallback: Sized {
 }
 
 impl<D: Direction, H: Host> Fallback for IovIter<'_, D, H> {}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Resident,
-    Mappable,
-    Bad,
-}
-
-#[test]
-fn row_01_page_copy_equals_one_sleeping_copy_for_every_state_of_the_pages() {
-    use State::*;
-    let segments = [IoVec::new(0x1fe0, 0x30), IoVec::new(0x3000, 0), IoVec::new(0x3ff8, 0x20)];
-    let states = [Resident, Mappable, Bad];
-    for combination in 0..81 {
-        let space = UserSpace::<4096>::new();
-        let mut reach = 0x50;
-        // Bytes of the copy in each of the four pages, in order.
-        let pages = [(0x1000, 0), (0x2000, 0x20), (0x3000, 0x30), (0x4000, 0x38)];
-        for (index, (address, first)) in pages.into_iter().enumerate() {
-            let state = states[combination / 3usize.pow(index as u32) % 3];
-            if state == Bad {
-                reach = reach.min(first);
-            } else {
-                space.add(address, 1, state == Resident);
-            }
-        }
-        let folio = TestPage::with_bytes(&pattern(0x1000));
-        let mut iter = Iter::<Dest>::iovec(&space, &segments, 0x50).unwrap();
-        let mut plain = iter.clone();
-        assert_eq!(iter.copy_page_to_iter(&folio, 0xf00, 0x50), Ok(reach));
-        assert_eq!(plain.copy_to_iter(&pattern(0x1000)[0xf00..0xf50]), reach);
-        assert_eq!(place(&iter), place(&plain));
-
-        let page = TestPage::run(1);
-        let mut iter = Iter::<Source>::iovec(&space, &segments, 0x50).unwrap();
-        assert_eq!(iter.copy_page_from_iter(&page, 0xf00, 0x50), Ok(reach));
-        assert_eq!(place(&iter), place(&plain));
-        assert_eq!(page.bytes(0xf00, reach), pattern(0x1000)[0xf00..0xf00 + reach]);
-        assert_eq!(page.bytes(0xf00 + reach, 0x100 - reach), vec![0; 0x100 - reach]);
-    }
-}
 
 #[test]
 fn row_02_descriptors_are_built_whole_over_used_storage() {
@@ -217,6 +176,16 @@ fn row_08_over_advance_does_not_wrap_the_count() {
     }
     let mut iter = Iter::<Dest>::discard(4);
     assert_eq!((iter.advance(usize::MAX), iter.remaining()), (4, 0));
+    // As many bytes as can be counted, over segments that are longer still.
+    let space = UserSpace::<4096>::new();
+    let segments = [IoVec::new(0, usize::MAX), IoVec::new(1, usize::MAX)];
+    let mut iter = Iter::<Dest>::iovec(&space, &segments, usize::MAX).unwrap();
+    assert_eq!(iter.advance(usize::MAX - 1), usize::MAX - 1);
+    assert_eq!(place(&iter), at(0, usize::MAX - 1, 2, 1));
+    assert_eq!((iter.advance(5), place(&iter)), (1, at(1, 0, 1, 0)));
+    assert_eq!(iter.revert(usize::MAX), Ok(()));
+    assert_eq!(place(&iter), at(0, 0, 2, usize::MAX));
+    assert_eq!(iter.revert(1), Err(Error::RevertPastStart));
 }
 
 /// Every question to an iterator in which nothing is left.
@@ -346,54 +315,6 @@ fn row_12_import_reads_every_byte_once_and_checks_its_own_copy() {
         let result = Iter::<Source>::import_iovec(&space, 0x8ffc, 2, abi, &mut storage);
         assert_eq!(result.unwrap_err(), Error::Fault);
     }
-}
-
-#[test]
-fn row_13_folio_copies_cross_pages_and_are_bounded() {
-    let folio = TestPage::with_bytes(&pattern(0x3000));
-    for (offset, len) in [(0xfff, 2), (0xff0, 0x1020), (0, 0x3000), (0x2fff, 1), (0x3000, 0)] {
-        let mut bytes = vec![0; len];
-        let segments = [KVec::from(&mut bytes[..])];
-        let mut iter = Iter::<Dest>::kvec(&segments, len).unwrap();
-        assert_eq!(iter.copy_page_to_iter(&folio, offset, len), Ok(len));
-        assert_eq!(bytes, pattern(0x3000)[offset..offset + len]);
-    }
-    let mut iter = Iter::<Dest>::discard(usize::MAX);
-    let refused = [(0x2fff, 2), (0x3001, 0), (usize::MAX, 1), (1, usize::MAX), (usize::MAX, 2)];
-    for (offset, len) in refused {
-        assert_eq!(iter.copy_page_to_iter(&folio, offset, len), Err(Error::OutOfRange));
-    }
-    assert_eq!(iter.remaining(), usize::MAX);
-    // Measured from the page that is given, not from the head of its run.
-    let tail = folio.nth(2).unwrap();
-    assert_eq!(iter.copy_page_to_iter(&tail, 0xfff, 2), Err(Error::OutOfRange));
-}
-
-#[test]
-fn row_14_no_copy_leaves_the_page_that_is_mapped() {
-    // Every page of the test machine is mapped on its own, between guards that unmapping checks.
-    let data = pattern(0x2800);
-    let segments = [KVec::from(&data[..])];
-    for offset in [0, 1, 0x7ff, 0x800] {
-        let folio = TestPage::run(3);
-        let mut iter = Iter::<Source>::kvec(&segments, 0x2800).unwrap();
-        assert_eq!(iter.copy_page_from_iter_atomic(&folio, offset, 0x2800), Ok(0x2800));
-        assert_eq!(folio.all_bytes()[offset..offset + 0x2800], data);
-    }
-    // A walk over pages never hands out more than the rest of a page.
-    let run = [BioVec::new(TestPage::run(4), 0x801, 0x2800).unwrap()];
-    let mut iter = Iter::<Source>::bvec(&run, 0x2800).unwrap();
-    let mut lengths = vec![];
-    iter.iterate_and_advance(
-        usize::MAX,
-        &mut lengths,
-        |_, _, _| 0,
-        |lengths, piece, _| {
-            lengths.push(piece.len());
-            piece.len()
-        },
-    );
-    assert_eq!(lengths, [0x7ff, 0x1000, 0x1000, 1]);
 }
 
 #[test]
