@@ -127,8 +127,17 @@ fn row_11_no_pages_obtained_is_zero_and_leaves_nothing_behind() {
     assert_eq!(bad.get_pages(8, 8, &mut list), Err(Error::Fault));
     assert_eq!((list.len(), bad.remaining(), space.held()), (1, 8, (1, 0)));
     // A range outside user space is refused before the host is asked.
-    let mut outside = Iter::<Source>::ubuf(&space, usize::MAX - 8, 4);
-    assert_eq!(outside.extract_pages(4, 8, &mut list), Err(Error::Fault));
+    let space = UserSpace::<4096>::with_limit(0x2800);
+    space.add(0x1000, 0x3000, true);
+    let mut list = Fixed::<HeldPage<'_, TestPage>, 8>::new();
+    for (base, len) in [(0x27ff, 2), (0x3000, 1), (0x1000, 0x1801), (usize::MAX - 8, 4)] {
+        let mut outside = Iter::<Source>::ubuf(&space, base, len);
+        assert_eq!(outside.get_pages(len, 8, &mut list), Err(Error::Fault));
+        assert_eq!(outside.extract_pages(len, 8, &mut list), Err(Error::Fault));
+        assert_eq!((outside.remaining(), space.page_flags()), (len, None));
+    }
+    let mut inside = Iter::<Source>::ubuf(&space, 0x27ff, 1);
+    assert_eq!(inside.get_pages(1, 8, &mut list).map(|range| range.len), Ok(1));
 }
 
 /// User memory that repeats one page endlessly.
