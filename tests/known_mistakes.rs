@@ -1,4 +1,4 @@
-//! Mistakes that other implementations made, row by row, and the property that excludes each.
+//! Mistakes that other implementations made, one test each, and the property that excludes it.
 //!
 //! Rows about pages and folios are in `known_mistakes_pages.rs`. Rows about pipes, xarrays and folio queues are
 //! tested for what they say about the kinds here.
@@ -42,6 +42,7 @@ impl<D: Direction, H: Host> Fallback for IovIter<'_, D, H> {}
 
 #[test]
 fn row_02_descriptors_are_built_whole_over_used_storage() {
+    // CVE-2022-0847: a descriptor that was filled field by field kept stale flags.
     let space = UserSpace::<4096>::new();
     let fields = [0x1000, 3, 0x2000, 4usize];
     space.store(0x9000, &fields.iter().flat_map(|field| field.to_ne_bytes()).collect::<Vec<_>>());
@@ -68,6 +69,7 @@ fn row_02_descriptors_are_built_whole_over_used_storage() {
 
 #[test]
 fn row_03_user_segments_never_become_kernel_segments() {
+    // CVE-2016-9576, CVE-2016-10088: user segments were used as kernel segments.
     assert_not_impl_any!(KVec<'static, Source>: From<IoVec>);
     assert_not_impl_any!(KVec<'static, Dest>: From<IoVec>);
     assert_not_impl_any!(IoVec: From<KVec<'static, Source>>, AsRef<[u8]>);
@@ -82,6 +84,7 @@ fn row_03_user_segments_never_become_kernel_segments() {
 
 #[test]
 fn row_04_wrong_direction_does_not_compile() {
+    // Reading a destination gave out unwritten buffers, writing a source changed user input.
     // Had an iterator these methods, they would be called, and the types would not match.
     let segments = [KVec::from(&b"abc"[..])];
     let mut source = Iter::<Source>::kvec(&segments, 3).unwrap();
@@ -99,6 +102,7 @@ fn row_04_wrong_direction_does_not_compile() {
 
 #[test]
 fn row_05_revert_past_the_start_of_a_truncated_iterator() {
+    // io_uring reverted a truncated iterator by more than it had consumed.
     let bytes = pattern(20);
     let segments = [KVec::from(&bytes[..10]), KVec::from(&bytes[10..])];
     for consumed in 0..=20 {
@@ -319,6 +323,7 @@ fn row_12_import_reads_every_byte_once_and_checks_its_own_copy() {
 
 #[test]
 fn row_19_faulting_in_reports_progress() {
+    // A prefault computed its progress with the operands swapped, and was tried for ever.
     let space = UserSpace::<4096>::resident(&[0x1000, 0x2000, 0x3000, 0x4000]);
     let good = Iter::<Dest>::ubuf(&space, 0x1ff0, 0x2800);
     for size in [0, 1, 0x10, 0x11, 0x1010, 0x2800] {
@@ -375,6 +380,7 @@ fn row_21_checksum_does_not_depend_on_the_calls() {
 
 #[test]
 fn row_23_empty_segments_are_not_the_end() {
+    // Zero results for empty segments were taken as the end of the data, or looped.
     // Empty segments in front, between and behind, with whatever address.
     let space = UserSpace::<4096>::resident(&[0x1000]);
     space.poke(0x1000, b"abcdef");

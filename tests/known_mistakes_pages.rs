@@ -1,4 +1,4 @@
-//! Mistakes that other implementations made with pages, folios and scatter lists, row by row.
+//! Mistakes that other implementations made with pages, folios and scatter lists, one test each.
 //!
 //! Rows about xarrays and folio queues are tested for what they say about the kinds here.
 
@@ -22,6 +22,7 @@ enum State {
 
 #[test]
 fn row_01_page_copy_equals_one_sleeping_copy_for_every_state_of_the_pages() {
+    // CVE-2015-1805, CVE-2016-0774: a retry of a short copy began at a stale position.
     use State::*;
     let segments = [IoVec::new(0x1fe0, 0x30), IoVec::new(0x3000, 0), IoVec::new(0x3ff8, 0x20)];
     let states = [Resident, Mappable, Bad];
@@ -77,6 +78,7 @@ fn row_13_folio_copies_cross_pages_and_are_bounded() {
 
 #[test]
 fn row_14_no_copy_leaves_the_page_that_is_mapped() {
+    // CVE-2024-50222: an atomic copy into a large folio overran a mapping of one page.
     // Every page of the test machine is mapped on its own, between guards that unmapping checks.
     let data = pattern(0x2800);
     let segments = [KVec::from(&data[..])];
@@ -220,6 +222,7 @@ impl<'a> List<ScatterEntry<'a, TestPage<65536>>> for Sum {
 
 #[test]
 fn row_15_scatter_entries_stay_in_their_page_and_sum_up() {
+    // CVE-2026-46289: entries held the length left instead of the part in their page.
     let mut memory = Aligned::new(6);
     memory.copy_from_slice(&pattern(0x6000));
     let segments = [KVec::from(&memory[0xff0..0x3010]), KVec::from(&memory[0x4801..0x5001])];

@@ -177,7 +177,7 @@ fn a3_atomic_copy_of_nothing() {
 
 #[test]
 fn nofault_page_copy_counts_what_was_written() {
-    // Section 3.9. Linux counts no piece that falls short; here results are exact to the byte.
+    // Linux counts no piece that falls short; here results are exact to the byte.
     let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
     space.set_resident(0x21000, false);
     let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
@@ -189,7 +189,7 @@ fn nofault_page_copy_counts_what_was_written() {
 
 #[test]
 fn short_pieces_of_a_page_copy_are_tried_again() {
-    // Section 3.9: the copy ends at no progress, not at a short piece; a plain copy ends there.
+    // The copy ends at no progress, not at a short piece; a plain copy ends there.
     let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
     space.copy_at_most(7);
     let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
