@@ -1,6 +1,6 @@
-//! Mistakes that other implementations made, row by row, and the property that excludes each.
+//! Mistakes that other implementations made, one test each, and the property that excludes it.
 //!
-//! Rows about pages are in `known_mistakes_pages.rs`. Rows about pipes, xarrays and folio queues are
+//! Rows about pages and folios are in `known_mistakes_pages.rs`. Rows about pipes, xarrays and folio queues are
 //! tested for what they say about the kinds here.
 
 mod model;
@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use heapless::Vec as Fixed;
 use iov_iter::{
     Abi, BioVec, Checksum, Dest, Direction, DupStorage, Error, HeldPage, Host, InlineVec, IoVec,
-    IovIter, KVec, List, Page, PageRange, Source, copy_iter_to_iter,
+    IovIter, KVec, List, PageRange, Source, copy_iter_to_iter,
 };
 use model::{Iter, TestPage, UserSpace, at, naive_checksum, pattern, place};
 use static_assertions::assert_not_impl_any;
@@ -40,49 +40,9 @@ trait Fallback: Sized {
 
 impl<D: Direction, H: Host> Fallback for IovIter<'_, D, H> {}
 
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Resident,
-    Mappable,
-    Bad,
-}
-
-#[test]
-fn row_01_page_copy_equals_one_sleeping_copy_for_every_state_of_the_pages() {
-    use State::*;
-    let segments = [IoVec::new(0x1fe0, 0x30), IoVec::new(0x3000, 0), IoVec::new(0x3ff8, 0x20)];
-    let states = [Resident, Mappable, Bad];
-    for combination in 0..81 {
-        let space = UserSpace::<4096>::new();
-        let mut reach = 0x50;
-        // Bytes of the copy in each of the four pages, in order.
-        let pages = [(0x1000, 0), (0x2000, 0x20), (0x3000, 0x30), (0x4000, 0x38)];
-        for (index, (address, first)) in pages.into_iter().enumerate() {
-            let state = states[combination / 3usize.pow(index as u32) % 3];
-            if state == Bad {
-                reach = reach.min(first);
-            } else {
-                space.add(address, 1, state == Resident);
-            }
-        }
-        let folio = TestPage::with_bytes(&pattern(0x1000));
-        let mut iter = Iter::<Dest>::iovec(&space, &segments, 0x50).unwrap();
-        let mut plain = iter.clone();
-        assert_eq!(iter.copy_page_to_iter(&folio, 0xf00, 0x50), Ok(reach));
-        assert_eq!(plain.copy_to_iter(&pattern(0x1000)[0xf00..0xf50]), reach);
-        assert_eq!(place(&iter), place(&plain));
-
-        let page = TestPage::run(1);
-        let mut iter = Iter::<Source>::iovec(&space, &segments, 0x50).unwrap();
-        assert_eq!(iter.copy_page_from_iter(&page, 0xf00, 0x50), Ok(reach));
-        assert_eq!(place(&iter), place(&plain));
-        assert_eq!(page.bytes(0xf00, reach), pattern(0x1000)[0xf00..0xf00 + reach]);
-        assert_eq!(page.bytes(0xf00 + reach, 0x100 - reach), vec![0; 0x100 - reach]);
-    }
-}
-
 #[test]
 fn row_02_descriptors_are_built_whole_over_used_storage() {
+    // CVE-2022-0847: a descriptor that was filled field by field kept stale flags.
     let space = UserSpace::<4096>::new();
     let fields = [0x1000, 3, 0x2000, 4usize];
     space.store(0x9000, &fields.iter().flat_map(|field| field.to_ne_bytes()).collect::<Vec<_>>());
@@ -109,6 +69,7 @@ fn row_02_descriptors_are_built_whole_over_used_storage() {
 
 #[test]
 fn row_03_user_segments_never_become_kernel_segments() {
+    // CVE-2016-9576, CVE-2016-10088: user segments were used as kernel segments.
     assert_not_impl_any!(KVec<'static, Source>: From<IoVec>);
     assert_not_impl_any!(KVec<'static, Dest>: From<IoVec>);
     assert_not_impl_any!(IoVec: From<KVec<'static, Source>>, AsRef<[u8]>);
@@ -123,6 +84,7 @@ fn row_03_user_segments_never_become_kernel_segments() {
 
 #[test]
 fn row_04_wrong_direction_does_not_compile() {
+    // Reading a destination gave out unwritten buffers, writing a source changed user input.
     // Had an iterator these methods, they would be called, and the types would not match.
     let segments = [KVec::from(&b"abc"[..])];
     let mut source = Iter::<Source>::kvec(&segments, 3).unwrap();
@@ -140,6 +102,7 @@ fn row_04_wrong_direction_does_not_compile() {
 
 #[test]
 fn row_05_revert_past_the_start_of_a_truncated_iterator() {
+    // io_uring reverted a truncated iterator by more than it had consumed.
     let bytes = pattern(20);
     let segments = [KVec::from(&bytes[..10]), KVec::from(&bytes[10..])];
     for consumed in 0..=20 {
@@ -217,6 +180,16 @@ fn row_08_over_advance_does_not_wrap_the_count() {
     }
     let mut iter = Iter::<Dest>::discard(4);
     assert_eq!((iter.advance(usize::MAX), iter.remaining()), (4, 0));
+    // As many bytes as can be counted, over segments that are longer still.
+    let space = UserSpace::<4096>::new();
+    let segments = [IoVec::new(0, usize::MAX), IoVec::new(1, usize::MAX)];
+    let mut iter = Iter::<Dest>::iovec(&space, &segments, usize::MAX).unwrap();
+    assert_eq!(iter.advance(usize::MAX - 1), usize::MAX - 1);
+    assert_eq!(place(&iter), at(0, usize::MAX - 1, 2, 1));
+    assert_eq!((iter.advance(5), place(&iter)), (1, at(1, 0, 1, 0)));
+    assert_eq!(iter.revert(usize::MAX), Ok(()));
+    assert_eq!(place(&iter), at(0, 0, 2, usize::MAX));
+    assert_eq!(iter.revert(1), Err(Error::RevertPastStart));
 }
 
 /// Every question to an iterator in which nothing is left.
@@ -349,55 +322,8 @@ fn row_12_import_reads_every_byte_once_and_checks_its_own_copy() {
 }
 
 #[test]
-fn row_13_folio_copies_cross_pages_and_are_bounded() {
-    let folio = TestPage::with_bytes(&pattern(0x3000));
-    for (offset, len) in [(0xfff, 2), (0xff0, 0x1020), (0, 0x3000), (0x2fff, 1), (0x3000, 0)] {
-        let mut bytes = vec![0; len];
-        let segments = [KVec::from(&mut bytes[..])];
-        let mut iter = Iter::<Dest>::kvec(&segments, len).unwrap();
-        assert_eq!(iter.copy_page_to_iter(&folio, offset, len), Ok(len));
-        assert_eq!(bytes, pattern(0x3000)[offset..offset + len]);
-    }
-    let mut iter = Iter::<Dest>::discard(usize::MAX);
-    let refused = [(0x2fff, 2), (0x3001, 0), (usize::MAX, 1), (1, usize::MAX), (usize::MAX, 2)];
-    for (offset, len) in refused {
-        assert_eq!(iter.copy_page_to_iter(&folio, offset, len), Err(Error::OutOfRange));
-    }
-    assert_eq!(iter.remaining(), usize::MAX);
-    // Measured from the page that is given, not from the head of its run.
-    let tail = folio.nth(2).unwrap();
-    assert_eq!(iter.copy_page_to_iter(&tail, 0xfff, 2), Err(Error::OutOfRange));
-}
-
-#[test]
-fn row_14_no_copy_leaves_the_page_that_is_mapped() {
-    // Every page of the test machine is mapped on its own, between guards that unmapping checks.
-    let data = pattern(0x2800);
-    let segments = [KVec::from(&data[..])];
-    for offset in [0, 1, 0x7ff, 0x800] {
-        let folio = TestPage::run(3);
-        let mut iter = Iter::<Source>::kvec(&segments, 0x2800).unwrap();
-        assert_eq!(iter.copy_page_from_iter_atomic(&folio, offset, 0x2800), Ok(0x2800));
-        assert_eq!(folio.all_bytes()[offset..offset + 0x2800], data);
-    }
-    // A walk over pages never hands out more than the rest of a page.
-    let run = [BioVec::new(TestPage::run(4), 0x801, 0x2800).unwrap()];
-    let mut iter = Iter::<Source>::bvec(&run, 0x2800).unwrap();
-    let mut lengths = vec![];
-    iter.iterate_and_advance(
-        usize::MAX,
-        &mut lengths,
-        |_, _, _| 0,
-        |lengths, piece, _| {
-            lengths.push(piece.len());
-            piece.len()
-        },
-    );
-    assert_eq!(lengths, [0x7ff, 0x1000, 0x1000, 1]);
-}
-
-#[test]
 fn row_19_faulting_in_reports_progress() {
+    // A prefault computed its progress with the operands swapped, and was tried for ever.
     let space = UserSpace::<4096>::resident(&[0x1000, 0x2000, 0x3000, 0x4000]);
     let good = Iter::<Dest>::ubuf(&space, 0x1ff0, 0x2800);
     for size in [0, 1, 0x10, 0x11, 0x1010, 0x2800] {
@@ -454,6 +380,7 @@ fn row_21_checksum_does_not_depend_on_the_calls() {
 
 #[test]
 fn row_23_empty_segments_are_not_the_end() {
+    // Zero results for empty segments were taken as the end of the data, or looped.
     // Empty segments in front, between and behind, with whatever address.
     let space = UserSpace::<4096>::resident(&[0x1000]);
     space.poke(0x1000, b"abcdef");

@@ -1,4 +1,4 @@
-//! Mistakes that other implementations made with pages and scatter lists, row by row.
+//! Mistakes that other implementations made with pages, folios and scatter lists, one test each.
 //!
 //! Rows about xarrays and folio queues are tested for what they say about the kinds here.
 
@@ -11,7 +11,98 @@ use iov_iter::{
     BioVec, CopyFlags, Dest, Error, HeldPage, Host, IoVec, IovIter, KVec, List, Page, PageFlags,
     PageRange, Piece, Retention, ScatterEntry, Source, UserMemory,
 };
-use model::{Aligned, Iter, TestPage, UserSpace, entry_bytes, held_bytes, pattern};
+use model::{Aligned, Iter, TestPage, UserSpace, entry_bytes, held_bytes, pattern, place};
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Resident,
+    Mappable,
+    Bad,
+}
+
+#[test]
+fn row_01_page_copy_equals_one_sleeping_copy_for_every_state_of_the_pages() {
+    // CVE-2015-1805, CVE-2016-0774: a retry of a short copy began at a stale position.
+    use State::*;
+    let segments = [IoVec::new(0x1fe0, 0x30), IoVec::new(0x3000, 0), IoVec::new(0x3ff8, 0x20)];
+    let states = [Resident, Mappable, Bad];
+    for combination in (0..81).step_by(if cfg!(miri) { 10 } else { 1 }) {
+        let space = UserSpace::<4096>::new();
+        let mut reach = 0x50;
+        // Bytes of the copy in each of the four pages, in order.
+        let pages = [(0x1000, 0), (0x2000, 0x20), (0x3000, 0x30), (0x4000, 0x38)];
+        for (index, (address, first)) in pages.into_iter().enumerate() {
+            let state = states[combination / 3usize.pow(index as u32) % 3];
+            if state == Bad {
+                reach = reach.min(first);
+            } else {
+                space.add(address, 1, state == Resident);
+            }
+        }
+        let folio = TestPage::with_bytes(&pattern(0x1000));
+        let mut iter = Iter::<Dest>::iovec(&space, &segments, 0x50).unwrap();
+        let mut plain = iter.clone();
+        assert_eq!(iter.copy_page_to_iter(&folio, 0xf00, 0x50), Ok(reach));
+        assert_eq!(plain.copy_to_iter(&pattern(0x1000)[0xf00..0xf50]), reach);
+        assert_eq!(place(&iter), place(&plain));
+
+        let page = TestPage::run(1);
+        let mut iter = Iter::<Source>::iovec(&space, &segments, 0x50).unwrap();
+        assert_eq!(iter.copy_page_from_iter(&page, 0xf00, 0x50), Ok(reach));
+        assert_eq!(place(&iter), place(&plain));
+        assert_eq!(page.bytes(0xf00, reach), pattern(0x1000)[0xf00..0xf00 + reach]);
+        assert_eq!(page.bytes(0xf00 + reach, 0x100 - reach), vec![0; 0x100 - reach]);
+    }
+}
+
+#[test]
+fn row_13_folio_copies_cross_pages_and_are_bounded() {
+    let folio = TestPage::with_bytes(&pattern(0x3000));
+    for (offset, len) in [(0xfff, 2), (0xff0, 0x1020), (0, 0x3000), (0x2fff, 1), (0x3000, 0)] {
+        let mut bytes = vec![0; len];
+        let segments = [KVec::from(&mut bytes[..])];
+        let mut iter = Iter::<Dest>::kvec(&segments, len).unwrap();
+        assert_eq!(iter.copy_page_to_iter(&folio, offset, len), Ok(len));
+        assert_eq!(bytes, pattern(0x3000)[offset..offset + len]);
+    }
+    let mut iter = Iter::<Dest>::discard(usize::MAX);
+    let refused = [(0x2fff, 2), (0x3001, 0), (usize::MAX, 1), (1, usize::MAX), (usize::MAX, 2)];
+    for (offset, len) in refused {
+        assert_eq!(iter.copy_page_to_iter(&folio, offset, len), Err(Error::OutOfRange));
+    }
+    assert_eq!(iter.remaining(), usize::MAX);
+    // Measured from the page that is given, not from the head of its run.
+    let tail = folio.nth(2).unwrap();
+    assert_eq!(iter.copy_page_to_iter(&tail, 0xfff, 2), Err(Error::OutOfRange));
+}
+
+#[test]
+fn row_14_no_copy_leaves_the_page_that_is_mapped() {
+    // CVE-2024-50222: an atomic copy into a large folio overran a mapping of one page.
+    // Every page of the test machine is mapped on its own, between guards that unmapping checks.
+    let data = pattern(0x2800);
+    let segments = [KVec::from(&data[..])];
+    for offset in [0, 1, 0x7ff, 0x800] {
+        let folio = TestPage::run(3);
+        let mut iter = Iter::<Source>::kvec(&segments, 0x2800).unwrap();
+        assert_eq!(iter.copy_page_from_iter_atomic(&folio, offset, 0x2800), Ok(0x2800));
+        assert_eq!(folio.all_bytes()[offset..offset + 0x2800], data);
+    }
+    // A walk over pages never hands out more than the rest of a page.
+    let run = [BioVec::new(TestPage::run(4), 0x801, 0x2800).unwrap()];
+    let mut iter = Iter::<Source>::bvec(&run, 0x2800).unwrap();
+    let mut lengths = vec![];
+    iter.iterate_and_advance(
+        usize::MAX,
+        &mut lengths,
+        |_, _, _| 0,
+        |lengths, piece, _| {
+            lengths.push(piece.len());
+            piece.len()
+        },
+    );
+    assert_eq!(lengths, [0x7ff, 0x1000, 0x1000, 1]);
+}
 
 #[test]
 fn row_11_no_pages_obtained_is_zero_and_leaves_nothing_behind() {
@@ -38,8 +129,17 @@ fn row_11_no_pages_obtained_is_zero_and_leaves_nothing_behind() {
     assert_eq!(bad.get_pages(8, 8, &mut list), Err(Error::Fault));
     assert_eq!((list.len(), bad.remaining(), space.held()), (1, 8, (1, 0)));
     // A range outside user space is refused before the host is asked.
-    let mut outside = Iter::<Source>::ubuf(&space, usize::MAX - 8, 4);
-    assert_eq!(outside.extract_pages(4, 8, &mut list), Err(Error::Fault));
+    let space = UserSpace::<4096>::with_limit(0x2800);
+    space.add(0x1000, 0x3000, true);
+    let mut list = Fixed::<HeldPage<'_, TestPage>, 8>::new();
+    for (base, len) in [(0x27ff, 2), (0x3000, 1), (0x1000, 0x1801), (usize::MAX - 8, 4)] {
+        let mut outside = Iter::<Source>::ubuf(&space, base, len);
+        assert_eq!(outside.get_pages(len, 8, &mut list), Err(Error::Fault));
+        assert_eq!(outside.extract_pages(len, 8, &mut list), Err(Error::Fault));
+        assert_eq!((outside.remaining(), space.page_flags()), (len, None));
+    }
+    let mut inside = Iter::<Source>::ubuf(&space, 0x27ff, 1);
+    assert_eq!(inside.get_pages(1, 8, &mut list).map(|range| range.len), Ok(1));
 }
 
 /// User memory that repeats one page endlessly.
@@ -122,6 +222,7 @@ impl<'a> List<ScatterEntry<'a, TestPage<65536>>> for Sum {
 
 #[test]
 fn row_15_scatter_entries_stay_in_their_page_and_sum_up() {
+    // CVE-2026-46289: entries held the length left instead of the part in their page.
     let mut memory = Aligned::new(6);
     memory.copy_from_slice(&pattern(0x6000));
     let segments = [KVec::from(&memory[0xff0..0x3010]), KVec::from(&memory[0x4801..0x5001])];

@@ -158,7 +158,6 @@ fn ct1_state_survives_a_call_that_faults_at_once() {
 
 #[test]
 fn checksum_of_nothing_changes_nothing() {
-    // Section 2.13.
     let mut iter = Iter::<Source>::kvec(&[], 0).unwrap();
     let mut checksum = Checksum::with_sum(0x1234_5678);
     assert_eq!(iter.csum_and_copy_from_iter(&mut [0; 4], &mut checksum), 0);
@@ -167,7 +166,7 @@ fn checksum_of_nothing_changes_nothing() {
 
 #[test]
 fn checksum_of_discarded_bytes() {
-    // Section 3.8: 6.18 sums without copying, but neither clamps nor lowers the count. Here the
+    // 6.18 sums without copying, but neither clamps nor lowers the count. Here the
     // request is cut to the count as everywhere.
     let mut iter = Iter::<Dest>::discard(4);
     let mut checksum = Checksum::new();

@@ -223,7 +223,7 @@ fn mc1_poison_ends_a_machine_check_copy_of_every_kind() {
 
 #[test]
 fn nocache_is_asked_of_user_sources() {
-    // Section 2.3: the CPU cache is bypassed for user sources.
+    // The CPU cache is bypassed for user sources.
     let space = UserSpace::resident(&[0x1000]);
     let mut iter = Iter::<Source>::ubuf(&space, 0x1000, 8);
     assert_eq!(iter.copy_from_iter(&mut [0; 4]), 4);
@@ -254,7 +254,7 @@ fn flushcache_copies_as_the_plain_copy() {
 
 #[test]
 fn uninitialised_memory_is_returned_as_far_as_it_was_filled() {
-    // Section 3.14: the initialised prefix, which ends at the fault.
+    // The initialised prefix, which ends at the fault.
     let space = faulting_space();
     space.poke(0x10000, b"hello");
     let mut iter = Iter::<Source>::iovec(&space, &FAULTING, 12).unwrap();
@@ -277,7 +277,7 @@ fn vector_grows_by_what_was_copied() {
 
 #[test]
 fn simple_read_from_buffer_keeps_the_position() {
-    // Section 3.14: negative is an error, at or past the end is 0, else the position rises.
+    // Negative is an error, at or past the end is 0, else the position rises.
     let mut iter = Iter::<Dest>::discard(100);
     let mut position = -1;
     assert_eq!(iter.simple_read_from_buffer(&mut position, b"abc"), Err(Error::OutOfRange));
@@ -334,7 +334,7 @@ fn dc1_discarded_bytes() {
 
 #[test]
 fn access_ok_is_asked_for_every_piece_while_copying() {
-    // Section 3.8: a user piece that fails the range check is not copied at all. The simulated
+    // A user piece that fails the range check is not copied at all. The simulated
     // memory would refuse (by a panic) any access that got there without the check.
     let space = UserSpace::<4096>::with_limit(0x3000);
     space.add(0x1000, 0x2000, true);

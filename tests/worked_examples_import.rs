@@ -1,4 +1,4 @@
-//! Worked examples of import (I, and the rules of 3.13) and of duplicates (D).
+//! Worked examples of import (I) and of duplicates (D).
 
 mod model;
 
@@ -173,7 +173,7 @@ fn i8_one_range_at_the_end_of_user_space() {
 
 #[test]
 fn single_segment_is_cut_before_it_is_checked() {
-    // Section 3.13: one element is checked after the cut, as 6.18 does; several are checked uncut.
+    // One element is checked after the cut, as 6.18 does; several are checked uncut.
     let check = |space: UserSpace, segment: (usize, usize)| {
         native(&space, &[segment, (0x10000, 1)]);
         let mut storage = InlineVec::<IoVec, 8>::new();
@@ -190,6 +190,21 @@ fn single_segment_is_cut_before_it_is_checked() {
 }
 
 #[test]
+fn single_segment_needs_no_storage() {
+    // One element becomes a ubuf, and the array for several is not consulted.
+    let space = UserSpace::new();
+    native(&space, &[(0x10000, 5); 2]);
+    let mut storage = InlineVec::<IoVec, 0>::new();
+    let iter = Iter::<Source>::import_iovec(&space, ARRAY, 1, Abi::Native, &mut storage).unwrap();
+    assert_eq!((iter.kind(), iter.remaining()), (Kind::UserBuf, 5));
+    let iter = Iter::<Source>::import_iovec(&space, ARRAY, 2, Abi::Native, &mut storage);
+    match cfg!(feature = "alloc") {
+        true => assert_eq!(iter.unwrap().remaining(), 10),
+        false => assert_eq!(iter.unwrap_err(), Error::NoMemory),
+    }
+}
+
+#[test]
 fn segment_behind_the_limit_must_still_lie_in_user_space() {
     let space = UserSpace::new();
     let segments = [(0x10000, MAX_COUNT), (LIMIT - 4, 4), (LIMIT - 4, 0)];
@@ -200,7 +215,7 @@ fn segment_behind_the_limit_must_still_lie_in_user_space() {
 
 #[test]
 fn no_segments_are_imported_without_any_access() {
-    // Section 2.12, step 1, and 3.13: total 0, iovec kind, wherever the array is said to be.
+    // Total 0, iovec kind, wherever the array is said to be.
     let space = UserSpace::<4096>::new();
     for address in [0, 0x1234, LIMIT + 1, usize::MAX] {
         for abi in [Abi::Native, Abi::Compat] {
@@ -231,7 +246,7 @@ fn array_that_cannot_be_read() {
 
 #[test]
 fn first_bad_element_decides() {
-    // Section 3.13: an element that cannot be read behind one with a negative length, and the
+    // An element that cannot be read behind one with a negative length, and the
     // other way round.
     let element = 2 * size_of::<usize>();
     let space = UserSpace::new();
@@ -309,7 +324,7 @@ fn d3_duplicate_and_original_move_on_their_own() {
 
 #[test]
 fn duplicates_of_the_kinds_without_an_array_are_valid() {
-    // Section 3.6: Linux returns none for them, which looks like a failure.
+    // Linux returns none for them, which looks like a failure.
     let space = UserSpace::<4096>::resident(&[0x1000]);
     let mut iter = Iter::<Dest>::ubuf(&space, 0x1000, 8);
     iter.advance(3);

@@ -177,7 +177,7 @@ fn a3_atomic_copy_of_nothing() {
 
 #[test]
 fn nofault_page_copy_counts_what_was_written() {
-    // Section 3.9. Linux counts no piece that falls short; here results are exact to the byte.
+    // Linux counts no piece that falls short; here results are exact to the byte.
     let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
     space.set_resident(0x21000, false);
     let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
@@ -185,6 +185,24 @@ fn nofault_page_copy_counts_what_was_written() {
     assert_eq!((space.copy_flags(), space.fault_ins()), (Some(CopyFlags::NOFAULT), 0));
     assert_eq!(place(&iter), at(1, 0x10, 1, 0xf0));
     assert_eq!(arrived(&space, 0x40), pattern(LEN)[..0x40]);
+}
+
+#[test]
+fn short_pieces_of_a_page_copy_are_tried_again() {
+    // The copy ends at no progress, not at a short piece; a plain copy ends there.
+    let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
+    space.copy_at_most(7);
+    let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
+    assert_eq!(iter.copy_to_iter(&pattern(LEN)), 7);
+    iter.revert(7).unwrap();
+    assert_eq!(iter.copy_page_to_iter(&page_with_pattern(), FROM, LEN), Ok(0x80));
+    assert_eq!(place(&iter), at(1, 0x50, 1, 0xb0));
+    assert_eq!(arrived(&space, LEN), pattern(LEN));
+
+    let page = TestPage::run(1);
+    let mut iter = Iter::<Source>::iovec(&space, &SEGMENTS, 0x130).unwrap();
+    assert_eq!(iter.copy_page_from_iter(&page, FROM, LEN), Ok(0x80));
+    assert_eq!(page.bytes(FROM, LEN), pattern(LEN));
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn t7_kinds_without_pages() {
 
 #[test]
 fn pages_are_asked_for_as_the_direction_needs() {
-    // Section 2.11: writable unless data flows out; section 3.10: without faulting if so set.
+    // Writable unless data flows out, and without faulting if so set.
     let space = four_pages();
     space.set_resident(0x11000, false);
     let mut dest = Iter::<Dest>::iovec(&space, &T1, 0x2020).unwrap();
@@ -349,7 +349,7 @@ fn scatter_failure<D: Direction>() {
     assert_eq!(before.extract_to_scatter_list(4, 16, &mut list), Ok(4));
 
     let mut iter = Iter::<D>::iovec(&space, &segments, 0x28).unwrap();
-    // Section 3.12: entries of this call are unpinned and removed. The cursor stays advanced in
+    // Entries of this call are unpinned and removed. The cursor stays advanced in
     // Linux; here it stands where it stood.
     assert_eq!(iter.extract_to_scatter_list(0x28, 16, &mut list), Err(Error::Fault));
     assert_eq!(place(&iter), at(0, 0, 2, 0x28));

@@ -1,4 +1,4 @@
-//! Worked examples of moving and of length control: V, S, St, Tr, and the positions of 1.4.
+//! Worked examples of moving and of length control: V, S, St, Tr.
 
 mod model;
 
@@ -241,7 +241,7 @@ fn tr2_truncate_to_more_than_is_left() {
         iter.truncate(100);
         assert_eq!(iter.remaining(), 20);
     });
-    // Section 3.3: the limit is compared in 64 bits even where a size has 32.
+    // The limit is compared in 64 bits even where a size has 32.
     let mut iter = Iter::<Dest>::discard(100);
     iter.truncate(0x1_0000_0010);
     assert_eq!(iter.remaining(), 100);

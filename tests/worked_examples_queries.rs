@@ -1,4 +1,4 @@
-//! Worked examples of alignment, page counts and kinds: L, M, Q, and the tables of 3.4 and 3.6.
+//! Worked examples of alignment, page counts and kinds: L, M, Q.
 
 mod model;
 
@@ -105,7 +105,6 @@ fn m5_pages_from_inside_a_segment() {
 
 #[test]
 fn npages_of_at_most_so_many_bytes() {
-    // Section 3.3.
     assert_eq!(with(&M1, 0, 0x2020, |iter| iter.npages_cap(16, 0x10)), 1);
     assert_eq!(with(&M1, 0, 0x2020, |iter| iter.npages_cap(16, 0x11)), 2);
     assert_eq!(with(&M1, 0, 0x2020, |iter| iter.npages_cap(3, usize::MAX)), 3);
@@ -118,7 +117,7 @@ fn npages_of_at_most_so_many_bytes() {
 
 #[test]
 fn npages_of_runs_of_pages() {
-    // Section 3.6: offset 0xff0, length 0x1020.
+    // Offset 0xff0, length 0x1020.
     let run = TestPage::run(4);
     let segments = [BioVec::new(run.clone(), 0xff0, 0x1020).unwrap()];
     assert_eq!(Iter::<Source>::bvec(&segments, 0x1020).unwrap().npages(16), 3);
@@ -141,7 +140,7 @@ fn npages_of_other_kinds() {
 
 #[test]
 fn npages_does_not_wrap_at_the_end_of_the_address_space() {
-    // Section 2.10: wraps in 2015, to -1048575 with 32 bits.
+    // Wraps in 2015, to -1048575 with 32 bits.
     let last = usize::MAX - 0xfff;
     assert_eq!(npages(&[(last, 0x1000)], 0, 0x1000, 16), 1);
     assert_eq!(npages(&[(last - 1, 0x1001)], 0, 0x1001, 16), 2);
@@ -149,7 +148,7 @@ fn npages_does_not_wrap_at_the_end_of_the_address_space() {
 
 #[test]
 fn npages_of_huge_counts() {
-    // Section 3.6: a 32-bit result is negative or 0 in C.
+    // A 32-bit result is negative or 0 in C.
     let space = UserSpace::<4096>::new();
     let pages = |base, count| Iter::<Dest>::ubuf(&space, base, count).npages(usize::MAX);
     assert_eq!(pages(0xfff, 0xffff_f000), 0x100000);
@@ -167,7 +166,7 @@ fn npages_of_huge_counts() {
 
 #[test]
 fn is_aligned_table() {
-    // Section 3.4, masks 511.
+    // Both masks are 511.
     let ask = |ranges: &[_], off, count| with(ranges, off, count, |it| it.is_aligned(511, 511));
     let two = [(0x1000, 512), (0x2000, 1024)];
     assert!(ask(&two, 0, 1536));
@@ -220,7 +219,7 @@ fn q4_gap_alignment_over_an_empty_segment() {
 
 #[test]
 fn current_user_segment_is_cut_to_the_count() {
-    // Section 3.3: `iov_iter_iovec` of 6.1; `iter_iov_len` of 6.18 is not cut.
+    // `iov_iter_iovec` of 6.1; `iter_iov_len` of 6.18 is not cut.
     let ranges = [(0x1000, 0x10), (0x2000, 0), (0x3000, 0x20)];
     let segment = |off, count| with(&ranges, off, count, |iter| iter.user_segment());
     assert_eq!(segment(0, 0x30), Some(IoVec::new(0x1000, 0x10)));

@@ -142,7 +142,7 @@ fn b3_a_short_step_on_pages_keeps_its_progress() {
 
 #[test]
 fn walker_never_calls_a_step_for_nothing() {
-    // Section 3.1: clamped inside the walker; 0 bytes never reach the step.
+    // Clamped inside the walker; 0 bytes never reach the step.
     let (a, b) = ([1; 3], [2; 4]);
     let segments =
         [KVec::from(&a[..0]), KVec::from(&a[..]), KVec::from(&a[..0]), KVec::from(&b[..])];
@@ -174,7 +174,7 @@ fn walker_of_discarded_bytes_calls_no_step() {
 
 #[test]
 fn walker_saturates_a_step_that_claims_too_much() {
-    // Section 3.1: a step must return at most the length it got; more underflows in C.
+    // A step must return at most the length it got; more underflows in C.
     let bytes = [0; 8];
     let segments = [KVec::from(&bytes[..4]), KVec::from(&bytes[4..])];
     let mut iter = Iter::<Source>::kvec(&segments, 6).unwrap();
@@ -237,7 +237,7 @@ fn n2_a_count_below_the_sum_makes_a_truncated_iterator() {
 
 #[test]
 fn count_smaller_than_the_segments_is_the_only_authority() {
-    // Section 1.5: `[10, 10]` with count 12.
+    // `[10, 10]` with count 12.
     let bytes = pattern(20);
     let segments = [KVec::from(&bytes[..10]), KVec::from(&bytes[10..])];
     let mut iter = Iter::<Source>::kvec(&segments, 12).unwrap();
@@ -249,7 +249,7 @@ fn count_smaller_than_the_segments_is_the_only_authority() {
 
 #[test]
 fn count_larger_than_the_segments_is_refused_or_cut() {
-    // Section 1.5: `[4, 4]` with count 20. Linux walks off the array; here construction refuses.
+    // `[4, 4]` with count 20. Linux walks off the array; here construction refuses.
     let bytes = [0; 8];
     let segments = [KVec::from(&bytes[..4]), KVec::from(&bytes[4..])];
     assert_eq!(Iter::<Source>::kvec(&segments, 20).unwrap_err(), Error::CountExceedsSegments);

@@ -72,9 +72,9 @@ pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
 
 /// `len` bytes in which every neighbourhood is different.
 pub fn pattern(len: usize) -> Vec<u8> {
-    // Blocks whose length no power of two divides, each with its number stamped in.
-    let mut block: Vec<_> = (0..len.min(4093)).map(|at| (at ^ at >> 8) as u8).collect();
-    let mut bytes = Vec::with_capacity(len + 4093);
+    // Short blocks of an odd length, each with its number stamped in.
+    let mut block: Vec<_> = (0..len.min(251)).map(|at| at as u8).collect();
+    let mut bytes = Vec::with_capacity(len + 251);
     let mut number = 0u32;
     while bytes.len() < len {
         bytes.extend_from_slice(&block);

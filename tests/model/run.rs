@@ -136,11 +136,9 @@ impl<'a, D: Direction> Side<'a, D> {
             let address = self.flat.bytes[index].address;
             let user = self.flat.nature == Nature::User;
             expected.push((user.then_some(address), len, progress));
-            progress += handle(len, progress);
-            if handle(len, progress) < len
-                && progress == limit
-                && index + len > self.flat.at + limit
-            {
+            let handled = handle(len, progress);
+            progress += handled;
+            if handled < len {
                 break;
             }
         }

@@ -30,6 +30,7 @@ pub struct UserSpace<const P: usize = 4096> {
     limit: usize,
     fault_ins: Cell<usize>,
     pages_at_most: Cell<usize>,
+    bytes_at_most: Cell<usize>,
     seen_copy: Cell<Option<CopyFlags>>,
     seen_pages: Cell<Option<PageFlags>>,
     /// How often each byte was read, if that is watched, and whether its value changes then.
@@ -55,6 +56,7 @@ impl<const P: usize> UserSpace<P> {
             limit,
             fault_ins: Cell::new(0),
             pages_at_most: Cell::new(usize::MAX),
+            bytes_at_most: Cell::new(usize::MAX),
             seen_copy: Cell::new(None),
             seen_pages: Cell::new(None),
             reads: RefCell::new(None),
@@ -148,6 +150,11 @@ impl<const P: usize> UserSpace<P> {
         self.pages_at_most.set(count);
     }
 
+    /// Copies at most `count` bytes per call, as if a fault came and went.
+    pub fn copy_at_most(&self, count: usize) {
+        self.bytes_at_most.set(count);
+    }
+
     /// The flags of the last copy.
     pub fn copy_flags(&self) -> Option<CopyFlags> {
         self.seen_copy.take()
@@ -205,6 +212,7 @@ impl<const P: usize> UserSpace<P> {
     ) -> usize {
         assert!(self.in_range(address, len), "access outside user space: {address:#x}, {len:#x}");
         self.seen_copy.set(Some(flags));
+        let len = len.min(self.bytes_at_most.get());
         let mut done = 0;
         while done < len {
             let at = address + done;

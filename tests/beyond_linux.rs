@@ -1,0 +1,175 @@
+//! What the crate adds to Linux: borrowed chunks, registered buffers at constant cost, own segment
+//! types, and what may cross threads.
+
+mod model;
+
+use std::cell::Cell;
+
+use iov_iter::{
+    Cursor, Dest, Error, IoVec, IovIter, IovIterDest, IovIterSource, KVec, Segment, Source,
+    Uniform, copy_iter_to_iter,
+};
+use model::{Iter, UserSpace, at, pattern, place};
+use static_assertions::{assert_impl_all, assert_not_impl_any};
+
+/// Segments of these lengths over `bytes`, one behind the other.
+fn cut<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<KVec<'a, Source>> {
+    let mut rest = bytes;
+    let cut = |len: &usize| {
+        let (now, behind) = rest.split_at(*len);
+        rest = behind;
+        KVec::from(now)
+    };
+    lengths.iter().map(cut).collect()
+}
+
+#[test]
+fn chunks_are_the_bytes_left_segment_by_segment() {
+    let bytes = pattern(20);
+    let segments = cut(&bytes, &[0, 3, 0, 0, 7, 10, 0]);
+    for skip in 0..=20 {
+        for limit in 0..=20 {
+            let mut iter = IovIter::<Source>::from(&segments[..]);
+            iter.advance(skip);
+            iter.truncate(limit as u64);
+            let end = 20.min(skip + limit);
+            let expected: Vec<_> = [0..3, 3..10, 10..20]
+                .into_iter()
+                .map(|range| &bytes[range.start.max(skip).min(end)..range.end.min(end).max(skip)])
+                .filter(|chunk| !chunk.is_empty())
+                .collect();
+            let (least, most) = iter.size_hint();
+            assert!(least <= expected.len() && expected.len() <= most.unwrap());
+            let chunks: Vec<_> = iter.by_ref().collect();
+            assert_eq!(chunks, expected);
+            // Borrowed from the memory itself, and fused.
+            for (chunk, expected) in chunks.iter().zip(&expected) {
+                assert!(std::ptr::eq(chunk.as_ptr(), expected.as_ptr()));
+            }
+            assert_eq!((iter.next(), iter.next(), iter.remaining()), (None, None, 0));
+        }
+    }
+}
+
+#[test]
+fn chunks_of_other_memory_cannot_be_borrowed() {
+    let space = UserSpace::<4096>::resident(&[0x1000]);
+    let mut iter = Iter::<Source>::ubuf(&space, 0x1000, 8);
+    assert_eq!((iter.next_chunk(), iter.remaining()), (None, 8));
+}
+
+/// A segment that counts how often it is looked at.
+struct Seen<'c>(usize, &'c Cell<usize>);
+
+impl Segment for Seen<'_> {
+    fn len(&self) -> usize {
+        self.1.set(self.1.get() + 1);
+        self.0
+    }
+
+    fn address(&self) -> usize {
+        0
+    }
+}
+
+#[test]
+fn registered_buffer_moves_at_constant_cost() {
+    // 1 GiB of pages of 4096 bytes, were it not that Miri takes its time.
+    const PAGES: usize = if cfg!(miri) { 1 << 10 } else { 1 << 18 };
+    let looks = Cell::new(0);
+    let segments: Vec<_> = (0..PAGES).map(|_| Seen(4096, &looks)).collect();
+    let uniform = Uniform::new(&segments).unwrap();
+    let total = PAGES * 4096;
+
+    let start = Cursor::with_count(uniform, total).unwrap();
+    let cost = |distance: usize| {
+        let mut cursor = start;
+        looks.set(0);
+        assert_eq!(cursor.advance(distance), distance);
+        cursor.revert(distance).unwrap();
+        cursor.advance(distance);
+        assert_eq!(cursor.position().index, distance / 4096);
+        assert_eq!(cursor.position().offset, distance % 4096);
+        looks.get()
+    };
+    let page = cost(4096);
+    assert_eq!(page, 0, "a place is found without looking at segments");
+    for distance in [0, 1, 4097, total / 2 + 5, total - 1, total] {
+        assert_eq!(cost(distance), page);
+    }
+
+    // A plain list must walk.
+    let mut cursor = Cursor::with_count(&segments[..], total).unwrap();
+    looks.set(0);
+    cursor.advance(total);
+    assert!(looks.get() >= PAGES);
+}
+
+#[test]
+fn uniform_lists_are_recognised() {
+    let uniform = |lengths: &[usize]| {
+        let segments: Vec<_> = lengths.iter().map(|len| IoVec::new(0, *len)).collect();
+        Uniform::new(&segments).is_some()
+    };
+    for good in
+        [&[][..], &[0], &[7], &[7, 3], &[3, 7], &[0, 4], &[9, 4, 4, 4], &[1, 4, 4, 1], &[4, 4, 4]]
+    {
+        assert!(uniform(good), "{good:?}");
+    }
+    for bad in [
+        &[4, 0][..],
+        &[4, 4, 0],
+        &[4, 4, 5],
+        &[4, 4, 3, 4],
+        &[4, 0, 4],
+        &[0, 0],
+        &[4, 3, 4],
+        &[usize::MAX, 1],
+        &[1, usize::MAX],
+        &[1, usize::MAX / 2, usize::MAX / 2, 1, 1],
+    ] {
+        assert!(!uniform(bad), "{bad:?}");
+    }
+}
+
+#[test]
+fn transfer_between_hosts() {
+    // Source and destination may belong to different hosts, with different page sizes.
+    let (mut out, mut back) = ([0; 5], [0; 4]);
+    let from = UserSpace::<64>::new();
+    from.store(0x1000, b"from one to another host");
+    let mut src = Iter::<Source, 64>::ubuf(&from, 0x1000, 24);
+    let list = [KVec::from(&mut out[..]), KVec::from(&mut back[..])];
+    let mut dst = IovIter::<Dest>::from(&list[..]);
+    assert_eq!(copy_iter_to_iter(&mut src, &mut dst, usize::MAX), 9);
+    assert_eq!((src.remaining(), dst.remaining()), (15, 0));
+    let to = UserSpace::<16>::new();
+    to.store(0x2000, &[0; 32]);
+    let mut dst = Iter::<Dest, 16>::ubuf(&to, 0x2000, 32);
+    assert_eq!(copy_iter_to_iter(&mut src, &mut dst, 10), 10);
+    assert_eq!(copy_iter_to_iter(&mut src, &mut dst, 10), 5);
+    assert_eq!(to.peek(0x2000, 16), b"to another host\0"[..]);
+    assert_eq!((&out, &back), (b"from ", b"one "));
+}
+
+#[test]
+fn clones_are_independent() {
+    let bytes = pattern(10);
+    let segments = cut(&bytes, &[4, 6]);
+    let mut iter = IovIter::<Source>::from(&segments[..]);
+    iter.advance(3);
+    let mut clone = iter.clone();
+    clone.advance(5);
+    assert_eq!((place(&iter), place(&clone)), (at(0, 3, 2, 7), at(1, 4, 1, 2)));
+    assert_eq!(clone.revert(9), Err(Error::RevertPastStart));
+    assert_eq!(clone.revert(8), Ok(()));
+}
+
+#[test]
+fn threads() {
+    assert_impl_all!(IovIterSource<'static>: Send, Sync);
+    // Two handles to one destination must not be written from two threads.
+    assert_not_impl_any!(IovIterDest<'static>: Send, Sync);
+    assert_not_impl_any!(iov_iter::DupStorage<'static, Dest>: Send, Sync);
+    assert_impl_all!(iov_iter::DupStorage<'static, Source>: Send, Sync);
+}

@@ -1,0 +1,217 @@
+//! Hosts that answer oddly: too much, too little, or an error after half of the work. Results stay
+//! within what was asked, and nothing is leaked.
+
+mod model;
+
+use std::marker::PhantomData;
+
+use heapless::Vec as Fixed;
+use iov_iter::{
+    BioVec, Checksum, CopyFlags, Dest, Error, HeldPage, Host, IoVec, IovIter, KVec, Page,
+    PageFlags, PageRange, Piece, Retention, Source, UserMemory,
+};
+use model::{Iter, TestPage, at, pattern, place};
+
+/// User memory that takes everything and always claims to have done more than was asked.
+#[derive(Clone, Copy)]
+struct Boastful<'p> {
+    page: &'p TestPage,
+    /// Pages it gives, whatever was asked.
+    gives: usize,
+    /// What it returns then.
+    says: Result<usize, Error>,
+}
+
+// SAFETY: `read` initialises what it returns: nothing.
+unsafe impl UserMemory for Boastful<'_> {
+    type Page = TestPage;
+
+    fn access_ok(&self, _: usize, _: usize) -> bool {
+        true
+    }
+
+    fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
+        0
+    }
+
+    fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
+        usize::MAX
+    }
+
+    fn fault_in_readable(&self, _: usize, _: usize) -> usize {
+        usize::MAX
+    }
+
+    fn fault_in_writeable(&self, _: usize, _: usize) -> usize {
+        usize::MAX
+    }
+
+    fn get_pages(
+        &self,
+        _: usize,
+        _: usize,
+        _: PageFlags,
+        mut sink: impl FnMut(TestPage),
+    ) -> Result<usize, Error> {
+        (0..self.gives).for_each(|_| sink(self.page.clone()));
+        self.says
+    }
+
+    fn pin_pages(
+        &self,
+        _: usize,
+        _: usize,
+        _: PageFlags,
+        mut sink: impl FnMut(<TestPage as Page>::Pin),
+    ) -> Result<usize, Error> {
+        (0..self.gives).for_each(|_| sink(self.page.pin()));
+        self.says
+    }
+}
+
+struct BoastfulHost<'p>(PhantomData<&'p ()>);
+
+impl<'p> Host for BoastfulHost<'p> {
+    type Page = TestPage;
+    type User = Boastful<'p>;
+
+    fn copy_machine_check(_: Piece<'_, Source>, _: Piece<'_, Dest>) -> usize {
+        usize::MAX
+    }
+}
+
+type OddIter<'a, D> = IovIter<'a, D, BoastfulHost<'a>>;
+
+#[test]
+fn claims_of_too_much_are_cut() {
+    let page = TestPage::run(1);
+    let memory = Boastful { page: &page, gives: 0, says: Ok(0) };
+    let segments = [IoVec::new(0x1000, 5), IoVec::new(0, 0), IoVec::new(0x2000, 7)];
+    let new = || OddIter::<Dest>::iovec(memory, &segments, 12).unwrap();
+    let data = pattern(20);
+    let written = |what: &str, mut write: Box<dyn FnMut(&mut OddIter<'_, Dest>) -> usize>| {
+        let mut iter = new();
+        assert_eq!(write(&mut iter), 9, "{what}");
+        assert_eq!(place(&iter), at(2, 4, 1, 3), "{what}");
+        assert_eq!(write(&mut iter), 3, "{what}");
+    };
+    let nine = data[..9].to_vec();
+    written("copy", Box::new(move |iter| iter.copy_to_iter(&nine)));
+    let nine = data[..9].to_vec();
+    written("machine check", Box::new(move |iter| iter.copy_mc_to_iter(Piece::from(&nine[..]))));
+    let nine = data[..9].to_vec();
+    written("sum", Box::new(move |it| it.csum_and_copy_to_iter(&nine, &mut Checksum::new())));
+    written("zero", Box::new(|iter| iter.zero(9)));
+    let folio = page.clone();
+    written("page", Box::new(move |iter| iter.copy_page_to_iter(&folio, 0, 9).unwrap()));
+    assert_eq!(new().fault_in_writeable(9), 0);
+    assert_eq!(new().fault_in_writeable(20), 8);
+
+    // Kernel memory behind a machine check that claims too much.
+    let mut bytes = [0; 4];
+    let list = [KVec::from(&mut bytes[..])];
+    let mut iter = OddIter::<Dest>::kvec(&list, 4).unwrap();
+    assert_eq!(iter.copy_mc_to_iter(Piece::from(&data[..3])), 3);
+    assert_eq!(place(&iter), at(0, 3, 1, 1));
+}
+
+#[test]
+fn pages_that_nobody_asked_for_are_given_back() {
+    let page = TestPage::run(1);
+    for extract in [false, true] {
+        for (gives, says) in [(9, Ok(9)), (9, Ok(2)), (2, Ok(9)), (9, Ok(usize::MAX))] {
+            let memory = Boastful { page: &page, gives, says };
+            let mut iter = OddIter::<Source>::ubuf(memory, 0x10ff0, 0x2020);
+            let mut list = Fixed::<HeldPage<'_, TestPage>, 16>::new();
+            let range = match extract {
+                false => iter.get_pages(0x2020, 3, &mut list),
+                true => iter.extract_pages(0x2020, 3, &mut list),
+            };
+            // What counts is what was handed over, and no more than was asked.
+            let pages = gives.min(3);
+            let len = (pages * 0x1000 - 0xff0).min(0x2020);
+            assert_eq!(range, Ok(PageRange { offset: 0xff0, len }));
+            assert_eq!((list.len(), iter.remaining()), (pages, 0x2020 - len));
+            assert_eq!(page.references() + page.pins(), 1 + pages);
+        }
+        assert_eq!((page.references(), page.pins()), (1, 0));
+    }
+}
+
+#[test]
+fn error_behind_some_pages_gives_them_back() {
+    let page = TestPage::run(1);
+    let memory = Boastful { page: &page, gives: 2, says: Err(Error::NoMemory) };
+    let mut list = Fixed::<HeldPage<'_, TestPage>, 16>::new();
+    list.push(HeldPage::Referenced(page.clone())).unwrap();
+    let mut iter = OddIter::<Dest>::ubuf(memory, 0x10ff0, 0x2020);
+    assert_eq!(iter.get_pages(0x2020, 9, &mut list), Err(Error::NoMemory));
+    assert_eq!(iter.extract_pages(0x2020, 9, &mut list), Err(Error::NoMemory));
+    let mut entries = Fixed::<_, 16>::new();
+    let scattered = iter.extract_to_scatter_list(0x2020, 9, &mut entries);
+    assert_eq!((scattered, entries.len()), (Err(Error::NoMemory), 0));
+    assert_eq!(iter.remaining(), 0x2020);
+    assert_eq!((list.len(), list[0].retention()), (1, Retention::Referenced));
+    assert_eq!((page.references(), page.pins()), (2, 0));
+}
+
+#[test]
+fn host_that_has_no_pages_to_give_says_so() {
+    /// User memory with the provided functions only.
+    #[derive(Clone, Copy)]
+    struct Plain;
+
+    // SAFETY: `read` initialises what it returns: nothing.
+    unsafe impl UserMemory for Plain {
+        type Page = TestPage;
+        fn access_ok(&self, _: usize, _: usize) -> bool {
+            true
+        }
+        fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
+            0
+        }
+        fn write(&self, _: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
+            src.len().min(100)
+        }
+        fn fault_in_readable(&self, _: usize, len: usize) -> usize {
+            len
+        }
+        fn fault_in_writeable(&self, _: usize, len: usize) -> usize {
+            len
+        }
+    }
+
+    enum PlainHost {}
+    impl Host for PlainHost {
+        type Page = TestPage;
+        type User = Plain;
+    }
+
+    let mut iter = IovIter::<Dest, PlainHost>::ubuf(Plain, 0x1000, 300);
+    let mut list = Fixed::<HeldPage<'_, TestPage>, 4>::new();
+    assert_eq!(iter.get_pages(8, 8, &mut list), Err(Error::NoPages));
+    assert_eq!(iter.extract_pages(8, 8, &mut list), Err(Error::NoPages));
+    // The provided `zero` writes zeros, and stops where writing stops.
+    assert_eq!((iter.zero(300), iter.remaining()), (100, 200));
+}
+
+#[test]
+fn page_that_cannot_be_mapped_ends_a_copy_in_front_of_it() {
+    let run = TestPage::with_bytes(&pattern(0x3000));
+    run.nth(1).unwrap().make_unmappable();
+    let segments = [BioVec::new(run.clone(), 0xff0, 0x1020).unwrap()];
+    let mut iter = Iter::<Source>::bvec(&segments, 0x1020).unwrap();
+    let mut bytes = [0xee; 0x1020];
+    assert_eq!(iter.copy_from_iter(&mut bytes), 0x10);
+    assert_eq!((&bytes[..0x10], bytes[0x10]), (&pattern(0x3000)[0xff0..0x1000], 0xee));
+    assert_eq!(place(&iter), at(0, 0x10, 1, 0x1010));
+    assert_eq!(iter.copy_from_iter_full(&mut bytes[..0x20]), Err(Error::Fault));
+    iter.advance(0x1000);
+    assert_eq!(iter.copy_from_iter(&mut bytes), 0x10);
+    assert_eq!(bytes[..0x10], pattern(0x3000)[0x2000..0x2010]);
+
+    // As the folio of a page copy.
+    let mut iter = Iter::<Dest>::discard(0x1020);
+    assert_eq!(iter.copy_page_to_iter(&run, 0xff0, 0x1020), Ok(0x10));
+    assert_eq!(iter.remaining(), 0x1010);
+}
