@@ -10,9 +10,15 @@ extern crate std;
 mod cursor;
 mod direction;
 mod error;
+#[cfg(feature = "alloc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
+pub mod file;
 pub mod host;
 mod list;
 mod memory;
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub mod os;
 pub mod segment;
 
 pub use cursor::{Cursor, Saved};

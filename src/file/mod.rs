@@ -1,0 +1,70 @@
+//! Buffered streams over channels, as live migration of virtual machines uses them.
+//!
+//! ```text
+//!               put_be32, put_buffer ... (copied)        put_borrowed, put_region (not copied)
+//!                          │                                    │
+//!   FileWriter    [ 32 KiB buffer ] ◄── entries, at most 64 ──► [ memory of the caller ]
+//!                          └───────────────┬────────────────────┘
+//!                                          │ one vectored write
+//!                                     WriteChannel    file, socket, pipe, memory, ...
+//!                                     ReadChannel
+//!                                          │ one read for all the free space
+//!   FileReader    [ 32 KiB buffer ] ◄──────┘
+//!                          │
+//!               get_be32, get_buffer, peek, get_slice (in place) ...
+//! ```
+//!
+//! A file is a stream of bytes in one direction. [`FileWriter`] and [`FileReader`] are different
+//! types, and so are the channels below them: what cannot be read does not open for reading.
+//!
+//! - **One error.** The first failure of the channel sticks and is reported by every later
+//!   operation and by `close`. Bytes sent before it are counted exactly, bytes after it are never
+//!   sent. A channel that would block is not a failure.
+//! - **One buffer.** It is allocated when the file is opened, fallibly. Putting and getting do not
+//!   allocate.
+//! - **One order.** How the queue is cut into entries and writes never shows in the stream.
+//!
+//! A channel is anything that implements [`ReadChannel`] or [`WriteChannel`]: here byte slices and
+//! vectors, [`SizedBuffer`], with feature `std` files, sockets and pipes, with feature
+//! `embedded-io` whatever implements its traits.
+
+mod channel;
+mod error;
+mod integers;
+mod memory_channel;
+mod queue;
+mod rate;
+mod reader;
+mod region;
+mod status;
+mod stop;
+mod writer;
+
+use alloc::vec::Vec;
+
+pub use channel::{
+    Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
+};
+pub use error::Error;
+pub use memory_channel::Scratch;
+pub use rate::RateLimit;
+pub use reader::FileReader;
+pub use region::{Region, Release};
+pub use stop::Stopper;
+pub use writer::FileWriter;
+
+/// The size of a file's buffer in bytes.
+#[doc(alias = "IO_BUF_SIZE")]
+pub const BUFFER_SIZE: usize = 32768;
+
+/// The most ranges that wait to be sent at one time.
+#[doc(alias = "MAX_IOV_SIZE")]
+pub const MAX_ENTRIES: usize = 64;
+
+/// A buffer of [`BUFFER_SIZE`] zeros.
+fn new_buffer() -> Result<Vec<u8>, Error> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(BUFFER_SIZE).map_err(|_| Error::NoMemory)?;
+    buffer.resize(BUFFER_SIZE, 0);
+    Ok(buffer)
+}

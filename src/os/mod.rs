@@ -1,0 +1,5 @@
+//! Adapters to the operating system.
+
+mod channel;
+
+pub use channel::IoChannel;
