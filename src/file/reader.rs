@@ -8,6 +8,7 @@ use super::error::Error;
 use super::status::Status;
 use super::stop::{Stopper, shut_down};
 use super::{BUFFER_SIZE, FileWriter};
+use crate::cursor::Cursor;
 use crate::direction::Dest;
 use crate::memory::Piece;
 use crate::segment::KVec;
@@ -321,18 +322,21 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// The error, if not even one byte was got.
     pub fn get_segments(&mut self, into: &[KVec<'_, Dest>]) -> Result<usize, Error> {
+        let mut into = Cursor::new(into);
         let mut got = 0_usize;
-        for segment in into {
-            let mut done = 0;
-            while done < segment.len() {
-                if let Err(error) = self.need(1) {
-                    return if got > 0 { Ok(got) } else { Err(error) };
-                }
-                let rest = segment.piece(done, usize::MAX);
-                let len = rest.copy_from(Piece::from(self.waiting()));
-                self.take(len);
-                done = done.saturating_add(len);
-                got = got.saturating_add(len);
+        while into.remaining() > 0 {
+            let wanted = into.remaining().min(BUFFER_SIZE);
+            let complete = self.need(wanted);
+            let source = Piece::from(self.waiting());
+            let len = into.walk(source.len(), |segment, offset, len, done| {
+                segment.piece(offset, len).copy_from(source.slice(done, len))
+            });
+            self.take(len);
+            got = got.saturating_add(len);
+            match complete {
+                Err(error) if got == 0 => return Err(error),
+                Err(_) => break,
+                Ok(()) => {}
             }
         }
         Ok(got)

@@ -137,7 +137,12 @@ impl ReadChannel for Feeder {
         self.asked.push(into.len());
         let len = match self.steps.pop_front() {
             None => 0,
-            Some(Step::Move(len)) => len.min(into.len()),
+            Some(Step::Move(len)) => {
+                if len > into.len() {
+                    self.steps.push_front(Step::Move(len - into.len()));
+                }
+                len.min(into.len())
+            }
             Some(Step::Fail(error)) => return Err(error),
         };
         for byte in &mut into[..len] {
