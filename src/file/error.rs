@@ -15,8 +15,6 @@ pub enum Error {
     Write(ChannelError),
     /// The channel took nothing and reported no reason.
     WriteZero,
-    /// A positional write or read moved only a part of the bytes.
-    Partial,
     /// The channel could not be read.
     Read(ChannelError),
     /// The data ended before as many bytes as were asked for.
@@ -31,6 +29,8 @@ pub enum Error {
     Shutdown(ChannelError),
     /// A hook for RAM pages failed with this code.
     Hook(i32),
+    /// The stream asks for a load hook that there is not.
+    NoLoadHook,
     /// Set by the user of the file, with a (positive) errno and words.
     Reported(i32, &'static str),
     /// The channel would block. Nothing is lost; try again later.
@@ -67,12 +67,12 @@ impl Error {
             self,
             Self::Write(_)
                 | Self::WriteZero
-                | Self::Partial
                 | Self::Read(_)
                 | Self::UnexpectedEof
                 | Self::Seek(_)
                 | Self::Stopped
                 | Self::Hook(_)
+                | Self::NoLoadHook
                 | Self::Reported(..)
         )
     }
@@ -96,10 +96,10 @@ impl Error {
             Self::PeekOutOfRange
             | Self::SkipOutOfRange
             | Self::StringTooLong
+            | Self::NoLoadHook
             | Self::InvalidMode
             | Self::OutOfRegion => 22,
             Self::WriteZero
-            | Self::Partial
             | Self::UnexpectedEof
             | Self::Stopped
             | Self::Compress
@@ -114,7 +114,6 @@ impl fmt::Display for Error {
         match self {
             Self::Write(error) => write!(f, "writing failed: {error}"),
             Self::WriteZero => f.write_str("the channel takes no more data"),
-            Self::Partial => f.write_str("only a part was moved at a position"),
             Self::Read(error) => write!(f, "reading failed: {error}"),
             Self::UnexpectedEof => f.write_str("the data ends too early"),
             Self::Seek(error) => write!(f, "moving to another position failed: {error}"),
@@ -122,6 +121,7 @@ impl fmt::Display for Error {
             Self::Stopped => f.write_str("the file was shut down"),
             Self::Shutdown(error) => write!(f, "shutting the channel down failed: {error}"),
             Self::Hook(code) => write!(f, "a hook for RAM pages failed with code {code}"),
+            Self::NoLoadHook => f.write_str("the stream asks for a hook that there is not"),
             Self::Reported(errno, text) => write!(f, "{text} (error {errno})"),
             Self::WouldBlock => f.write_str("the channel would block"),
             Self::PeekOutOfRange => f.write_str("a range to look at leaves the buffer"),

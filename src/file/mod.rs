@@ -29,15 +29,19 @@
 //! `embedded-io` whatever implements its traits.
 
 mod channel;
+mod compress;
 mod error;
 mod integers;
 mod memory_channel;
+mod position;
 mod queue;
+mod ram;
 mod rate;
 mod reader;
 mod region;
 mod status;
 mod stop;
+mod transfer;
 mod writer;
 
 use alloc::vec::Vec;
@@ -45,8 +49,12 @@ use alloc::vec::Vec;
 pub use channel::{
     Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
 };
+pub use compress::{Compress, Decompress};
 pub use error::Error;
 pub use memory_channel::Scratch;
+pub use ram::{
+    LoadHooks, Loaded, NoHooks, PageSaved, RAM_SAVE_FLAG_HOOK, RamControl, RamPage, SaveHooks,
+};
 pub use rate::RateLimit;
 pub use reader::FileReader;
 pub use region::{Region, Release};

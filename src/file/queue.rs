@@ -190,6 +190,22 @@ impl<'buf> Queue<'buf> {
         self.sent = self.sent.saturating_add(len as u64).min(self.total);
     }
 
+    /// Forgets the first `len` unsent bytes, which went another way, and all wishes for release:
+    /// it is not known when those bytes are sent.
+    pub(super) fn pass(&mut self, len: u64) {
+        for entry in &mut self.entries {
+            if let Entry::Part(part) = entry {
+                part.release = false;
+            }
+        }
+        self.sent = self.sent.saturating_add(len).min(self.total);
+        if self.pending() == 0 {
+            self.clear();
+        } else {
+            self.compact();
+        }
+    }
+
     /// Empties the queue after everything was sent, and releases what may be released.
     pub(super) fn finish(&mut self) {
         let mut merged: Option<Part<'buf>> = None;

@@ -192,6 +192,8 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Forgets the buffered bytes, and that the data has ended: the channel was moved.
     pub(super) const fn forget_buffered(&mut self) {
+        // They were never got, so the position does not move.
+        self.fetched = self.position();
         (self.start, self.end, self.ended) = (0, 0, false);
     }
 }
@@ -240,7 +242,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Sees to it that `len` bytes are buffered.
     #[inline]
-    fn need(&mut self, len: usize) -> Result<(), Error> {
+    pub(super) fn need(&mut self, len: usize) -> Result<(), Error> {
         if len <= self.buffered() {
             return Ok(());
         }
@@ -259,7 +261,7 @@ impl<C: ReadChannel> FileReader<C> {
     }
 
     /// The buffered bytes.
-    fn waiting(&self) -> &[u8] {
+    pub(super) fn waiting(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
@@ -495,8 +497,8 @@ impl<C> FileReader<C> {
         self.fetched.saturating_sub(self.buffered() as u64)
     }
 
-    /// The bytes that the channel has given: ahead of [`position`](Self::position) by those
-    /// [buffered](Self::buffered).
+    /// The bytes that the channel has given, without those that a [`seek`](Self::seek) dropped: ahead
+    /// of [`position`](Self::position) by those [buffered](Self::buffered).
     #[doc(alias = "qemu_ftell")]
     #[doc(alias = "qemu_file_total_transferred")]
     #[must_use]

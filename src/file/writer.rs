@@ -71,6 +71,8 @@ pub struct FileWriter<'buf, C: WriteChannel> {
     rate: RateLimit,
     /// Bytes that the channel took, and those credited.
     flushed: u64,
+    /// Bytes that the channel took at positions, beside the stream.
+    aside: u64,
     closed: bool,
 }
 
@@ -90,6 +92,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             status: Status::default(),
             rate: RateLimit::default(),
             flushed: 0,
+            aside: 0,
             closed: false,
         })
     }
@@ -239,6 +242,16 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     pub(super) const fn status_mut(&mut self) -> &mut Status {
         &mut self.status
+    }
+
+    pub(super) const fn count_aside(&mut self, len: u64) {
+        self.aside = self.aside.saturating_add(len);
+    }
+
+    /// Counts the first `len` unsent bytes as flushed: they went another way.
+    pub(super) fn count_as_flushed(&mut self, len: u64) {
+        self.queue.pass(len);
+        self.flushed = self.flushed.saturating_add(len);
     }
 
     pub(super) const fn queue_mut(&mut self) -> &mut Queue<'buf> {
@@ -448,8 +461,6 @@ impl<C: WriteChannel> FileWriter<'_, C> {
 impl<C: WriteChannel> FileWriter<'_, C> {
     /// The bytes put so far: sent, pending and [credited](Self::credit).
     #[doc(alias = "qemu_ftell_fast")]
-    #[doc(alias = "qemu_file_transferred")]
-    #[doc(alias = "qemu_file_total_transferred_fast")]
     #[must_use]
     pub fn tell(&self) -> u64 {
         self.flushed.saturating_add(self.queue.pending())
@@ -461,10 +472,19 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     ///
     /// Those of [`flush`](Self::flush).
     #[doc(alias = "qemu_ftell")]
-    #[doc(alias = "qemu_file_total_transferred")]
     pub fn flush_and_tell(&mut self) -> Result<u64, Error> {
         self.flush()?;
         Ok(self.tell())
+    }
+
+    /// All bytes of this file: those of the stream ([`tell`](Self::tell)) and those put
+    /// [at positions](Self::put_buffer_at).
+    #[doc(alias = "qemu_file_transferred")]
+    #[doc(alias = "qemu_file_total_transferred")]
+    #[doc(alias = "qemu_file_total_transferred_fast")]
+    #[must_use]
+    pub fn transferred(&self) -> u64 {
+        self.tell().saturating_add(self.aside)
     }
 
     /// The bytes that the channel has taken, and those [credited](Self::credit).
