@@ -49,6 +49,8 @@ pub enum Error {
     Decompress,
     /// The channel, or the hooks, do not have this ability.
     Unsupported,
+    /// A compression level is above 9.
+    InvalidLevel,
     /// An opening mode is neither `rb` nor `wb`.
     InvalidMode,
     /// An offset and a length leave the memory region.
@@ -97,6 +99,7 @@ impl Error {
             | Self::SkipOutOfRange
             | Self::StringTooLong
             | Self::NoLoadHook
+            | Self::InvalidLevel
             | Self::InvalidMode
             | Self::OutOfRegion => 22,
             Self::WriteZero
@@ -131,6 +134,7 @@ impl fmt::Display for Error {
             Self::Compress => f.write_str("compression failed"),
             Self::Decompress => f.write_str("a compressed block is damaged or of another size"),
             Self::Unsupported => f.write_str("the channel or hook does not support this"),
+            Self::InvalidLevel => f.write_str("a compression level is above 9"),
             Self::InvalidMode => f.write_str("an opening mode is neither `rb` nor `wb`"),
             Self::OutOfRegion => f.write_str("offset and length leave the memory region"),
             Self::NoDescriptor => f.write_str("no descriptor has arrived"),

@@ -25,9 +25,10 @@
 //! - **One order.** How the queue is cut into entries and writes never shows in the stream.
 //!
 //! A channel is anything that implements [`ReadChannel`] or [`WriteChannel`]: here byte slices and
-//! vectors, [`SizedBuffer`], with feature `std` files, sockets and pipes, with feature
+//! vectors, [`BufferChannel`], with feature `std` files, sockets and pipes, with feature
 //! `embedded-io` whatever implements its traits.
 
+mod buffer_channel;
 mod channel;
 mod compress;
 mod error;
@@ -39,13 +40,18 @@ mod ram;
 mod rate;
 mod reader;
 mod region;
+mod sized_buffer;
 mod status;
 mod stop;
 mod transfer;
 mod writer;
+#[cfg(feature = "zlib")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zlib")))]
+pub mod zlib;
 
 use alloc::vec::Vec;
 
+pub use buffer_channel::BufferChannel;
 pub use channel::{
     Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
 };
@@ -58,6 +64,7 @@ pub use ram::{
 pub use rate::RateLimit;
 pub use reader::FileReader;
 pub use region::{Region, Release};
+pub use sized_buffer::SizedBuffer;
 pub use stop::Stopper;
 pub use writer::FileWriter;
 
