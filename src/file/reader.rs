@@ -267,7 +267,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Consumes `len` buffered bytes and returns them.
     #[inline]
-    fn take(&mut self, len: usize) -> &[u8] {
+    pub(super) fn take(&mut self, len: usize) -> &[u8] {
         let from = self.start;
         self.start = from.saturating_add(len).min(self.end);
         self.buffer.get(from..self.start).unwrap_or_default()

@@ -4,6 +4,8 @@ use super::channel::{ChannelError, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
 use super::{FileReader, FileWriter};
 use crate::segment::KVec;
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+use crate::{direction::Dest, memory::Piece};
 
 /// Copying to elsewhere.
 impl<C: ReadChannel> FileReader<C> {
@@ -58,6 +60,43 @@ impl<C: ReadChannel> FileReader<C> {
         let waiting = self.waiting();
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         Ok(waiting.get(..len).unwrap_or(waiting))
+    }
+}
+
+/// What the reader traits of the standard library and of `embedded-io` need.
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+impl<C: ReadChannel> FileReader<C> {
+    /// The buffered bytes, read if there are none; empty where the data ends.
+    pub(crate) fn available(&mut self) -> Result<&[u8], Error> {
+        self.peek(1, 0)?;
+        Ok(self.waiting())
+    }
+
+    /// Gets the buffered bytes, as many as fit, read if there are none; 0 where the data ends.
+    pub(crate) fn get_available(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        let copied = Piece::<Dest>::from(into).copy_from(Piece::from(self.available()?));
+        self.skip_buffered(copied)?;
+        Ok(copied)
+    }
+
+    /// Passes buffered bytes, at most `len`.
+    pub(crate) fn consume_available(&mut self, len: usize) {
+        self.take(len);
+    }
+}
+
+/// What the writer traits of the standard library and of `embedded-io` need.
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+impl<C: WriteChannel> FileWriter<'_, C> {
+    /// Puts as much of `bytes` as possible; an error only if that is nothing.
+    pub(crate) fn put_available(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        match self.put_counting(bytes) {
+            (0, Err(error)) => Err(error),
+            (put, _) => Ok(usize::try_from(put).unwrap_or(bytes.len())),
+        }
     }
 }
 
