@@ -188,7 +188,7 @@ fn codecs() {
     let mut channel = BufferChannel::default();
     channel.buffer_mut().reserve(1_000_000).unwrap();
     let mut writer = FileWriter::new(&mut channel).unwrap();
-    let page: Vec<u8> = (0..4096_u32).map(|i| (i * i >> 5) as u8).collect();
+    let page: Vec<u8> = (0..4096_u32).map(|i| ((i * i) >> 5) as u8).collect();
     let (result, allocations) = failing_from(0, || {
         (0..20).try_for_each(|_| writer.put_compressed_flushing(&mut deflater, &page).map(|_| ()))
     });

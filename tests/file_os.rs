@@ -98,11 +98,9 @@ fn positions_of_a_file() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn a_full_disk() {
-    let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
-        assert!(!cfg!(target_os = "linux"), "Linux has it");
-        return;
-    };
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut writer = FileWriter::new(full).unwrap();
     writer.put_buffer(&[1; 100]).unwrap();
     let error = Error::Write(ChannelError::Os(28));

@@ -108,7 +108,7 @@ fn a_flush_by_the_64th_entry_releases_too() {
 #[test]
 fn what_is_not_flagged_or_has_no_owner_is_kept() {
     let (region, log) = releasable();
-    let ram = vec![1; 100];
+    let ram = [1; 100];
     let kept = Region::new(&ram[..]);
     let mut writer = FileWriter::new(Vec::new()).unwrap();
     writer.put_region(&region, 0..100).unwrap();

@@ -15,7 +15,7 @@ fn scripted(steps: impl IntoIterator<Item = Step>) -> FileReader<Feeder> {
     FileReader::new(Feeder::scripted(steps)).unwrap()
 }
 
-fn asked<'f>(reader: &'f FileReader<Feeder>) -> &'f [usize] {
+fn asked(reader: &FileReader<Feeder>) -> &[usize] {
     &reader.channel().asked
 }
 
