@@ -17,6 +17,7 @@ use super::error::Error;
 use super::region::Part;
 use super::{BUFFER_SIZE, MAX_ENTRIES};
 use crate::direction::{Dest, Source};
+use crate::list::List;
 use crate::memory::Piece;
 use crate::segment::KVec;
 
@@ -154,10 +155,8 @@ impl<'buf> Queue<'buf> {
     }
 
     fn push(&mut self, entry: Entry<'buf>) {
-        // Room for all entries was reserved at the start, so this neither grows nor fails.
-        if self.entries.len() < MAX_ENTRIES {
-            self.entries.push(entry);
-        }
+        // Room for all entries was reserved at the start, so this does not fail.
+        let _ = self.entries.try_push(entry);
     }
 
     /// The bytes not yet sent, as ranges of memory.
