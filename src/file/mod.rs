@@ -35,10 +35,12 @@ mod compress;
 #[cfg_attr(docsrs, doc(cfg(feature = "embedded-io")))]
 mod embedded;
 mod error;
+mod get;
 mod integers;
 mod memory_channel;
 mod mode;
 mod position;
+mod put;
 mod queue;
 mod ram;
 mod rate;

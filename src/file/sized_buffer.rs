@@ -43,6 +43,7 @@ const DOUBLED: usize = (LARGEST << 1) - (1 << FIRST);
 /// # Ok::<(), iov_iter::file::ChannelError>(())
 /// ```
 #[doc(alias = "QEMUSizedBuffer")]
+#[doc(alias = "qsb_free")]
 pub struct SizedBuffer {
     chunks: Vec<Vec<u8>>,
     len: usize,

@@ -84,7 +84,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Passes buffered bytes, at most `len`.
     pub(crate) fn consume_available(&mut self, len: usize) {
-        self.take(len);
+        self.deliver(len);
     }
 }
 
@@ -154,11 +154,12 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         source: &mut FileWriter<'_, S>,
     ) -> Result<u64, Error> {
         let mut moved = 0_u64;
-        self.status_mut().check()?;
+        self.status.check()?;
         while source.pending() > 0 {
             let first = source.unsent().next().unwrap_or_default();
             let (put, result) = self.put_counting(first);
-            source.count_as_flushed(put);
+            source.queue.pass(put);
+            source.flushed = source.flushed.saturating_add(put);
             moved = moved.saturating_add(put);
             result?;
         }
