@@ -11,9 +11,9 @@ use file_support::{EIO, Fickle};
 use iov_iter::file::{BUFFER_SIZE, Error, FileReader, FileWriter, Region, Release, WriteChannel};
 use proptest::prelude::*;
 
-const CASES: u32 = if cfg!(miri) { 3 } else { 128 };
+const CASES: u32 = if cfg!(miri) { 2 } else { 64 };
 /// The caller's memory: 200 KiB of bytes without a short period.
-const MEMORY: usize = if cfg!(miri) { 20_000 } else { 200_000 };
+const MEMORY: usize = if cfg!(miri) { 2_000 } else { 200_000 };
 
 fn memory() -> Vec<u8> {
     (0..MEMORY).map(|i| (i.wrapping_mul(0x9e37_79b1) >> 11) as u8).collect()

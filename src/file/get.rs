@@ -32,8 +32,8 @@ impl<C: ReadChannel> FileReader<C> {
     #[inline]
     pub fn get_array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         self.need(N)?;
-        let mut array = [0; N];
-        Piece::<Dest>::from(&mut array[..]).copy_from(Piece::from(self.deliver(N)));
+        let array = *self.waiting().first_chunk().ok_or(Error::PeekOutOfRange)?;
+        self.deliver(N);
         Ok(array)
     }
 

@@ -48,9 +48,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// They are fewer than the buffer holds.
     #[inline]
     pub(super) fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if self.queue.fits(bytes.len()) {
-            self.status.check()?;
-            self.queue.copy(bytes);
+        if self.status.error().is_none() && self.queue.copy_small(bytes) {
             self.rate.account(bytes.len() as u64);
             return Ok(());
         }
