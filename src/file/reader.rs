@@ -57,7 +57,8 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoMemory`] if there is none for the buffer.
+    /// [`Error::NoMemory`] if there is none for the buffer. The channel is dropped then; `&mut` of a
+    /// channel, which is a channel as well, keeps it.
     #[doc(alias = "qemu_file_new_input")]
     #[doc(alias = "qemu_fopen_ops")]
     pub fn new(channel: C) -> Result<Self, Error> {

@@ -82,7 +82,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoMemory`] if there is none for the buffer.
+    /// [`Error::NoMemory`] if there is none for the buffer. The channel is dropped then; `&mut` of a
+    /// channel, which is a channel as well, keeps it.
     #[doc(alias = "qemu_file_new_output")]
     #[doc(alias = "qemu_fopen_ops")]
     pub fn new(channel: C) -> Result<Self, Error> {
@@ -100,11 +101,11 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Opens a channel that is given one contiguous range at a time, never several.
     ///
-    /// What other files borrow is copied, and not [released](super::Release).
+    /// Borrowed bytes and parts of regions are copied, too, and not [released](super::Release).
     ///
     /// # Errors
     ///
-    /// [`Error::NoMemory`] if there is none for the buffer.
+    /// As for [`new`](Self::new).
     pub fn linear(channel: C) -> Result<Self, Error> {
         let mut writer = Self::new(channel)?;
         writer.linear = true;
@@ -384,6 +385,8 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     }
 
     /// Forgets the bytes put and not sent, and returns how many they were. They are not released.
+    ///
+    /// It is for files that have failed; others go on with a hole in the stream.
     pub fn discard_unsent(&mut self) -> u64 {
         let pending = self.queue.pending();
         self.queue.clear();

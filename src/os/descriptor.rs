@@ -91,6 +91,12 @@ impl DescriptorChannel {
     }
 }
 
+impl AsFd for DescriptorChannel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
 fn failure(errno: Errno) -> ChannelError {
     match errno {
         Errno::AGAIN => ChannelError::WouldBlock,
