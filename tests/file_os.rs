@@ -268,6 +268,24 @@ fn a_socket_that_may_not_wait() {
 }
 
 #[test]
+fn a_socket_closed_while_data_is_sent() {
+    let data = data(3_000_000);
+    let (here, mut there) = UnixStream::pair().unwrap();
+    let worker = thread::spawn(move || there.read_exact(&mut [0; 100_000]));
+    let mut writer = FileWriter::new(here).unwrap();
+    writer.put_borrowed(&data).unwrap();
+    let error = writer.flush().unwrap_err();
+    assert!(matches!(error, Error::Write(ChannelError::Os(32 | 104))), "{error:?}");
+    worker.join().unwrap().unwrap();
+    assert!((100_000..3_000_000).contains(&writer.flushed()));
+    assert_eq!(writer.tell(), 3_000_000);
+    let unsent: Vec<u8> = writer.unsent().flatten().copied().collect();
+    assert!(unsent == data[writer.flushed() as usize..]);
+    assert_eq!(writer.put_byte(0), Err(error));
+    assert_eq!(writer.close(), Err(error));
+}
+
+#[test]
 fn descriptors_arrive_in_order_and_at_their_places() {
     let (here, there) = UnixStream::pair().unwrap();
     let mut writer = FileWriter::new(DescriptorChannel::new(here)).unwrap();
