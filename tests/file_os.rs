@@ -1,5 +1,5 @@
 //! Channels of the operating system: files, pipes, sockets, descriptors.
-#![cfg(all(feature = "std", unix))]
+#![cfg(all(feature = "std", target_os = "linux"))]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Read, Seek, SeekFrom as IoSeekFrom, Write};
@@ -98,7 +98,6 @@ fn positions_of_a_file() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_full_disk() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut writer = FileWriter::new(full).unwrap();
