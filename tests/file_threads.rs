@@ -216,17 +216,17 @@ impl Duplex for StoppedMeanwhile {
 
 #[test]
 fn the_stop_shows_and_not_the_end_that_it_causes() {
-    let attempts: [fn(&mut FileReader<StoppedMeanwhile>) -> Option<Error>; 3] = [
-        |reader| reader.get_byte().err(),
-        |reader| reader.is_at_end().err(),
-        |reader| reader.peek(5, 5).err(),
-    ];
-    for attempt in attempts {
+    for attempt in 0..3 {
         let channel = StoppedMeanwhile::default();
         let mut reader = FileReader::new(channel.clone()).unwrap();
         let stopper = reader.stopper().unwrap();
         *channel.0.lock().unwrap() = Some(stopper);
-        assert_eq!(attempt(&mut reader), Some(Error::Stopped));
+        let error = match attempt {
+            0 => reader.get_byte().err(),
+            1 => reader.is_at_end().err(),
+            _ => reader.peek(5, 5).err(),
+        };
+        assert_eq!(error, Some(Error::Stopped));
         assert_eq!(reader.close(), Err(Error::Stopped));
     }
 }
