@@ -58,7 +58,14 @@ impl<'buf> Queue<'buf> {
     pub(super) fn new() -> Result<Self, Error> {
         let mut entries = Vec::new();
         entries.try_reserve_exact(MAX_ENTRIES).map_err(|_| Error::NoMemory)?;
-        Ok(Self { buffer: super::new_buffer()?, used: 0, run: 0, entries, sent: 0, closed: 0 })
+        Ok(Self {
+            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
+            used: 0,
+            run: 0,
+            entries,
+            sent: 0,
+            closed: 0,
+        })
     }
 
     /// Entries, the open run included.
