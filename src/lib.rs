@@ -74,6 +74,9 @@ pub mod c_names {}
 mod cursor;
 mod direction;
 mod error;
+#[cfg(feature = "alloc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
+pub mod file;
 pub mod host;
 pub mod iov;
 mod iter;

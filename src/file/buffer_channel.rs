@@ -1,0 +1,106 @@
+//! A growing buffer as a channel, for reading and writing.
+
+use super::channel::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
+use super::sized_buffer::SizedBuffer;
+use crate::direction::Source;
+use crate::segment::{KVec, Segments};
+
+/// A [`SizedBuffer`] and a position in it: a file in memory.
+///
+/// Reading and writing start at the position and move it. It can be moved behind the end; writing
+/// there leaves a gap of zeros.
+///
+/// ```
+/// use iov_iter::file::{BufferChannel, FileReader, FileWriter, SizedBuffer};
+///
+/// let mut memory = BufferChannel::new(SizedBuffer::new());
+/// let mut writer = FileWriter::new(&mut memory)?;
+/// writer.put_be32(7)?;
+/// assert_eq!(writer.flushed_channel()?.buffer().len(), 4);
+/// writer.close()?;
+///
+/// let mut reader = FileReader::new(BufferChannel::new(memory.into_buffer()))?;
+/// assert_eq!(reader.get_be32()?, 7);
+/// # Ok::<(), iov_iter::file::Error>(())
+/// ```
+#[doc(alias = "qemu_bufopen")]
+#[doc(alias = "buf_get_buffer")]
+#[doc(alias = "buf_put_buffer")]
+#[doc(alias = "buf_close")]
+#[doc(alias = "buf_read_ops")]
+#[doc(alias = "buf_write_ops")]
+#[derive(Debug, Default)]
+pub struct BufferChannel {
+    buffer: SizedBuffer,
+    position: usize,
+}
+
+impl BufferChannel {
+    /// A channel that stands at the start of `buffer`.
+    #[must_use]
+    pub const fn new(buffer: SizedBuffer) -> Self {
+        Self { buffer, position: 0 }
+    }
+
+    /// The buffer.
+    #[must_use]
+    pub const fn buffer(&self) -> &SizedBuffer {
+        &self.buffer
+    }
+
+    /// The buffer, for changing it. The position stays.
+    pub const fn buffer_mut(&mut self) -> &mut SizedBuffer {
+        &mut self.buffer
+    }
+
+    /// Gives the buffer back.
+    #[must_use]
+    pub fn into_buffer(self) -> SizedBuffer {
+        self.buffer
+    }
+}
+
+impl Channel for BufferChannel {
+    fn features(&self) -> Features {
+        Features::SEEKABLE
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        let position = to.resolve(self.position as u64, self.buffer.len() as u64);
+        let position = position.ok_or(ChannelError::Os(22))?;
+        self.position = usize::try_from(position).map_err(|_| ChannelError::LimitExceeded)?;
+        Ok(position)
+    }
+}
+
+impl ReadChannel for BufferChannel {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let len = self.buffer.read_at(self.position, into);
+        self.position = self.position.saturating_add(len);
+        Ok(len)
+    }
+
+    fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
+        Ok(usize::try_from(position).map_or(0, |position| self.buffer.read_at(position, into)))
+    }
+}
+
+impl WriteChannel for BufferChannel {
+    /// Writes all segments or none.
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        let len = from.total();
+        let end = self.position.checked_add(len).ok_or(ChannelError::LimitExceeded)?;
+        self.buffer.reserve(end)?;
+        for segment in from {
+            self.buffer.write_at(self.position, segment.as_slice())?;
+            self.position = self.position.saturating_add(segment.len());
+        }
+        Ok(len)
+    }
+
+    fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
+        let position = usize::try_from(position).map_err(|_| ChannelError::LimitExceeded)?;
+        self.buffer.write_at(position, from)?;
+        Ok(from.len())
+    }
+}

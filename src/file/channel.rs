@@ -1,0 +1,311 @@
+//! What carries a stream: channels, and what they may be able to do.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use bitflags::bitflags;
+
+use crate::direction::Source;
+use crate::segment::KVec;
+
+/// A carrier of bytes: a file, a socket, a pipe, memory.
+///
+/// What it can do with bytes is said by [`ReadChannel`] and [`WriteChannel`]; this trait holds
+/// what both have in common. Every method has a default for channels that lack the ability.
+#[doc(alias = "QIOChannel")]
+#[doc(alias = "QEMUFileOps")]
+pub trait Channel {
+    /// What the channel can do.
+    fn features(&self) -> Features {
+        Features::empty()
+    }
+
+    /// Waits until the channel may be ready, after it reported [`ChannelError::WouldBlock`].
+    ///
+    /// `Ok` makes the file try again. The default does not wait, and the file hands `WouldBlock`
+    /// to its caller.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::WouldBlock`] if the channel does not wait; any other error is a failure of
+    /// the stream.
+    fn wait(&mut self, ready: Ready) -> Result<(), ChannelError> {
+        let _ = ready;
+        Err(ChannelError::WouldBlock)
+    }
+
+    /// Makes reads and writes wait, or report [`ChannelError::WouldBlock`] instead.
+    ///
+    /// Where both directions share one state, this affects the other direction, too.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Unsupported`] if the channel has no such mode.
+    fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
+        let _ = blocking;
+        Err(ChannelError::Unsupported)
+    }
+
+    /// Ends both directions at once: a read that is waiting, in any thread, returns 0.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Unsupported`] if the channel cannot.
+    fn shutdown(&self) -> Result<(), ChannelError> {
+        Err(ChannelError::Unsupported)
+    }
+
+    /// Moves to another position and returns it, in bytes from the start.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Unsupported`] if the channel has no positions.
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        let _ = to;
+        Err(ChannelError::Unsupported)
+    }
+
+    /// Finishes. Called once, by the `close` of the file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong with bytes that had been taken.
+    fn close(&mut self) -> Result<(), ChannelError> {
+        Ok(())
+    }
+
+    /// Learns that its writing file was dropped without `close`, with `unsent` bytes pending.
+    ///
+    /// The default says so on standard error in debug builds with feature `std`, and nothing
+    /// otherwise.
+    fn abandoned(&mut self, unsent: u64) {
+        #[cfg(all(feature = "std", debug_assertions))]
+        {
+            use std::io::Write;
+            // Unlike `eprintln`, this does not panic if it fails.
+            let mut stderr = std::io::stderr();
+            let _ =
+                writeln!(stderr, "a FileWriter was dropped without close: {unsent} bytes unsent");
+        }
+        let _ = unsent;
+    }
+}
+
+/// A channel that bytes can be read from.
+pub trait ReadChannel: Channel {
+    /// Reads at least one byte into the front of `into`, or 0 at the end of the data.
+    ///
+    /// Never called with an empty `into`. Interruptions by signals are retried by the channel.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::WouldBlock`] if there is nothing to read yet.
+    #[doc(alias = "qemu_fill_buffer")]
+    #[doc(alias = "QEMUFileGetBufferFunc")]
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError>;
+
+    /// Reads from `position` (in bytes from the start), leaving the channel's own position alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Unsupported`] if the channel has no positions.
+    fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
+        let (_, _) = (into, position);
+        Err(ChannelError::Unsupported)
+    }
+}
+
+/// A channel that bytes can be written to.
+pub trait WriteChannel: Channel {
+    /// Writes the front of `from` and returns how many bytes, which may end inside any segment.
+    ///
+    /// `from` has 1 to [`MAX_ENTRIES`](super::MAX_ENTRIES) segments, none of them empty. 0 means
+    /// that the channel will never take anything again.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::WouldBlock`] if the channel cannot take anything yet. Nothing was written.
+    #[doc(alias = "QEMUFileWritevBufferFunc")]
+    #[doc(alias = "QEMUFilePutBufferFunc")]
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError>;
+
+    /// Writes the front of `from` at `position` (in bytes from the start), leaving the channel's
+    /// own position alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Unsupported`] if the channel has no positions.
+    fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
+        let (_, _) = (from, position);
+        Err(ChannelError::Unsupported)
+    }
+}
+
+/// A channel with two directions, of which several handles can exist.
+///
+/// The handles share the connection: this is what a return path and a shutdown from another
+/// thread are made of. A one-way channel does not implement it, so asking for its return path does
+/// not compile.
+pub trait Duplex: Channel + Sized {
+    /// Another handle to the same connection.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the handle from being made, such as a lack of descriptors.
+    fn try_clone(&self) -> Result<Self, ChannelError>;
+}
+
+bitflags! {
+    /// What a channel can do besides moving bytes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Features: u32 {
+        /// It has a position that can be moved, and can be read and written at others.
+        #[doc(alias = "QIO_CHANNEL_FEATURE_SEEKABLE")]
+        const SEEKABLE = 1;
+        /// It can be shut down.
+        #[doc(alias = "QIO_CHANNEL_FEATURE_SHUTDOWN")]
+        const SHUTDOWN = 2;
+        /// It carries descriptors.
+        #[doc(alias = "QIO_CHANNEL_FEATURE_FD_PASS")]
+        const DESCRIPTORS = 4;
+    }
+}
+
+/// What a file waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ready {
+    /// There is something to read, or the data has ended.
+    Read,
+    /// There is room to write.
+    Write,
+}
+
+/// A position to move to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SeekFrom {
+    /// So many bytes behind the start.
+    Start(u64),
+    /// So many bytes behind the end, or before it if negative.
+    End(i64),
+    /// So many bytes behind the current position, or before it if negative.
+    Current(i64),
+}
+
+impl SeekFrom {
+    /// The position in bytes from the start, for a channel that stands at `current` and has
+    /// `length` bytes; `None` if it is negative or beyond `u64::MAX`.
+    #[must_use]
+    pub const fn resolve(self, current: u64, length: u64) -> Option<u64> {
+        match self {
+            Self::Start(position) => Some(position),
+            Self::End(distance) => length.checked_add_signed(distance),
+            Self::Current(distance) => current.checked_add_signed(distance),
+        }
+    }
+}
+
+/// Why a channel could not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// Nothing can be moved without waiting. Not a failure.
+    WouldBlock,
+    /// The channel does not have this ability.
+    Unsupported,
+    /// Memory for the data could not be allocated.
+    NoMemory,
+    /// The data would exceed the limit of the channel.
+    LimitExceeded,
+    /// The operating system or the device reported this (positive) errno.
+    Os(i32),
+    /// Any other failure, in words.
+    Other(&'static str),
+}
+
+impl ChannelError {
+    /// The positive Linux errno: 5 (EIO) for what has no better one.
+    #[must_use]
+    pub const fn errno(self) -> i32 {
+        match self {
+            Self::WouldBlock => 11,
+            Self::Unsupported => 38,
+            Self::NoMemory => 12,
+            Self::LimitExceeded => 27,
+            Self::Os(errno) => errno,
+            Self::Other(_) => 5,
+        }
+    }
+}
+
+impl fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WouldBlock => f.write_str("the channel would block"),
+            Self::Unsupported => f.write_str("the channel does not support this"),
+            Self::NoMemory => f.write_str("no memory left"),
+            Self::LimitExceeded => f.write_str("the size limit is exceeded"),
+            Self::Os(errno) => write!(f, "error {errno} from the operating system"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl core::error::Error for ChannelError {}
+
+/// Implements the channel traits for a pointer to a channel.
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<C: Channel + ?Sized> Channel for $pointer {
+            fn features(&self) -> Features {
+                (**self).features()
+            }
+
+            fn wait(&mut self, ready: Ready) -> Result<(), ChannelError> {
+                (**self).wait(ready)
+            }
+
+            fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
+                (**self).set_blocking(blocking)
+            }
+
+            fn shutdown(&self) -> Result<(), ChannelError> {
+                (**self).shutdown()
+            }
+
+            fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+                (**self).seek(to)
+            }
+
+            fn close(&mut self) -> Result<(), ChannelError> {
+                (**self).close()
+            }
+
+            fn abandoned(&mut self, unsent: u64) {
+                (**self).abandoned(unsent);
+            }
+        }
+
+        impl<C: ReadChannel + ?Sized> ReadChannel for $pointer {
+            fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+                (**self).read(into)
+            }
+
+            fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
+                (**self).read_at(into, position)
+            }
+        }
+
+        impl<C: WriteChannel + ?Sized> WriteChannel for $pointer {
+            fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+                (**self).write(from)
+            }
+
+            fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
+                (**self).write_at(from, position)
+            }
+        }
+    };
+}
+
+forward!(&mut C);
+forward!(Box<C>);

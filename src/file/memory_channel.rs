@@ -1,0 +1,54 @@
+//! Memory as a channel: a slice to read, a vector to write, and a channel that takes nothing.
+
+use alloc::vec::Vec;
+
+use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel};
+use crate::direction::{Dest, Source};
+use crate::memory::Piece;
+use crate::segment::{KVec, Segments};
+
+/// Reading takes bytes from the front of the slice; the end of the slice is the end of the data.
+impl Channel for &[u8] {}
+
+impl ReadChannel for &[u8] {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let len = Piece::<Dest>::from(into).copy_from(Piece::from(*self));
+        *self = self.get(len..).unwrap_or_default();
+        Ok(len)
+    }
+}
+
+/// Writing appends.
+impl Channel for Vec<u8> {}
+
+impl WriteChannel for Vec<u8> {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        let len = from.total();
+        self.try_reserve(len).map_err(|_| ChannelError::NoMemory)?;
+        for segment in from {
+            // There is room already; this lets the compiler see it, too.
+            self.try_reserve(segment.len()).map_err(|_| ChannelError::NoMemory)?;
+            self.extend_from_slice(segment.as_slice());
+        }
+        Ok(len)
+    }
+}
+
+/// A channel that takes nothing: a [`FileWriter`](super::FileWriter) over it is a scratch file.
+///
+/// The file holds as much as its buffer does, and then reports
+/// [`Error::WouldBlock`](super::Error::WouldBlock). Its contents move on with
+/// [`FileWriter::put_file`](super::FileWriter::put_file).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scratch;
+
+impl Channel for Scratch {
+    /// What a scratch file held and nobody took was not needed.
+    fn abandoned(&mut self, _unsent: u64) {}
+}
+
+impl WriteChannel for Scratch {
+    fn write(&mut self, _from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        Err(ChannelError::WouldBlock)
+    }
+}

@@ -1,0 +1,104 @@
+//! Buffered streams over channels, as live migration of virtual machines uses them.
+//!
+//! ```text
+//!               put_be32, put_buffer ... (copied)        put_borrowed, put_region (not copied)
+//!                          │                                    │
+//!   FileWriter    [ 32 KiB buffer ] ◄── entries, at most 64 ──► [ memory of the caller ]
+//!                          └───────────────┬────────────────────┘
+//!                                          │ one vectored write
+//!                                     WriteChannel    file, socket, pipe, memory, ...
+//!                                     ReadChannel
+//!                                          │ one read for all the free space
+//!   FileReader    [ 32 KiB buffer ] ◄──────┘
+//!                          │
+//!               get_be32, get_buffer, peek, get_slice (in place) ...
+//! ```
+//!
+//! A file is a stream of bytes in one direction. [`FileWriter`] and [`FileReader`] are different
+//! types, and so are the channels below them: what cannot be read does not open for reading.
+//!
+//! - **One error.** The first failure of the channel sticks and is reported by every later
+//!   operation and by `close`. Bytes sent before it are counted exactly, bytes after it are never
+//!   sent. A channel that would block is not a failure.
+//! - **One buffer.** It is allocated when the file is opened, fallibly. Putting and getting do not
+//!   allocate.
+//! - **One order.** How the queue is cut into entries and writes never shows in the stream.
+//!
+//! A channel is anything that implements [`ReadChannel`] or [`WriteChannel`]: here byte slices and
+//! vectors, [`BufferChannel`], with feature `std` files, sockets and pipes, with feature
+//! `embedded-io` whatever implements its traits.
+
+mod buffer_channel;
+mod channel;
+mod compress;
+#[cfg(feature = "embedded-io")]
+#[cfg_attr(docsrs, doc(cfg(feature = "embedded-io")))]
+mod embedded;
+mod error;
+mod get;
+mod integers;
+mod memory_channel;
+mod mode;
+mod position;
+mod put;
+mod queue;
+mod ram;
+mod rate;
+mod reader;
+mod region;
+mod shared;
+mod sized_buffer;
+mod status;
+mod stop;
+mod transfer;
+mod writer;
+#[cfg(feature = "zlib")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zlib")))]
+pub mod zlib;
+
+use alloc::vec::Vec;
+
+pub use buffer_channel::BufferChannel;
+pub use channel::{
+    Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
+};
+pub use compress::{Compress, Decompress};
+#[cfg(feature = "embedded-io")]
+pub use embedded::EmbeddedChannel;
+pub use error::Error;
+pub use memory_channel::Scratch;
+pub use mode::Mode;
+pub use ram::{
+    LoadHooks, Loaded, NoHooks, PageSaved, RAM_SAVE_FLAG_HOOK, RamControl, RamPage, SaveHooks,
+};
+pub use rate::RateLimit;
+pub use reader::FileReader;
+pub use region::{Region, Release};
+#[cfg(feature = "std")]
+pub(crate) use shared::Shared;
+pub use sized_buffer::SizedBuffer;
+pub use stop::Stopper;
+pub use writer::FileWriter;
+
+/// The size of a file's buffer in bytes.
+#[doc(alias = "IO_BUF_SIZE")]
+pub const BUFFER_SIZE: usize = 32768;
+
+/// The most ranges that wait to be sent at one time.
+#[doc(alias = "MAX_IOV_SIZE")]
+pub const MAX_ENTRIES: usize = 64;
+
+/// `len` zeros; `None` if there is no memory for them.
+fn zeros(len: usize) -> Option<Vec<u8>> {
+    // By blocks: without optimisation, and under Miri, `Vec::resize` goes byte by byte.
+    static BLOCK: [u8; 1024] = [0; 1024];
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    while let Some(missing @ 1..) = len.checked_sub(bytes.len()) {
+        let block = BLOCK.get(..missing).unwrap_or(&BLOCK);
+        // There is room already; this lets the compiler see it, too.
+        bytes.try_reserve(block.len()).ok()?;
+        bytes.extend_from_slice(block);
+    }
+    Some(bytes)
+}

@@ -1,0 +1,154 @@
+//! Access at positions of the channel, for channels that have positions.
+//!
+//! Positions are those of the channel, in bytes from its start. The counters of the files
+//! ([`FileWriter::tell`], [`FileReader::position`]) count the bytes of the stream and know nothing
+//! of them.
+
+use super::channel::{ChannelError, ReadChannel, SeekFrom, WriteChannel};
+use super::error::Error;
+use super::{FileReader, FileWriter};
+
+/// Positions of the channel.
+impl<C: WriteChannel> FileWriter<'_, C> {
+    /// Sends what is pending, then writes all of `bytes` at `position`; the stream goes on where
+    /// it was.
+    ///
+    /// The bytes count as [`transferred`](Self::transferred), not in [`tell`](Self::tell).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`flush`](Self::flush); [`Error::Unsupported`] if the channel has no positions;
+    /// [`Error::WouldBlock`] if nothing was written. Other failures stick.
+    #[doc(alias = "qemu_put_buffer_at")]
+    pub fn put_buffer_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Error> {
+        self.flush()?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let done = bytes.len().saturating_sub(rest.len()) as u64;
+            let taken = match self.channel.write_at(rest, position.saturating_add(done)) {
+                Ok(0) => return Err(self.status.fail(Error::WriteZero)),
+                Ok(taken) => taken.min(rest.len()),
+                Err(error) => return Err(self.positional_error(error, done > 0, Error::Write)),
+            };
+            self.aside = self.aside.saturating_add(taken as u64);
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Sends what is pending, then moves the channel; the stream goes on there.
+    ///
+    /// Returns the new position.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`flush`](Self::flush); [`Error::Unsupported`] if the channel has no positions;
+    /// [`Error::Seek`], which sticks.
+    #[doc(alias = "qemu_set_offset")]
+    pub fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
+        self.flush()?;
+        let moved = self.channel.seek(to);
+        moved.map_err(|error| self.positional_error(error, false, Error::Seek))
+    }
+
+    /// Sends what is pending, then tells the position of the channel.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seek`](Self::seek).
+    #[doc(alias = "qemu_get_offset")]
+    pub fn offset(&mut self) -> Result<u64, Error> {
+        self.seek(SeekFrom::Current(0))
+    }
+
+    fn positional_error(
+        &mut self,
+        error: ChannelError,
+        partly_done: bool,
+        kind: fn(ChannelError) -> Error,
+    ) -> Error {
+        match error {
+            ChannelError::Unsupported => Error::Unsupported,
+            ChannelError::WouldBlock if !partly_done => Error::WouldBlock,
+            error => self.status.fail(kind(error)),
+        }
+    }
+}
+
+/// Positions of the channel.
+impl<C: ReadChannel> FileReader<C> {
+    /// Fills `into` with the bytes at `position`; the stream goes on where it was.
+    ///
+    /// # Errors
+    ///
+    /// The sticky error; [`Error::Unsupported`] if the channel has no positions;
+    /// [`Error::WouldBlock`]. [`Error::UnexpectedEof`], if there are fewer bytes, and other
+    /// failures stick.
+    #[doc(alias = "qemu_get_buffer_at")]
+    pub fn get_buffer_at(&mut self, into: &mut [u8], position: u64) -> Result<(), Error> {
+        self.status.check()?;
+        let mut rest = into;
+        let mut at = position;
+        while !rest.is_empty() {
+            let got = match self.channel.read_at(rest, at) {
+                Ok(0) => return Err(self.status.fail(Error::UnexpectedEof)),
+                Ok(got) => got.min(rest.len()),
+                Err(error) => return Err(self.positional_error(error, Error::Read)),
+            };
+            at = at.saturating_add(got as u64);
+            rest = rest.get_mut(got..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Moves the channel, drops what is buffered, and goes on reading at the new position, which
+    /// is returned.
+    ///
+    /// [`SeekFrom::Current`] counts from the byte that would have been got next.
+    ///
+    /// # Errors
+    ///
+    /// The sticky error; [`Error::Unsupported`] if the channel has no positions, or
+    /// [`Error::Seek`], which sticks. What is buffered stays then.
+    #[doc(alias = "qemu_set_offset")]
+    pub fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
+        self.status.check()?;
+        let to = match to {
+            SeekFrom::Current(distance) => {
+                let ahead = i64::try_from(self.buffered()).unwrap_or(i64::MAX);
+                SeekFrom::Current(distance.saturating_sub(ahead))
+            }
+            to => to,
+        };
+        match self.channel.seek(to) {
+            Ok(position) => {
+                self.forget_buffered();
+                Ok(position)
+            }
+            Err(error) => Err(self.positional_error(error, Error::Seek)),
+        }
+    }
+
+    /// The channel's position of the byte that will be got next.
+    ///
+    /// # Errors
+    ///
+    /// As for [`seek`](Self::seek).
+    #[doc(alias = "qemu_get_offset")]
+    pub fn offset(&mut self) -> Result<u64, Error> {
+        self.status.check()?;
+        let ahead = self.buffered() as u64;
+        match self.channel.seek(SeekFrom::Current(0)) {
+            Ok(position) => Ok(position.saturating_sub(ahead)),
+            Err(error) => Err(self.positional_error(error, Error::Seek)),
+        }
+    }
+
+    fn positional_error(&mut self, error: ChannelError, kind: fn(ChannelError) -> Error) -> Error {
+        match error {
+            ChannelError::Unsupported => Error::Unsupported,
+            ChannelError::WouldBlock => Error::WouldBlock,
+            error => self.status.fail(kind(error)),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What a writing file holds back: its buffer, and the ranges that wait to be sent.
+//!
+//! ```text
+//!   buffer   [ copied | copied |  open run  |        room       ]   32 KiB
+//!              0..a     a..run   run..used
+//!                 ▲        ▲
+//!   entries  [ Own 0..a ][ Part of a region ][ Own a..run ][ Part ][ open run ]   at most 64
+//!            ├─── sent ───┤  taken by the channel before it would block
+//! ```
+//!
+//! Ranges of the buffer are kept as offsets, so nothing points into it between two flushes.
+//! Copied bytes extend the *open run*; it becomes an entry when a part of a region follows it.
+
+use alloc::vec::Vec;
+
+use super::error::Error;
+use super::region::Part;
+use super::{BUFFER_SIZE, MAX_ENTRIES};
+use crate::direction::{Dest, Source};
+use crate::list::List;
+use crate::memory::Piece;
+use crate::segment::KVec;
+
+/// A range of bytes that waits to be sent.
+#[derive(Clone, Copy, Debug)]
+enum Entry<'buf> {
+    /// In the file's own buffer.
+    Own { start: usize, end: usize },
+    /// In the caller's memory.
+    Part(Part<'buf>),
+}
+
+impl Entry<'_> {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Own { start, end } => end.saturating_sub(*start) as u64,
+            Self::Part(part) => part.len as u64,
+        }
+    }
+}
+
+/// The bytes that were put and not yet sent, in order.
+#[derive(Debug)]
+pub(super) struct Queue<'buf> {
+    buffer: Vec<u8>,
+    /// Bytes of the buffer in use.
+    used: usize,
+    /// Start of the open run: `run..used` follows all entries.
+    run: usize,
+    entries: Vec<Entry<'buf>>,
+    /// Bytes at the front that were sent already; 0 except after a flush that would block.
+    sent: u64,
+    /// Bytes of all entries, the sent ones included, without the open run.
+    closed: u64,
+}
+
+impl<'buf> Queue<'buf> {
+    pub(super) fn new() -> Result<Self, Error> {
+        let mut entries = Vec::new();
+        entries.try_reserve_exact(MAX_ENTRIES).map_err(|_| Error::NoMemory)?;
+        Ok(Self {
+            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
+            used: 0,
+            run: 0,
+            entries,
+            sent: 0,
+            closed: 0,
+        })
+    }
+
+    /// Entries, the open run included.
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len().saturating_add(usize::from(self.run < self.used))
+    }
+
+    /// Bytes not yet sent.
+    pub(super) fn pending(&self) -> u64 {
+        self.total().saturating_sub(self.sent)
+    }
+
+    /// Bytes of the entries and of the open run, the sent ones included.
+    fn total(&self) -> u64 {
+        self.closed.saturating_add(self.used.saturating_sub(self.run) as u64)
+    }
+
+    /// Whether the queue has to be flushed before more can be put.
+    pub(super) fn is_due(&self) -> bool {
+        self.used >= BUFFER_SIZE || self.entries() >= MAX_ENTRIES
+    }
+
+    /// Whether at least one more byte can be copied.
+    pub(super) fn can_copy(&self) -> bool {
+        self.used < BUFFER_SIZE && (self.run < self.used || self.entries() < MAX_ENTRIES)
+    }
+
+    /// Whether one more part can be queued, even if it does not continue the last one.
+    pub(super) fn can_queue(&self) -> bool {
+        self.entries() < MAX_ENTRIES
+    }
+
+    /// Copies the front of `bytes` into the buffer, as far as there is room; returns how many.
+    pub(super) fn copy(&mut self, bytes: &[u8]) -> usize {
+        let len = Piece::<Dest>::from(self.free()).copy_from(Piece::from(bytes));
+        self.commit(len);
+        len
+    }
+
+    /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
+    #[inline]
+    pub(super) fn copy_small(&mut self, bytes: &[u8]) -> bool {
+        let opens_run = self.run >= self.used;
+        if opens_run && self.entries.len().saturating_add(1) >= MAX_ENTRIES {
+            return false;
+        }
+        // One byte more, so that the buffer does not become full.
+        let Some((into, [_, ..])) = self.free().split_at_mut_checked(bytes.len()) else {
+            return false;
+        };
+        Piece::<Dest>::from(into).copy_from(Piece::from(bytes));
+        self.used = self.used.saturating_add(bytes.len());
+        true
+    }
+
+    /// The free part of the buffer. What is written there counts after [`commit`](Self::commit).
+    #[inline]
+    pub(super) fn free(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.used..).unwrap_or_default()
+    }
+
+    /// Appends the first `len` bytes of the free part.
+    #[inline]
+    pub(super) fn commit(&mut self, len: usize) {
+        self.used = self.used.saturating_add(len).min(BUFFER_SIZE);
+    }
+
+    /// Takes the last `len` bytes back, if they were copied, and none of them was sent.
+    pub(super) fn take_back(&mut self, len: usize) -> bool {
+        let possible = len <= self.used.saturating_sub(self.run) && len as u64 <= self.pending();
+        if possible {
+            self.used = self.used.saturating_sub(len);
+        }
+        possible
+    }
+
+    /// Appends a part of a region; the caller has checked [`can_queue`](Self::can_queue).
+    pub(super) fn queue(&mut self, part: Part<'buf>) {
+        if part.len == 0 {
+            return;
+        }
+        self.close_run();
+        self.closed = self.closed.saturating_add(part.len as u64);
+        if let Some(Entry::Part(last)) = self.entries.last_mut() {
+            if last.absorb(&part) {
+                return;
+            }
+        }
+        self.push(Entry::Part(part));
+    }
+
+    /// Makes the open run an entry.
+    fn close_run(&mut self) {
+        if self.run < self.used {
+            self.closed = self.total();
+            self.push(Entry::Own { start: self.run, end: self.used });
+            self.run = self.used;
+        }
+    }
+
+    fn push(&mut self, entry: Entry<'buf>) {
+        // Room for all entries was reserved at the start, so this does not fail.
+        let _ = self.entries.try_push(entry);
+    }
+
+    /// The bytes not yet sent, as ranges of memory.
+    pub(super) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+        let mut skip = self.sent;
+        let run = Entry::Own { start: self.run, end: self.used };
+        self.entries.iter().copied().chain([run]).filter_map(move |entry| {
+            let bytes = match entry {
+                Entry::Own { start, end } => self.buffer.get(start..end).unwrap_or_default(),
+                Entry::Part(part) => part.as_slice(),
+            };
+            let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
+            skip = skip.saturating_sub(passed as u64);
+            bytes.get(passed..).filter(|rest| !rest.is_empty())
+        })
+    }
+
+    /// The bytes not yet sent, as segments for the channel.
+    pub(super) fn segments(&self) -> heapless::Vec<KVec<'_, Source>, MAX_ENTRIES> {
+        let mut segments = heapless::Vec::new();
+        for bytes in self.unsent() {
+            // There is room: the queue never has more entries.
+            let _ = segments.push(KVec::from(bytes));
+        }
+        segments
+    }
+
+    /// Remembers that the channel took `len` more bytes, at most as many as are pending.
+    pub(super) fn advance(&mut self, len: usize) {
+        self.sent = self.sent.saturating_add(len as u64).min(self.total());
+    }
+
+    /// Forgets the first `len` unsent bytes, which went another way, and all wishes for release:
+    /// it is not known when those bytes are sent.
+    pub(super) fn pass(&mut self, len: u64) {
+        for entry in &mut self.entries {
+            if let Entry::Part(part) = entry {
+                part.release = false;
+            }
+        }
+        self.sent = self.sent.saturating_add(len).min(self.total());
+        if self.pending() == 0 {
+            self.clear();
+        } else {
+            self.compact();
+        }
+    }
+
+    /// Empties the queue after everything was sent, and releases what may be released.
+    pub(super) fn finish(&mut self) {
+        let mut merged: Option<Part<'buf>> = None;
+        for entry in &self.entries {
+            let Entry::Part(part) = entry else { continue };
+            if !part.release {
+                continue;
+            }
+            let absorbed = merged.as_mut().is_some_and(|range| range.absorb(part));
+            if !absorbed {
+                if let Some(range) = merged.replace(*part) {
+                    range.give_back();
+                }
+            }
+        }
+        if let Some(range) = merged {
+            range.give_back();
+        }
+        self.clear();
+    }
+
+    /// Forgets everything, without release.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        (self.used, self.run, self.sent, self.closed) = (0, 0, 0, 0);
+    }
+
+    /// Gives up what was sent, so that the buffer has room again while the channel is blocked.
+    ///
+    /// Sent parts that are to be released stay at the front until the flush has succeeded.
+    pub(super) fn compact(&mut self) {
+        self.close_run();
+        let mut skip = self.sent;
+        self.entries.retain_mut(|entry| {
+            let passed = skip.min(entry.len());
+            skip = skip.saturating_sub(passed);
+            let (gone, keep) = match entry {
+                Entry::Own { start, end } => {
+                    *start = start.saturating_add(usize::try_from(passed).unwrap_or(usize::MAX));
+                    (passed, start < end)
+                }
+                Entry::Part(part) if !part.release && passed == part.len as u64 => (passed, false),
+                Entry::Part(_) => (0, true),
+            };
+            self.sent = self.sent.saturating_sub(gone);
+            self.closed = self.closed.saturating_sub(gone);
+            keep
+        });
+        self.move_to_front();
+        self.reopen_run();
+    }
+
+    /// Moves the used part of the buffer to its start.
+    fn move_to_front(&mut self) {
+        let first = self.entries.iter().find_map(|entry| match entry {
+            Entry::Own { start, .. } => Some(*start),
+            Entry::Part(_) => None,
+        });
+        let first = first.unwrap_or(self.used);
+        if first <= self.used && self.used <= self.buffer.len() {
+            self.buffer.copy_within(first..self.used, 0);
+        }
+        for entry in &mut self.entries {
+            if let Entry::Own { start, end } = entry {
+                (*start, *end) = (start.saturating_sub(first), end.saturating_sub(first));
+            }
+        }
+        self.used = self.used.saturating_sub(first);
+        self.run = self.used;
+    }
+
+    /// Makes the last entry the open run again if it is copied data.
+    fn reopen_run(&mut self) {
+        if let Some(Entry::Own { start, end }) = self.entries.last().copied() {
+            if end == self.used {
+                self.entries.pop();
+                self.run = start;
+                self.closed = self.closed.saturating_sub(end.saturating_sub(start) as u64);
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The reading file.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::channel::{ChannelError, Duplex, Features, ReadChannel, Ready, WriteChannel};
+use super::error::Error;
+use super::status::Status;
+use super::stop::{Stopper, shut_down};
+use super::{BUFFER_SIZE, FileWriter};
+
+/// A buffered stream of bytes out of a channel.
+///
+/// # Errors of getting
+///
+/// Up to [`BUFFER_SIZE`](super::BUFFER_SIZE) bytes are got entirely or not at all: after an error
+/// the position is where it was. The first failure of the channel sticks, and so does
+/// [`Error::UnexpectedEof`]; the channel is not called again, but bytes that are in the buffer
+/// can still be got. [`Error::WouldBlock`] does not stick: nothing was consumed, try again later.
+///
+/// ```
+/// use iov_iter::file::{Error, FileReader};
+///
+/// let mut reader = FileReader::new(&b"QEVM\0\0\0\x03\x03ram"[..])?;
+/// assert_eq!(reader.get_be32()?, 0x5145_564d);
+/// assert_eq!(reader.get_be32()?, 3);
+/// assert_eq!(reader.get_counted_string()?, b"ram");
+/// assert!(reader.is_at_end()?);
+/// assert_eq!(reader.get_byte(), Err(Error::UnexpectedEof));
+/// assert_eq!(reader.position(), 12);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// A reading file cannot be written:
+///
+/// ```compile_fail,E0599
+/// # use iov_iter::file::FileReader;
+/// FileReader::new(&b""[..]).unwrap().put_byte(0);
+/// ```
+#[doc(alias = "QEMUFile")]
+pub struct FileReader<C> {
+    pub(super) channel: C,
+    /// Always [`BUFFER_SIZE`] bytes, of which `start..end` are waiting to be got.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    pub(super) status: Status,
+    /// Bytes that the channel gave.
+    fetched: u64,
+    /// The channel has said that there are no more.
+    ended: bool,
+}
+
+/// Opening, closing, control.
+impl<C: ReadChannel> FileReader<C> {
+    /// Opens a channel for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if there is none for the buffer. The channel is dropped then; `&mut` of a
+    /// channel, which is a channel as well, keeps it.
+    #[doc(alias = "qemu_file_new_input")]
+    #[doc(alias = "qemu_fopen_ops")]
+    pub fn new(channel: C) -> Result<Self, Error> {
+        Ok(Self {
+            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
+            channel,
+            start: 0,
+            end: 0,
+            status: Status::default(),
+            fetched: 0,
+            ended: false,
+        })
+    }
+
+    /// Closes the channel and returns the first error of the file's life.
+    ///
+    /// Having read all bytes is not an error; having asked for more than there were is.
+    ///
+    /// # Errors
+    ///
+    /// The sticky error if there is one, else [`Error::Close`].
+    #[doc(alias = "qemu_fclose")]
+    pub fn close(mut self) -> Result<(), Error> {
+        let healthy = self.status.check();
+        let closed = self.channel.close().map_err(Error::Close);
+        healthy.and(closed)
+    }
+
+    /// The channel.
+    #[doc(alias = "qemu_file_get_ioc")]
+    #[doc(alias = "qemu_get_fd")]
+    #[must_use]
+    pub const fn channel(&self) -> &C {
+        &self.channel
+    }
+
+    /// The channel, for what only it can do. It is ahead of [`position`](Self::position) by the
+    /// bytes that are [buffered](Self::buffered).
+    pub const fn channel_mut(&mut self) -> &mut C {
+        &mut self.channel
+    }
+
+    /// A writing file over the other direction of the channel, with its own buffer and errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] with what kept the channel from giving another handle, and
+    /// [`Error::NoMemory`]. This file is not affected.
+    #[doc(alias = "qemu_file_get_return_path")]
+    pub fn return_path<'buf>(&self) -> Result<FileWriter<'buf, C>, Error>
+    where
+        C: Duplex + WriteChannel,
+    {
+        FileWriter::new(self.channel.try_clone().map_err(Error::Read)?)
+    }
+
+    /// A handle that stops this file from another thread.
+    ///
+    /// # Errors
+    ///
+    /// As for [`return_path`](Self::return_path).
+    pub fn stopper(&mut self) -> Result<Stopper<C>, Error>
+    where
+        C: Duplex,
+    {
+        let flag = self.status.flag()?;
+        Ok(Stopper::new(flag, self.channel.try_clone().map_err(Error::Read)?))
+    }
+
+    /// Puts the file into the error [`Error::Stopped`], unless it has one, and shuts the channel
+    /// down in both directions. What is buffered can still be got.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] or [`Error::Shutdown`] if the channel was not shut down. The file
+    /// is stopped even then.
+    #[doc(alias = "qemu_file_shutdown")]
+    pub fn shutdown(&mut self) -> Result<(), Error> {
+        self.status.fail(Error::Stopped);
+        shut_down(&self.channel)
+    }
+
+    /// Makes the channel wait, or report [`Error::WouldBlock`] instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] if the channel has no such mode, [`Error::Read`] if it failed to
+    /// change it. Neither sticks.
+    #[doc(alias = "qemu_file_set_blocking")]
+    pub fn set_blocking(&mut self, blocking: bool) -> Result<(), Error> {
+        self.channel.set_blocking(blocking).map_err(|error| match error {
+            ChannelError::Unsupported => Error::Unsupported,
+            error => Error::Read(error),
+        })
+    }
+
+    /// Whether the channel has positions to move to.
+    #[doc(alias = "qemu_file_is_seekable")]
+    #[must_use]
+    pub fn is_seekable(&self) -> bool {
+        self.channel.features().contains(Features::SEEKABLE)
+    }
+
+    /// The first error.
+    ///
+    /// For the first error of two files: `one.error().or(other.error())`.
+    #[doc(alias = "qemu_file_get_error")]
+    #[doc(alias = "qemu_file_get_error_obj")]
+    #[doc(alias = "qemu_file_get_error_obj_any")]
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.status.error()
+    }
+
+    /// Makes the file fail with `error`, unless it has an error already.
+    ///
+    /// Errors that do not [stick](Error::is_sticky) change nothing. Returns the file's error.
+    #[doc(alias = "qemu_file_set_error")]
+    #[doc(alias = "qemu_file_set_error_obj")]
+    pub fn set_error(&mut self, error: Error) -> Option<Error> {
+        self.status.fail(error);
+        self.error()
+    }
+
+    /// Forgets the buffered bytes, and that the data has ended: the channel was moved.
+    pub(super) const fn forget_buffered(&mut self) {
+        // They were never got, so the position does not move.
+        self.fetched = self.position();
+        (self.start, self.end, self.ended) = (0, 0, false);
+    }
+}
+
+/// Filling the buffer.
+impl<C: ReadChannel> FileReader<C> {
+    /// Reads once, for more bytes behind the buffered ones, which move to the front.
+    ///
+    /// At least one byte was added if it returns `Ok`. The end of the data is reported, but does
+    /// not stick by itself.
+    pub(super) fn fill(&mut self) -> Result<(), Error> {
+        self.status.check()?;
+        if self.ended {
+            return Err(Error::UnexpectedEof);
+        }
+        if self.start > 0 && self.start <= self.end && self.end <= self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        if free.is_empty() {
+            return Err(Error::PeekOutOfRange);
+        }
+        let got = loop {
+            match self.channel.read(free) {
+                Ok(got) => break got.min(free.len()),
+                Err(ChannelError::WouldBlock) => match self.channel.wait(Ready::Read) {
+                    Ok(()) => self.status.check()?,
+                    Err(ChannelError::WouldBlock) => return Err(Error::WouldBlock),
+                    Err(error) => return Err(self.status.fail(Error::Read(error))),
+                },
+                Err(error) => return Err(self.status.fail(Error::Read(error))),
+            }
+        };
+        if got == 0 {
+            // Whoever shut the channel down has stopped the file before.
+            self.status.check()?;
+            self.ended = true;
+            return Err(Error::UnexpectedEof);
+        }
+        self.end = self.end.saturating_add(got);
+        self.fetched = self.fetched.saturating_add(got as u64);
+        Ok(())
+    }
+
+    /// Sees to it that `len` bytes are buffered.
+    #[inline]
+    pub(super) fn need(&mut self, len: usize) -> Result<(), Error> {
+        if len <= self.buffered() {
+            return Ok(());
+        }
+        self.need_more(len)
+    }
+
+    #[cold]
+    fn need_more(&mut self, len: usize) -> Result<(), Error> {
+        if len > BUFFER_SIZE {
+            return Err(Error::PeekOutOfRange);
+        }
+        while self.buffered() < len {
+            self.fill().map_err(|error| self.status.fail(error))?;
+        }
+        Ok(())
+    }
+
+    /// The buffered bytes.
+    pub(super) fn waiting(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Consumes `len` buffered bytes and returns them.
+    #[inline]
+    pub(super) fn deliver(&mut self, len: usize) -> &[u8] {
+        let from = self.start;
+        self.start = from.saturating_add(len).min(self.end);
+        self.buffer.get(from..self.start).unwrap_or_default()
+    }
+}
+
+/// Positions, in bytes since the file was opened.
+impl<C> FileReader<C> {
+    /// The bytes got or passed so far.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.fetched.saturating_sub(self.buffered() as u64)
+    }
+
+    /// The bytes that the channel has given, without those that a [`seek`](Self::seek) dropped: ahead
+    /// of [`position`](Self::position) by those [buffered](Self::buffered).
+    #[doc(alias = "qemu_ftell")]
+    #[doc(alias = "qemu_file_total_transferred")]
+    #[must_use]
+    pub const fn fetched(&self) -> u64 {
+        self.fetched
+    }
+
+    /// The bytes that can be got without reading from the channel.
+    #[must_use]
+    pub const fn buffered(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+impl<C> fmt::Debug for FileReader<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReader")
+            .field("position", &self.position())
+            .field("buffered", &self.buffered())
+            .field("ended", &self.ended)
+            .field("error", &self.status.error())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! The first error of a file, and whether somebody stopped it.
+
+use super::error::Error;
+use super::stop::StopFlag;
+
+/// What both kinds of file know about their own health.
+#[derive(Debug, Default)]
+pub(super) struct Status {
+    error: Option<Error>,
+    flag: Option<StopFlag>,
+}
+
+impl Status {
+    /// The first error; being stopped counts as one.
+    #[inline]
+    pub(super) fn error(&self) -> Option<Error> {
+        match (self.error, &self.flag) {
+            (Some(error), _) => Some(error),
+            (None, Some(flag)) if flag.is_raised() => Some(Error::Stopped),
+            _ => None,
+        }
+    }
+
+    /// `Err` with the first error, if there was one.
+    #[inline]
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.error().map_or(Ok(()), Err)
+    }
+
+    /// Keeps `error` if it sticks and is the first; returns the error to report.
+    ///
+    /// A stop by another thread may be the cause of `error` and therefore comes first.
+    #[cold]
+    pub(super) fn fail(&mut self, error: Error) -> Error {
+        if !error.is_sticky() {
+            return error;
+        }
+        let first = self.error().unwrap_or(error);
+        self.error = Some(first);
+        first
+    }
+
+    /// The flag that stops this file from elsewhere.
+    pub(super) fn flag(&mut self) -> Result<StopFlag, Error> {
+        if self.flag.is_none() {
+            self.flag = Some(StopFlag::new()?);
+        }
+        self.flag.as_ref().ok_or(Error::NoMemory)?.share()
+    }
+}

@@ -1,0 +1,414 @@
+//! The writing file.
+
+use core::fmt;
+
+use super::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
+use super::error::Error;
+use super::queue::Queue;
+use super::rate::RateLimit;
+use super::status::Status;
+use super::stop::{Stopper, shut_down};
+use super::{FileReader, ReadChannel};
+use crate::segment::Segments;
+
+/// A buffered stream of bytes into a channel.
+///
+/// Small data is copied into a buffer of [`BUFFER_SIZE`](super::BUFFER_SIZE) bytes, large data can
+/// be queued where it lies, for as long as `'buf` lasts. Both are sent together, in the order in
+/// which they were put, when the buffer is full, when
+/// [`MAX_ENTRIES`](super::MAX_ENTRIES) ranges are waiting, on [`flush`](Self::flush) and on
+/// [`close`](Self::close).
+///
+/// # Errors of putting
+///
+/// The first failure of the channel sticks: everything put later returns it and leaves no trace.
+/// [`Error::WouldBlock`] does not stick. An integer, a string or a part of a region that meets it
+/// is not put at all; of a longer buffer as much was put as [`tell`](Self::tell) has grown by.
+///
+/// ```
+/// use iov_iter::file::FileWriter;
+///
+/// let page = [0x5a; 4096];
+/// let mut sent = Vec::new();
+/// let mut writer = FileWriter::new(&mut sent)?;
+/// writer.put_be32(0x5145_564d)?;
+/// writer.put_counted_string(b"ram")?;
+/// writer.put_borrowed(&page)?;
+/// assert_eq!(writer.tell(), 4 + 4 + 4096);
+/// writer.close()?;
+/// assert_eq!(&sent[..8], b"QEVM\x03ram");
+/// assert_eq!(sent[8..], page);
+/// # Ok::<(), iov_iter::file::Error>(())
+/// ```
+///
+/// What is queued must live until it was sent, so it is declared before the writer:
+///
+/// ```compile_fail,E0597
+/// # use iov_iter::file::FileWriter;
+/// let mut sent = Vec::new();
+/// let mut writer = FileWriter::new(&mut sent).unwrap();
+/// {
+///     let page = [0; 4096];
+///     writer.put_borrowed(&page).unwrap();
+/// }
+/// writer.close().unwrap();
+/// ```
+///
+/// and a writing file cannot be read:
+///
+/// ```compile_fail,E0599
+/// # use iov_iter::file::FileWriter;
+/// FileWriter::new(Vec::new()).unwrap().get_byte();
+/// ```
+#[doc(alias = "QEMUFile")]
+#[doc(alias = "qemu_file_is_writable")]
+pub struct FileWriter<'buf, C: WriteChannel> {
+    pub(super) channel: C,
+    pub(super) queue: Queue<'buf>,
+    pub(super) status: Status,
+    pub(super) rate: RateLimit,
+    /// Everything is copied into the buffer.
+    pub(super) linear: bool,
+    /// Bytes that the channel took, and those credited.
+    pub(super) flushed: u64,
+    /// Bytes that the channel took at positions, beside the stream.
+    pub(super) aside: u64,
+    closed: bool,
+}
+
+/// Opening, closing, control.
+impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
+    /// Opens a channel for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`] if there is none for the buffer. The channel is dropped then; `&mut` of a
+    /// channel, which is a channel as well, keeps it.
+    #[doc(alias = "qemu_file_new_output")]
+    #[doc(alias = "qemu_fopen_ops")]
+    pub fn new(channel: C) -> Result<Self, Error> {
+        Ok(Self {
+            queue: Queue::new()?,
+            channel,
+            status: Status::default(),
+            rate: RateLimit::default(),
+            linear: false,
+            flushed: 0,
+            aside: 0,
+            closed: false,
+        })
+    }
+
+    /// Opens a channel that is given one contiguous range at a time, never several.
+    ///
+    /// Borrowed bytes and parts of regions are copied, too, and not [released](super::Release).
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn linear(channel: C) -> Result<Self, Error> {
+        let mut writer = Self::new(channel)?;
+        writer.linear = true;
+        Ok(writer)
+    }
+
+    /// Sends what is pending, closes the channel and returns the first error of the file's life.
+    ///
+    /// The channel is closed in any case: if it would block, what is pending is lost, unless a
+    /// [`flush`](Self::flush) has succeeded before. Dropping the file instead loses what is pending; the
+    /// channel is told ([`Channel::abandoned`](super::Channel::abandoned)).
+    ///
+    /// # Errors
+    ///
+    /// The sticky error if there is one, else what the last flush returned, else
+    /// [`Error::Close`].
+    #[doc(alias = "qemu_fclose")]
+    pub fn close(mut self) -> Result<(), Error> {
+        let flushed = self.flush();
+        self.closed = true;
+        let closed = self.channel.close().map_err(Error::Close);
+        flushed.and(closed)
+    }
+
+    /// The channel.
+    #[doc(alias = "qemu_file_get_ioc")]
+    #[doc(alias = "qemu_get_fd")]
+    #[must_use]
+    pub const fn channel(&self) -> &C {
+        &self.channel
+    }
+
+    /// The channel, for what only it can do. Bytes moved there bypass the order of the stream.
+    pub const fn channel_mut(&mut self) -> &mut C {
+        &mut self.channel
+    }
+
+    /// Sends what is pending and lends the channel: the bytes put so far are in it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`flush`](Self::flush).
+    #[doc(alias = "qemu_buf_get")]
+    pub fn flushed_channel(&mut self) -> Result<&mut C, Error> {
+        self.flush()?;
+        Ok(&mut self.channel)
+    }
+
+    /// A reading file over the other direction of the channel, with its own buffer and errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] with what kept the channel from giving another handle, and
+    /// [`Error::NoMemory`]. This file is not affected.
+    #[doc(alias = "qemu_file_get_return_path")]
+    pub fn return_path(&self) -> Result<FileReader<C>, Error>
+    where
+        C: Duplex + ReadChannel,
+    {
+        FileReader::new(self.channel.try_clone().map_err(Error::Write)?)
+    }
+
+    /// A handle that stops this file from another thread.
+    ///
+    /// # Errors
+    ///
+    /// As for [`return_path`](Self::return_path).
+    pub fn stopper(&mut self) -> Result<Stopper<C>, Error>
+    where
+        C: Duplex,
+    {
+        let flag = self.status.flag()?;
+        Ok(Stopper::new(flag, self.channel.try_clone().map_err(Error::Write)?))
+    }
+
+    /// Puts the file into the error [`Error::Stopped`], unless it has one, and shuts the channel
+    /// down in both directions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] or [`Error::Shutdown`] if the channel was not shut down. The file
+    /// is stopped even then.
+    #[doc(alias = "qemu_file_shutdown")]
+    pub fn shutdown(&mut self) -> Result<(), Error> {
+        self.status.fail(Error::Stopped);
+        shut_down(&self.channel)
+    }
+
+    /// Makes the channel wait, or report [`Error::WouldBlock`] instead.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] if the channel has no such mode, [`Error::Write`] if it failed to
+    /// change it. Neither sticks.
+    #[doc(alias = "qemu_file_set_blocking")]
+    pub fn set_blocking(&mut self, blocking: bool) -> Result<(), Error> {
+        self.channel.set_blocking(blocking).map_err(|error| match error {
+            ChannelError::Unsupported => Error::Unsupported,
+            error => Error::Write(error),
+        })
+    }
+
+    /// Whether the channel has positions to move to.
+    #[doc(alias = "qemu_file_is_seekable")]
+    #[must_use]
+    pub fn is_seekable(&self) -> bool {
+        self.channel.features().contains(Features::SEEKABLE)
+    }
+
+    /// The first error.
+    ///
+    /// For the first error of two files: `one.error().or(other.error())`.
+    #[doc(alias = "qemu_file_get_error")]
+    #[doc(alias = "qemu_file_get_error_obj")]
+    #[doc(alias = "qemu_file_get_error_obj_any")]
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.status.error()
+    }
+
+    /// Makes the file fail with `error`, unless it has an error already.
+    ///
+    /// Errors that do not [stick](Error::is_sticky) change nothing. Returns the file's error.
+    #[doc(alias = "qemu_file_set_error")]
+    #[doc(alias = "qemu_file_set_error_obj")]
+    pub fn set_error(&mut self, error: Error) -> Option<Error> {
+        self.status.fail(error);
+        self.error()
+    }
+
+    /// The bytes of the current rate window, and their limit.
+    ///
+    /// [`is_rate_exceeded`](Self::is_rate_exceeded) also looks at the state of the file.
+    #[must_use]
+    pub const fn rate(&self) -> &RateLimit {
+        &self.rate
+    }
+
+    /// The rate limit, for changing it.
+    pub const fn rate_mut(&mut self) -> &mut RateLimit {
+        &mut self.rate
+    }
+
+    /// Whether to pause: the window's limit is exceeded, or the file has an error.
+    #[doc(alias = "qemu_file_rate_limit")]
+    #[must_use]
+    pub fn is_rate_exceeded(&self) -> bool {
+        self.error().is_some() || self.rate.is_exceeded()
+    }
+}
+
+/// Sending.
+impl<C: WriteChannel> FileWriter<'_, C> {
+    /// Sends everything that is pending.
+    ///
+    /// With nothing pending the channel is not called.
+    ///
+    /// # Errors
+    ///
+    /// The sticky error; nothing is sent after one, ever. Or [`Error::WouldBlock`]: what the
+    /// channel did not take is still pending.
+    #[doc(alias = "qemu_fflush")]
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.status.check()?;
+        self.send()
+    }
+
+    /// Sends if the buffer or the list of entries is full. If the channel would block the bytes
+    /// just wait.
+    pub(super) fn send_if_due(&mut self) -> Result<(), Error> {
+        if !self.queue.is_due() {
+            return Ok(());
+        }
+        match self.send() {
+            Err(Error::WouldBlock) => Ok(()),
+            result => result,
+        }
+    }
+
+    pub(super) fn send(&mut self) -> Result<(), Error> {
+        while self.queue.pending() > 0 {
+            self.status.check()?;
+            match self.offer() {
+                Ok(0) => return Err(self.status.fail(Error::WriteZero)),
+                Ok(taken) => {
+                    self.queue.advance(taken);
+                    self.flushed = self.flushed.saturating_add(taken as u64);
+                }
+                Err(ChannelError::WouldBlock) => match self.channel.wait(Ready::Write) {
+                    Ok(()) => {}
+                    Err(ChannelError::WouldBlock) => {
+                        self.queue.compact();
+                        return Err(Error::WouldBlock);
+                    }
+                    Err(error) => return Err(self.status.fail(Error::Write(error))),
+                },
+                Err(error) => return Err(self.status.fail(Error::Write(error))),
+            }
+        }
+        self.queue.finish();
+        Ok(())
+    }
+
+    /// Offers all pending bytes to the channel once.
+    fn offer(&mut self) -> Result<usize, ChannelError> {
+        let segments = self.queue.segments();
+        let offered = segments.as_slice().total();
+        self.channel.write(&segments).map(|taken| taken.min(offered))
+    }
+}
+
+/// Positions and counters, in bytes since the file was opened.
+impl<C: WriteChannel> FileWriter<'_, C> {
+    /// The bytes put so far: sent, pending and [credited](Self::credit).
+    #[doc(alias = "qemu_ftell_fast")]
+    #[must_use]
+    pub fn tell(&self) -> u64 {
+        self.flushed.saturating_add(self.queue.pending())
+    }
+
+    /// Sends what is pending, then tells the position.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`flush`](Self::flush).
+    #[doc(alias = "qemu_ftell")]
+    pub fn flush_and_tell(&mut self) -> Result<u64, Error> {
+        self.flush()?;
+        Ok(self.tell())
+    }
+
+    /// All bytes of this file: those of the stream ([`tell`](Self::tell)) and those put
+    /// [at positions](Self::put_buffer_at).
+    #[doc(alias = "qemu_file_transferred")]
+    #[doc(alias = "qemu_file_total_transferred")]
+    #[doc(alias = "qemu_file_total_transferred_fast")]
+    #[must_use]
+    pub fn transferred(&self) -> u64 {
+        self.tell().saturating_add(self.aside)
+    }
+
+    /// The bytes that the channel has taken, and those [credited](Self::credit).
+    #[must_use]
+    pub const fn flushed(&self) -> u64 {
+        self.flushed
+    }
+
+    /// The bytes put and not sent. After a failure they never will be.
+    #[must_use]
+    pub fn pending(&self) -> u64 {
+        self.queue.pending()
+    }
+
+    /// The number of ranges that wait to be sent.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.queue.entries()
+    }
+
+    /// Whether nothing is pending.
+    #[doc(alias = "qemu_file_buffer_empty")]
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.queue.pending() == 0
+    }
+
+    /// Counts `len` bytes that reached the other side in another way.
+    #[doc(alias = "qemu_update_position")]
+    #[doc(alias = "qemu_file_credit_transfer")]
+    pub const fn credit(&mut self, len: u64) {
+        self.flushed = self.flushed.saturating_add(len);
+    }
+
+    /// The bytes put and not sent, as ranges in order: what is lost after a failure.
+    pub fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+        self.queue.unsent()
+    }
+
+    /// Forgets the bytes put and not sent, and returns how many they were. They are not released.
+    ///
+    /// It is for files that have failed; others go on with a hole in the stream.
+    pub fn discard_unsent(&mut self) -> u64 {
+        let pending = self.queue.pending();
+        self.queue.clear();
+        pending
+    }
+}
+
+impl<C: WriteChannel> Drop for FileWriter<'_, C> {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.channel.abandoned(self.queue.pending());
+        }
+    }
+}
+
+impl<C: WriteChannel> fmt::Debug for FileWriter<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileWriter")
+            .field("flushed", &self.flushed)
+            .field("pending", &self.queue.pending())
+            .field("entries", &self.queue.entries())
+            .field("error", &self.error())
+            .finish_non_exhaustive()
+    }
+}

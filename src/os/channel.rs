@@ -1,0 +1,278 @@
+//! Files, pipes and sockets of the standard library as channels.
+//!
+//! | Type | reads | writes | seeks | return path, shutdown |
+//! |---|---|---|---|---|
+//! | [`File`] | yes | yes | yes | – |
+//! | [`PipeReader`], [`Stdin`], [`ChildStdout`] | yes | – | – | – |
+//! | [`PipeWriter`], [`Stdout`], [`ChildStdin`] | – | yes | – | – |
+//! | [`TcpStream`], `UnixStream` | yes | yes | – | yes |
+//! | [`IoChannel`] over any reader or writer | yes | yes | – | – |
+
+use std::fs::File;
+use std::io::{
+    self, ErrorKind, IoSlice, PipeReader, PipeWriter, Read, Seek, Stdin, StdinLock, Stdout,
+    StdoutLock, Write,
+};
+use std::net::{self, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
+
+use crate::direction::Source;
+use crate::file::{
+    Channel, ChannelError, Duplex, Features, MAX_ENTRIES, ReadChannel, SeekFrom, WriteChannel,
+};
+use crate::segment::KVec;
+
+/// Any [`Read`] or [`Write`] as a channel.
+///
+/// Every write is followed by a flush of the writer, which may buffer but should not be
+/// non-blocking, too.
+///
+/// ```
+/// use iov_iter::file::FileReader;
+/// use iov_iter::os::IoChannel;
+///
+/// let compound = std::io::Read::chain(&b"\x12"[..], &b"\x34"[..]);
+/// let mut reader = FileReader::new(IoChannel::new(compound))?;
+/// assert_eq!(reader.get_be16()?, 0x1234);
+/// # Ok::<(), iov_iter::file::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IoChannel<T> {
+    inner: T,
+}
+
+impl<T> IoChannel<T> {
+    /// Wraps a reader or a writer.
+    pub const fn new(inner: T) -> Self {
+        Self { inner }
+    }
+
+    /// The wrapped reader or writer.
+    pub const fn get_ref(&self) -> &T {
+        &self.inner
+    }
+
+    /// The wrapped reader or writer.
+    pub const fn get_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+
+    /// Unwraps the reader or writer.
+    pub fn into_inner(self) -> T {
+        self.inner
+    }
+}
+
+impl<T> Channel for IoChannel<T> {}
+
+impl<T: Read> ReadChannel for IoChannel<T> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        read(&mut self.inner, into)
+    }
+}
+
+impl<T: Write> WriteChannel for IoChannel<T> {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        write_through(&mut self.inner, from)
+    }
+}
+
+/// Reads once, not counting interruptions.
+fn read(reader: &mut impl Read, into: &mut [u8]) -> Result<usize, ChannelError> {
+    retry(|| reader.read(into))
+}
+
+/// Writes once, not counting interruptions.
+fn write(writer: &mut impl Write, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    let mut slices = heapless::Vec::<IoSlice<'_>, MAX_ENTRIES>::new();
+    for segment in from {
+        // A longer list is written in part.
+        if slices.push(IoSlice::new(segment.as_slice())).is_err() {
+            break;
+        }
+    }
+    retry(|| writer.write_vectored(&slices))
+}
+
+/// Writes to a writer that may have a buffer of its own, and empties that.
+///
+/// If that fails, what was written is not counted; it is a failure even if the writer would only
+/// block, because the bytes must not be written again.
+fn write_through(
+    writer: &mut impl Write,
+    from: &[KVec<'_, Source>],
+) -> Result<usize, ChannelError> {
+    let written = write(writer, from)?;
+    match retry(|| writer.flush()) {
+        Ok(()) => Ok(written),
+        Err(ChannelError::WouldBlock) => Err(ChannelError::Os(ChannelError::WouldBlock.errno())),
+        Err(error) => Err(error),
+    }
+}
+
+fn retry<T>(mut operation: impl FnMut() -> io::Result<T>) -> Result<T, ChannelError> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result.map_err(|error| ChannelError::from(&error)),
+        }
+    }
+}
+
+/// Changes the mode of a descriptor and all its duplicates.
+#[cfg(unix)]
+fn set_blocking(end: &impl std::os::fd::AsFd, blocking: bool) -> Result<(), ChannelError> {
+    rustix::io::ioctl_fionbio(end, !blocking)
+        .map_err(|errno| ChannelError::Os(errno.raw_os_error()))
+}
+
+impl From<&io::Error> for ChannelError {
+    fn from(error: &io::Error) -> Self {
+        match (error.kind(), error.raw_os_error()) {
+            (ErrorKind::WouldBlock, _) => Self::WouldBlock,
+            (_, Some(errno)) => Self::Os(errno),
+            (ErrorKind::Unsupported, _) => Self::Unsupported,
+            (ErrorKind::OutOfMemory, _) => Self::NoMemory,
+            (ErrorKind::UnexpectedEof, _) => Self::Other("unexpected end of the data"),
+            (ErrorKind::InvalidData, _) => Self::Other("invalid data"),
+            (ErrorKind::InvalidInput, _) => Self::Other("invalid argument"),
+            (ErrorKind::BrokenPipe, _) => Self::Other("broken pipe"),
+            _ => Self::Other("input or output error"),
+        }
+    }
+}
+
+impl From<SeekFrom> for io::SeekFrom {
+    fn from(to: SeekFrom) -> Self {
+        match to {
+            SeekFrom::Start(position) => Self::Start(position),
+            SeekFrom::End(distance) => Self::End(distance),
+            SeekFrom::Current(distance) => Self::Current(distance),
+        }
+    }
+}
+
+impl Channel for File {
+    /// A pipe or a terminal that was opened as a file cannot seek.
+    fn features(&self) -> Features {
+        match (&mut &*self).stream_position() {
+            Ok(_) => Features::SEEKABLE,
+            Err(_) => Features::empty(),
+        }
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        retry(|| Seek::seek(self, to.into()))
+    }
+
+    #[cfg(unix)]
+    fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
+        set_blocking(self, blocking)
+    }
+}
+
+impl ReadChannel for File {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        read(self, into)
+    }
+
+    #[cfg(unix)]
+    fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
+        retry(|| std::os::unix::fs::FileExt::read_at(self, into, position))
+    }
+}
+
+impl WriteChannel for File {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        write(self, from)
+    }
+
+    #[cfg(unix)]
+    fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
+        retry(|| std::os::unix::fs::FileExt::write_at(self, from, position))
+    }
+}
+
+macro_rules! socket {
+    ($socket:ty) => {
+        /// Closing a handle leaves the connection open for its clones.
+        impl Channel for $socket {
+            fn features(&self) -> Features {
+                Features::SHUTDOWN
+            }
+
+            fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
+                retry(|| self.set_nonblocking(!blocking))
+            }
+
+            fn shutdown(&self) -> Result<(), ChannelError> {
+                retry(|| self.shutdown(net::Shutdown::Both))
+            }
+        }
+
+        impl Duplex for $socket {
+            fn try_clone(&self) -> Result<Self, ChannelError> {
+                retry(|| self.try_clone())
+            }
+        }
+
+        readable!($socket);
+        writable!($socket, write);
+    };
+}
+
+macro_rules! readable {
+    ($reader:ty) => {
+        impl ReadChannel for $reader {
+            fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+                read(self, into)
+            }
+        }
+    };
+}
+
+macro_rules! writable {
+    ($writer:ty, $write:ident) => {
+        impl WriteChannel for $writer {
+            fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+                $write(self, from)
+            }
+        }
+    };
+}
+
+macro_rules! pipe {
+    ($($end:ty),*) => {
+        $(impl Channel for $end {
+            #[cfg(unix)]
+            fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
+                set_blocking(self, blocking)
+            }
+        })*
+    };
+}
+
+/// The blocking mode of the standard streams is not changed: they belong to other processes, too.
+macro_rules! standard_stream {
+    ($($stream:ty),*) => {
+        $(impl Channel for $stream {})*
+    };
+}
+
+socket!(TcpStream);
+#[cfg(unix)]
+socket!(UnixStream);
+
+pipe!(PipeReader, PipeWriter, ChildStdin, ChildStdout, ChildStderr);
+standard_stream!(Stdin, StdinLock<'_>, Stdout, StdoutLock<'_>);
+readable!(PipeReader);
+readable!(ChildStdout);
+readable!(ChildStderr);
+readable!(Stdin);
+readable!(StdinLock<'_>);
+writable!(PipeWriter, write);
+writable!(ChildStdin, write);
+writable!(Stdout, write_through);
+writable!(StdoutLock<'_>, write_through);

@@ -1,0 +1,483 @@
+//! Writing: when data is flushed, what is pending, and how failures show.
+#![cfg(feature = "alloc")]
+
+mod file_support;
+
+use file_support::{BLOCK, EIO, Recorder, Step};
+use iov_iter::file::{ChannelError, Error, FileWriter, Region, Scratch};
+
+/// Bytes that follow no short period.
+fn data(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i.wrapping_mul(31) ^ (i >> 7)) as u8).collect()
+}
+
+/// Runs `put` on a fresh writer and checks the bytes of each write, the bytes and entries pending
+/// afterwards, and that nothing is lost.
+fn check(
+    put: impl for<'w> FnOnce(&mut FileWriter<'static, &'w mut Recorder>),
+    writes: &[usize],
+    pending: u64,
+    entries: usize,
+) -> Recorder {
+    let mut recorder = Recorder::default();
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    put(&mut writer);
+    assert_eq!(writer.channel().offered(), writes, "writes");
+    assert_eq!(writer.pending(), pending, "pending bytes");
+    assert_eq!(writer.entries(), entries, "pending entries");
+    let sent: usize = writes.iter().sum();
+    assert_eq!(writer.flushed(), sent as u64);
+    assert_eq!(writer.tell(), sent as u64 + pending);
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes.len() as u64, sent as u64 + pending);
+    assert_eq!(recorder.closed, 1);
+    recorder
+}
+
+#[test]
+fn put_byte_n_times() {
+    for (n, writes, pending, entries) in [
+        (0, &[][..], 0, 0),
+        (32767, &[], 32767, 1),
+        (32768, &[32768], 0, 0),
+        (32769, &[32768], 1, 1),
+        (70000, &[32768, 32768], 4464, 1),
+    ] {
+        let put = |w: &mut FileWriter<'_, &mut Recorder>| {
+            for byte in data(n) {
+                w.put_byte(byte).unwrap();
+            }
+        };
+        let recorder = check(put, writes, pending, entries);
+        assert_eq!(recorder.bytes, data(n));
+        assert!(recorder.calls.iter().all(|call| call.len() == 1), "one entry each");
+    }
+}
+
+#[test]
+fn put_be64() {
+    let recorder = check(|w| w.put_be64(0x0102_0304_0506_0708).unwrap(), &[], 8, 1);
+    assert_eq!(recorder.bytes, [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn put_buffer_of_many_sizes() {
+    for (len, writes, pending) in [
+        (0, &[][..], 0),
+        (32768, &[32768], 0),
+        (32769, &[32768], 1),
+        (65536, &[32768, 32768], 0),
+        (70000, &[32768, 32768], 4464),
+    ] {
+        let entries = usize::from(pending > 0);
+        let recorder = check(|w| w.put_buffer(&data(len)).unwrap(), writes, pending, entries);
+        assert_eq!(recorder.bytes, data(len));
+    }
+}
+
+#[test]
+fn put_buffer_10_then_40000() {
+    let put = |w: &mut FileWriter<'_, &mut Recorder>| {
+        w.put_buffer(&data(10)).unwrap();
+        w.put_buffer(&data(40000)).unwrap();
+    };
+    let recorder = check(put, &[32768], 7242, 1);
+    assert_eq!(recorder.calls[0], [32768], "as one entry");
+    assert_eq!(recorder.bytes, [data(10), data(40000)].concat());
+}
+
+static PAGES: [u8; 40000] = [0xa5; 40000];
+
+/// One byte and 100 bytes that are never adjacent to others.
+fn byte_and_async(w: &mut FileWriter<'_, &mut Recorder>, times: usize) {
+    for i in 0..times {
+        w.put_byte(1).unwrap();
+        w.put_borrowed(&PAGES[i * 200..i * 200 + 100]).unwrap();
+    }
+}
+
+#[test]
+fn byte_and_async_31_32_and_100_times() {
+    check(|w| byte_and_async(w, 31), &[], 3131, 62);
+    let recorder = check(|w| byte_and_async(w, 32), &[3232], 0, 0);
+    assert_eq!(recorder.calls[0].len(), 64);
+    let recorder = check(|w| byte_and_async(w, 100), &[3232, 3232, 3232], 404, 8);
+    assert!(recorder.calls[..3].iter().all(|call| call.len() == 64));
+}
+
+#[test]
+fn async_100_times_each_adjacent_to_the_previous() {
+    let put = |w: &mut FileWriter<'static, &mut Recorder>| {
+        let region = Region::new(&PAGES[..]);
+        for i in 0..100 {
+            w.put_region(&region, i * 100..(i + 1) * 100).unwrap();
+        }
+    };
+    check(put, &[], 10000, 1);
+}
+
+#[test]
+fn only_the_last_entry_can_be_extended() {
+    let put = |w: &mut FileWriter<'static, &mut Recorder>| {
+        let region = Region::new(&PAGES[..]);
+        w.put_region(&region, 0..100).unwrap();
+        w.put_byte(0).unwrap();
+        w.put_region(&region, 100..200).unwrap();
+        w.put_byte(1).unwrap();
+    };
+    let recorder = check(put, &[], 202, 4);
+    assert_eq!(recorder.calls[0], [100, 1, 100, 1]);
+}
+
+#[test]
+fn neighbours_in_memory_that_belong_to_no_common_region_stay_apart() {
+    let put = |w: &mut FileWriter<'static, &mut Recorder>| {
+        w.put_borrowed(&PAGES[..100]).unwrap();
+        w.put_borrowed(&PAGES[100..200]).unwrap();
+        // Offsets that continue each other, in different regions.
+        w.put_region(&Region::new(&PAGES[..1000]), 0..10).unwrap();
+        w.put_region(&Region::new(&PAGES[1..1001]), 10..20).unwrap();
+        w.put_region(&Region::new(&PAGES[1..1000]), 20..30).unwrap();
+    };
+    check(put, &[], 230, 5);
+}
+
+/// 63 entries of 100 bytes.
+fn asyncs_63(w: &mut FileWriter<'_, &mut Recorder>) {
+    for i in 0..63 {
+        w.put_borrowed(&PAGES[i * 200..i * 200 + 100]).unwrap();
+    }
+}
+
+#[test]
+fn put_byte_after_63_asyncs() {
+    let put = |w: &mut FileWriter<'_, &mut Recorder>| {
+        asyncs_63(w);
+        w.put_byte(9).unwrap();
+    };
+    let recorder = check(put, &[6301], 0, 0);
+    assert_eq!(recorder.calls[0].len(), 64);
+    assert_eq!(recorder.bytes.last(), Some(&9));
+}
+
+#[test]
+fn put_buffer_after_63_asyncs() {
+    for (len, pending) in [(32768, 0), (40000, 7232)] {
+        let put = |w: &mut FileWriter<'_, &mut Recorder>| {
+            asyncs_63(w);
+            w.put_buffer(&data(len)).unwrap();
+        };
+        let recorder = check(put, &[39068], pending, usize::from(pending > 0));
+        assert_eq!(recorder.calls[0].len(), 64);
+        assert_eq!(recorder.bytes[6300..], data(len));
+    }
+}
+
+#[test]
+fn the_buffer_is_used_from_its_start_after_a_flush_by_entries() {
+    let put = |w: &mut FileWriter<'_, &mut Recorder>| {
+        asyncs_63(w);
+        w.put_byte(9).unwrap();
+        w.put_buffer(&data(32768)).unwrap();
+    };
+    check(put, &[6301, 32768], 0, 0);
+}
+
+#[test]
+fn a_linear_file_copies_and_sends_one_range_at_a_time() {
+    let mut recorder = Recorder::default();
+    let mut writer = FileWriter::linear(&mut recorder).unwrap();
+    let mut expected = Vec::new();
+    for byte in data(32768) {
+        writer.put_byte(byte).unwrap();
+    }
+    assert_eq!((writer.channel().offered(), writer.pending()), (vec![32768], 0));
+    writer.put_buffer(&data(32769)).unwrap();
+    assert_eq!((writer.channel().calls.len(), writer.pending()), (2, 1));
+    writer.put_borrowed(&PAGES[..40000]).unwrap();
+    assert_eq!((writer.channel().calls.len(), writer.pending()), (3, 7233), "copied");
+    assert_eq!(writer.entries(), 1);
+    writer.close().unwrap();
+    assert!(recorder.calls.iter().all(|call| call.len() == 1));
+    expected.extend(data(32768));
+    expected.extend(data(32769));
+    expected.extend_from_slice(&PAGES);
+    assert_eq!(recorder.bytes, expected);
+}
+
+#[test]
+fn an_empty_async_leaves_no_entry() {
+    let put = |w: &mut FileWriter<'_, &mut Recorder>| {
+        w.put_borrowed(&[]).unwrap();
+        w.flush().unwrap();
+    };
+    check(put, &[], 0, 0);
+}
+
+#[test]
+fn flushing_nothing_does_not_call_the_channel() {
+    check(|w| w.flush().unwrap(), &[], 0, 0);
+}
+
+#[test]
+fn the_second_flush_of_100000_fails() {
+    let mut recorder = Recorder::scripted([Step::Move(32768), Step::Fail(EIO)]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    let error = Error::Write(EIO);
+    assert_eq!(writer.put_buffer(&data(100_000)), Err(error));
+    assert_eq!(writer.error(), Some(error));
+    assert_eq!(writer.flushed(), 32768);
+    assert_eq!(writer.rate().used(), 65536, "the remaining 34464 were never stored");
+    assert_eq!(writer.pending(), 32768);
+    let unsent: Vec<u8> = writer.unsent().flatten().copied().collect();
+    assert_eq!(unsent, data(100_000)[32768..65536]);
+
+    assert_eq!(writer.put_byte(1), Err(error));
+    assert_eq!(writer.put_buffer(&[1, 2]), Err(error));
+    assert_eq!(writer.put_borrowed(&PAGES), Err(error));
+    assert_eq!(writer.put_counted_string(b"x"), Err(error));
+    assert_eq!(writer.flush(), Err(error));
+    assert_eq!((writer.flushed(), writer.pending()), (32768, 32768));
+    assert_eq!(writer.discard_unsent(), 32768);
+    assert_eq!((writer.tell(), writer.entries()), (32768, 0));
+    assert_eq!(writer.close(), Err(error));
+    assert_eq!(recorder.offered(), [32768, 32768], "no further call");
+    assert_eq!((recorder.closed, recorder.abandoned), (1, None));
+    assert_eq!(recorder.bytes, data(100_000)[..32768]);
+}
+
+#[test]
+fn the_second_write_takes_1000_and_then_nothing() {
+    let mut recorder = Recorder::scripted([Step::Move(32768), Step::Move(1000), Step::Move(0)]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    assert_eq!(writer.put_buffer(&data(100_000)), Err(Error::WriteZero));
+    assert_eq!(writer.flushed(), 33768);
+    assert_eq!(writer.unsent().map(<[u8]>::len).sum::<usize>(), 65536 - 33768);
+    assert_eq!(writer.close(), Err(Error::WriteZero));
+    assert_eq!(recorder.bytes, data(100_000)[..33768]);
+}
+
+#[test]
+fn short_writes_are_continued() {
+    let steps = [1, 99, 100, 150, 1].map(Step::Move);
+    let mut recorder = Recorder::scripted(steps);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    for i in 0..4 {
+        writer.put_byte(i).unwrap();
+        writer.put_borrowed(&PAGES[..100]).unwrap();
+    }
+    writer.flush().unwrap();
+    assert_eq!(writer.flushed(), 404);
+    writer.close().unwrap();
+    assert_eq!(recorder.offered(), [404, 403, 304, 204, 54, 53]);
+    let expected: Vec<u8> = (0..4).flat_map(|i| [&[i][..], &PAGES[..100]].concat()).collect();
+    assert_eq!(recorder.bytes, expected);
+}
+
+#[test]
+fn a_sticky_error_wins_over_the_close_result() {
+    let mut recorder = Recorder::scripted([Step::Fail(EIO)]);
+    recorder.close_result = Some(ChannelError::Os(9));
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_byte(0).unwrap();
+    assert_eq!(writer.flush(), Err(Error::Write(EIO)));
+    assert_eq!(writer.close(), Err(Error::Write(EIO)));
+
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_byte(0).unwrap();
+    assert_eq!(writer.close(), Err(Error::Close(ChannelError::Os(9))));
+    assert_eq!(recorder.closed, 2);
+}
+
+#[test]
+fn dropping_without_close_tells_the_channel() {
+    let mut recorder = Recorder::default();
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_be32(1).unwrap();
+    drop(writer);
+    assert_eq!(recorder.abandoned, Some(4));
+    assert!(recorder.calls.is_empty());
+}
+
+#[test]
+fn the_first_error_wins() {
+    let mut writer = FileWriter::new(Scratch).unwrap();
+    assert_eq!(writer.set_error(Error::WouldBlock), None, "does not stick");
+    let first = Error::Reported(22, "first");
+    assert_eq!(writer.set_error(first), Some(first));
+    assert_eq!(writer.set_error(Error::Reported(5, "second")), Some(first));
+    assert_eq!(writer.put_byte(0), Err(first));
+    assert_eq!(writer.tell(), 0);
+    assert_eq!(writer.close(), Err(first));
+}
+
+#[test]
+fn would_block_loses_nothing() {
+    let mut recorder = Recorder::scripted([Step::Move(10), BLOCK, BLOCK, Step::Move(20)]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_buffer(&data(100)).unwrap();
+    assert_eq!(writer.flush(), Err(Error::WouldBlock));
+    assert_eq!((writer.flushed(), writer.pending(), writer.tell()), (10, 90, 100));
+    assert_eq!(writer.error(), None);
+    writer.put_buffer(&data(50)).unwrap();
+    assert_eq!(writer.flush(), Err(Error::WouldBlock));
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes, [data(100), data(50)].concat());
+}
+
+#[test]
+fn a_put_that_fits_succeeds_while_the_channel_blocks() {
+    let mut recorder = Recorder::scripted([BLOCK; 3]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    // Filling the buffer exactly makes a flush due, which waits.
+    writer.put_buffer(&data(32768)).unwrap();
+    assert_eq!(writer.put_byte(1), Err(Error::WouldBlock), "no room");
+    assert_eq!((writer.tell(), writer.rate().used()), (32768, 32768));
+    writer.put_borrowed(&PAGES[..7]).unwrap();
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes, [&data(32768)[..], &PAGES[..7]].concat());
+}
+
+#[test]
+fn an_integer_is_put_entirely_or_not_at_all() {
+    for room in 0..8 {
+        for sent in [0, 1, 32760, 32761, 32764, 32767] {
+            let steps = [Step::Move(sent), BLOCK, BLOCK, BLOCK].into_iter();
+            let mut recorder = Recorder::scripted(steps.skip(usize::from(sent == 0)));
+            let mut writer = FileWriter::new(&mut recorder).unwrap();
+            let front = data(32768 - room);
+            writer.put_buffer(&front).unwrap();
+            let result = writer.put_be64(0x0102_0304_0506_0708);
+            let number: &[u8] = match result {
+                Ok(()) => &[1, 2, 3, 4, 5, 6, 7, 8],
+                Err(error) => {
+                    assert_eq!(error, Error::WouldBlock);
+                    &[]
+                }
+            };
+            let expected = [&front[..], number].concat();
+            assert_eq!(writer.tell(), expected.len() as u64);
+            assert_eq!(writer.rate().used(), expected.len() as u64);
+            while writer.flush().is_err() {}
+            writer.close().unwrap();
+            assert_eq!(recorder.bytes, expected, "room {room}, sent {sent}");
+        }
+    }
+}
+
+#[test]
+fn a_channel_may_wait() {
+    let mut recorder = Recorder::scripted([BLOCK, BLOCK]);
+    recorder.waits = [Ok(()), Ok(())].into();
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_byte(7).unwrap();
+    writer.close().unwrap();
+    assert_eq!((recorder.waited, &recorder.bytes[..]), (2, &[7][..]));
+
+    let mut recorder = Recorder::scripted([BLOCK]);
+    recorder.waits = [Err(EIO)].into();
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_byte(7).unwrap();
+    assert_eq!(writer.flush(), Err(Error::Write(EIO)));
+    assert_eq!(writer.close(), Err(Error::Write(EIO)));
+}
+
+#[test]
+fn integers_in_both_orders() {
+    let mut sent = Vec::new();
+    let mut writer = FileWriter::new(&mut sent).unwrap();
+    writer.put_be16(0x12345_u32 as u16).unwrap();
+    writer.put_be32(0x8000_0001).unwrap();
+    writer.put_sbe16(-2).unwrap();
+    writer.put_sbe32(-2).unwrap();
+    writer.put_sbe64(-2).unwrap();
+    writer.put_sbyte(-2).unwrap();
+    writer.put_le16(0x0102).unwrap();
+    writer.put_le32(0x0102_0304).unwrap();
+    writer.put_le64(1).unwrap();
+    writer.put_sle16(-2).unwrap();
+    writer.put_sle32(-2).unwrap();
+    writer.put_sle64(-2).unwrap();
+    writer.close().unwrap();
+    let expected: [&[u8]; 12] = [
+        &[0x23, 0x45],
+        &[0x80, 0, 0, 1],
+        &[0xff, 0xfe],
+        &[0xff, 0xff, 0xff, 0xfe],
+        &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe],
+        &[0xfe],
+        &[2, 1],
+        &[4, 3, 2, 1],
+        &[1, 0, 0, 0, 0, 0, 0, 0],
+        &[0xfe, 0xff],
+        &[0xfe, 0xff, 0xff, 0xff],
+        &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+    ];
+    assert_eq!(sent, expected.concat());
+}
+
+#[test]
+fn counted_strings() {
+    let put = |bytes: &'static [u8]| {
+        move |w: &mut FileWriter<'static, &mut Recorder>| w.put_counted_string(bytes).unwrap()
+    };
+    assert_eq!(check(put(b""), &[], 1, 1).bytes, [0]);
+    assert_eq!(check(put(b"abc"), &[], 4, 1).bytes, [3, 0x61, 0x62, 0x63]);
+    let long = check(put(&PAGES[..255]), &[], 256, 1);
+    assert_eq!(long.calls[0], [256], "one entry");
+    assert_eq!((long.bytes[0], &long.bytes[1..]), (255, &PAGES[..255]));
+    let refuse = |w: &mut FileWriter<'static, &mut Recorder>| {
+        assert_eq!(w.put_counted_string(&PAGES[..256]), Err(Error::StringTooLong));
+        assert_eq!(w.error(), None);
+    };
+    check(refuse, &[], 0, 0);
+}
+
+#[test]
+fn tell_does_not_flush() {
+    let mut recorder = Recorder::default();
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_buffer(&data(40000)).unwrap();
+    writer.put_borrowed(&PAGES[..5000]).unwrap();
+    assert_eq!((writer.tell(), writer.flushed(), writer.entries()), (45000, 32768, 2));
+    assert_eq!(writer.flush_and_tell(), Ok(45000));
+    assert_eq!((writer.tell(), writer.flushed(), writer.entries()), (45000, 45000, 0));
+    assert_eq!(writer.channel().offered(), [32768, 12232], "in one write");
+    writer.credit(4096);
+    assert_eq!(writer.tell(), 49096);
+    writer.close().unwrap();
+}
+
+#[test]
+fn positions_belong_to_one_file() {
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    let mut first = FileWriter::new(&mut one).unwrap();
+    let mut second = FileWriter::new(&mut other).unwrap();
+    first.put_buffer(&data(40000)).unwrap();
+    second.put_byte(0).unwrap();
+    assert_eq!((first.tell(), first.flushed()), (40000, 32768));
+    assert_eq!((second.tell(), second.flushed()), (1, 0));
+    assert!(!second.is_flushed());
+    first.close().unwrap();
+    second.flush().unwrap();
+    assert!(second.is_flushed());
+    second.close().unwrap();
+}
+
+#[test]
+fn rate_limit_of_10() {
+    let mut writer = FileWriter::new(Scratch).unwrap();
+    writer.rate_mut().set_limit(10);
+    writer.put_buffer(&data(10)).unwrap();
+    assert!(!writer.is_rate_exceeded());
+    writer.put_byte(0).unwrap();
+    assert!(writer.is_rate_exceeded());
+    writer.rate_mut().set_limit(0);
+    assert!(!writer.is_rate_exceeded(), "0 never limits");
+    writer.rate_mut().set_limit(10);
+    writer.rate_mut().reset();
+    assert!(!writer.is_rate_exceeded());
+    writer.set_error(Error::Reported(5, "an error always limits"));
+    assert!(writer.is_rate_exceeded());
+    assert!(writer.close().is_err());
+}
