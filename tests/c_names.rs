@@ -48,6 +48,37 @@ const QEMU_IOV: &str = "
     iov_discard_undo QEMUIOVector IOVDiscardUndo
 ";
 
+/// What the three generations of QEMU's `QEMUFile` offer their users, and its later additions.
+const QEMU_FILE: &str = "
+    qemu_file_mode_is_not_valid qemu_fopen_ops qemu_file_new_output qemu_file_new_input
+    qemu_file_get_return_path qemu_file_set_hooks qemu_file_get_ioc qemu_get_fd
+    qemu_file_set_blocking qemu_file_shutdown qemu_fclose
+    qemu_file_get_error qemu_file_set_error qemu_file_set_error_obj qemu_file_get_error_obj
+    qemu_file_get_error_obj_any qemu_file_is_writable
+    qemu_put_byte qemu_put_buffer qemu_put_buffer_async add_to_iovec add_buf_to_iovec qemu_fflush
+    qemu_iovec_release_ram qemu_fill_buffer qemu_peek_buffer qemu_get_buffer
+    qemu_get_buffer_in_place qemu_peek_byte qemu_get_byte qemu_file_skip qemu_file_get_to_fd
+    qemu_put_ubyte qemu_put_be16 qemu_put_be32 qemu_put_be64 qemu_put_sbe16 qemu_put_sbe32
+    qemu_put_sbe64 qemu_put_8s qemu_put_s8s qemu_put_be16s qemu_put_be32s qemu_put_be64s
+    qemu_put_sbe16s qemu_put_sbe32s qemu_put_sbe64s
+    qemu_get_ubyte qemu_get_be16 qemu_get_be32 qemu_get_be64 qemu_get_sbe16 qemu_get_sbe32
+    qemu_get_sbe64 qemu_get_8s qemu_get_s8s qemu_get_be16s qemu_get_be32s qemu_get_be64s
+    qemu_get_sbe16s qemu_get_sbe32s qemu_get_sbe64s
+    qemu_get_counted_string qemu_put_counted_string
+    qemu_ftell qemu_ftell_fast qemu_update_position qemu_file_transferred
+    qemu_file_total_transferred qemu_file_total_transferred_fast qemu_file_credit_transfer
+    qemu_file_rate_limit qemu_file_get_rate_limit qemu_file_set_rate_limit
+    qemu_file_reset_rate_limit qemu_file_acct_rate_limit
+    ram_control_before_iterate ram_control_after_iterate ram_control_load_hook
+    ram_control_save_page
+    qemu_put_compression_data qemu_compress_data qemu_put_qemu_file qemu_file_buffer_empty
+    qsb_create qsb_free qsb_get_length qsb_set_length qsb_get_iovec qsb_get_buffer qsb_grow
+    qsb_write_at qsb_clone qemu_bufopen buf_get_buffer buf_put_buffer buf_close buf_read_ops
+    buf_write_ops qemu_buf_get
+    qemu_file_is_seekable qemu_put_buffer_at qemu_get_buffer_at qemu_set_offset qemu_get_offset
+    qemu_file_put_fd qemu_file_get_fd QEMUFile QEMUSizedBuffer QIOChannel
+";
+
 fn manifest(path: &str) -> String {
     format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))
 }
@@ -93,6 +124,12 @@ fn scan(source: &str, aliases: &mut BTreeSet<(String, String)>, items: &mut BTre
     for line in source.lines().map(str::trim) {
         if let Some((_, rest)) = line.split_once("doc(alias = \"") {
             pending.push(rest.split('"').next().unwrap().to_owned());
+        } else if let Some(row) = table_row(line) {
+            for (name, row_aliases) in row {
+                items.insert(name.to_owned());
+                aliases
+                    .extend(row_aliases.iter().map(|alias| (alias.to_string(), name.to_owned())));
+            }
         } else if line.is_empty() || line.starts_with("//") || line.starts_with('#') {
             continue;
         } else if let Some(name) = item_name(line) {
@@ -102,6 +139,22 @@ fn scan(source: &str, aliases: &mut BTreeSet<(String, String)>, items: &mut BTre
             assert!(pending.is_empty(), "no item behind the alias {pending:?}, but {line}");
         }
     }
+}
+
+/// The names in a row of a table of items for a macro, `i8, ...: put to, "alias"; get from;`, each
+/// with its aliases.
+fn table_row(line: &str) -> Option<Vec<(&str, Vec<&str>)>> {
+    let (int, rest) = line.split_once(", \"")?;
+    let (_, items) = rest.split_once("\": ")?;
+    let is_integer = int.strip_prefix(['i', 'u'])?.bytes().all(|byte| byte.is_ascii_digit());
+    is_integer.then(|| items.split(';').filter_map(row_item).collect())
+}
+
+/// The name and the aliases in one part of such a row.
+fn row_item(item: &str) -> Option<(&str, Vec<&str>)> {
+    // Odd parts stand between quotes.
+    let aliases = item.split('"').skip(1).step_by(2).collect();
+    Some((item.split_whitespace().next()?, aliases))
 }
 
 /// The name of the item, enum variant or flag that a line declares.
@@ -144,6 +197,11 @@ fn the_table_has_every_function_of_qemu_iov() {
 }
 
 #[test]
+fn the_table_has_every_function_of_qemu_file() {
+    assert_eq!(not_in_the_table(QEMU_FILE), [""; 0]);
+}
+
+#[test]
 fn every_row_is_found_by_a_search() {
     let (aliases, items) = found_by_search();
     for (c_name, rust) in table() {
@@ -169,6 +227,20 @@ fn the_scanner_finds_what_it_should() {
         &mut aliases,
         &mut items,
     );
+    scan(
+        "i8, \"the only\": put_x to_be_bytes, \"c_put\", \"c_puts\"; get_x from_be_bytes;",
+        &mut aliases,
+        &mut items,
+    );
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    assert_eq!(aliases, [pair("C_TWO", "Two"), pair("c_one", "one")].into());
+    assert_eq!(
+        aliases,
+        [
+            pair("C_TWO", "Two"),
+            pair("c_one", "one"),
+            pair("c_put", "put_x"),
+            pair("c_puts", "put_x")
+        ]
+        .into()
+    );
 }
