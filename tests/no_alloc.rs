@@ -294,6 +294,13 @@ mod failing {
         }
         let (result, _) = with_allocations(0, || list.try_push(9));
         assert_eq!((result, &list[..3]), (Err(9), &[1, 2, 3][..]));
+        // Room that was promised is there, also for what moved out of the list itself.
+        let mut promised = InlineVec::<u64, 20>::new();
+        (0..20).for_each(|at| promised.try_push(at).unwrap());
+        let (room, seen) = with_allocations(1, || promised.make_room(21));
+        assert_eq!((room, seen, promised.len()), (Ok(21), 1, 20));
+        without(|| (20..41).for_each(|at| promised.try_push(at).unwrap()));
+        assert!(promised.iter().copied().eq(0..41));
         let (result, _) = with_allocations(usize::MAX, || list.make_room(usize::MAX));
         assert_eq!(result, Err(Error::NoMemory));
     }
