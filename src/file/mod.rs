@@ -34,6 +34,7 @@ mod compress;
 mod error;
 mod integers;
 mod memory_channel;
+mod owned;
 mod position;
 mod queue;
 mod ram;

@@ -425,7 +425,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         }
     }
 
-    fn send(&mut self) -> Result<(), Error> {
+    pub(super) fn send(&mut self) -> Result<(), Error> {
         while self.queue.pending() > 0 {
             self.status.check()?;
             match self.offer() {
