@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::Failure;
+use super::parser::EOF;
 
 const TEXT_LIMIT: u64 = 16 << 20;
 const NESTING_LIMIT: usize = 64;
@@ -18,8 +19,10 @@ const NAME_LIMIT: usize = 255;
 
 /// How the text begins.
 const BEGINNING: &[u8] = br#"{"page_size""#;
-/// What is before the text: the end mark of the stream, 0x06, the length of the text.
+/// The bytes before the text: the end mark of the stream, 0x06, the length of the text.
 const LEAD: u64 = 6;
+/// The end of a stream is looked through in pieces of so many bytes.
+const WINDOW: u64 = 1 << 16;
 /// The byte that announces a description.
 pub const DESCRIPTION: u8 = 0x06;
 
@@ -89,40 +92,33 @@ impl Description {
 /// The text must lie where its own length field says. There is only one such place: a text that
 /// has another one in it would have a zero byte in it.
 fn find_text(input: &mut (impl Read + Seek)) -> io::Result<(u64, Option<u64>)> {
-    const WINDOW: u64 = 1 << 16;
     let length = input.seek(SeekFrom::End(0))?;
-    let lowest = length.saturating_sub(TEXT_LIMIT).max(LEAD);
-    let pattern = LEAD.saturating_add(BEGINNING.len() as u64);
+    let lowest = length.saturating_sub(TEXT_LIMIT.saturating_add(LEAD));
+    let overlap = LEAD.saturating_add(BEGINNING.len() as u64);
     let mut window = Vec::new();
-    let mut end = length;
-    while end > lowest {
-        // Candidates are `start..end`; the window reaches further on both sides.
-        let start = end.saturating_sub(WINDOW).max(lowest);
-        let from = start.saturating_sub(LEAD);
-        input.seek(SeekFrom::Start(from))?;
+    let mut start = length;
+    while start > lowest {
+        let end = start.saturating_add(overlap);
+        start = start.saturating_sub(WINDOW).max(lowest);
+        input.seek(SeekFrom::Start(start))?;
         window.clear();
-        let wanted = end.saturating_sub(start).saturating_add(pattern);
-        input.by_ref().take(wanted).read_to_end(&mut window)?;
-        let begins = |bytes: &[u8], left: u64| {
-            let lead = bytes.first_chunk::<6>();
-            bytes.ends_with(BEGINNING)
-                && lead.is_some_and(|&[eof, mark, a, b, c, d]| {
-                    eof == 0
-                        && mark == DESCRIPTION
-                        && u64::from(u32::from_be_bytes([a, b, c, d])) == left
-                })
-        };
-        let width = usize::try_from(pattern).unwrap_or(usize::MAX);
-        let found = window.windows(width).enumerate().rev().find_map(|(index, bytes)| {
-            let text = from.saturating_add(index as u64).saturating_add(LEAD);
-            begins(bytes, length.saturating_sub(text)).then_some(text)
-        });
-        if found.is_some() {
-            return Ok((length, found));
+        input.by_ref().take(end.saturating_sub(start)).read_to_end(&mut window)?;
+        for index in memchr::memmem::rfind_iter(&window, BEGINNING) {
+            let text = start.saturating_add(index as u64);
+            let before = window.get(..index).and_then(|bytes| bytes.last_chunk());
+            if before == Some(&lead(length.saturating_sub(text))) {
+                return Ok((length, Some(text)));
+            }
         }
-        end = start;
     }
     Ok((length, None))
+}
+
+/// What is before a text of `length` bytes: the end mark of the stream, then the announcement.
+fn lead(length: u64) -> [u8; LEAD as usize] {
+    // The text is shorter than the limit, which 32 bits can tell.
+    let [_, _, _, _, a, b, c, d] = length.to_be_bytes();
+    [EOF, DESCRIPTION, a, b, c, d]
 }
 
 /// Reads the text at `text`.
