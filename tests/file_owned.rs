@@ -81,3 +81,15 @@ fn a_failure_takes_no_more_buffers() {
     assert_eq!((next, writer.pending()), (vec![2; 8], 5));
     assert_eq!(writer.close(), Err(error));
 }
+
+#[test]
+fn a_linear_file_copies() {
+    let mut recorder = Recorder::default();
+    let mut writer = FileWriter::linear(&mut recorder).unwrap();
+    let mut buffer = vec![3; 100];
+    writer.put_byte(7).unwrap();
+    writer.put_owned(&mut buffer).unwrap();
+    assert_eq!((&buffer[..], writer.entries()), (&[3; 100][..], 1));
+    writer.close().unwrap();
+    assert_eq!((recorder.bytes[0], recorder.bytes.len()), (7, 101));
+}

@@ -5,7 +5,7 @@ mod file_support;
 
 use file_support::{BLOCK, EIO, Feeder, Step, bytes_at};
 use iov_iter::KVec;
-use iov_iter::file::{ChannelError, Error, FileReader, FileWriter};
+use iov_iter::file::{Channel, ChannelError, Error, FileReader, FileWriter, ReadChannel};
 
 fn reader(lens: impl IntoIterator<Item = usize>) -> FileReader<Feeder> {
     FileReader::new(Feeder::new(lens)).unwrap()
@@ -15,7 +15,7 @@ fn scripted(steps: impl IntoIterator<Item = Step>) -> FileReader<Feeder> {
     FileReader::new(Feeder::scripted(steps)).unwrap()
 }
 
-fn asked<'f>(reader: &'f FileReader<Feeder>) -> &'f [usize] {
+fn asked(reader: &FileReader<Feeder>) -> &[usize] {
     &reader.channel().asked
 }
 
@@ -318,5 +318,62 @@ fn integers_in_both_orders() {
         { get_sle16: i16, from_le_bytes; }
         { get_sle32: i32, from_le_bytes; }
         { get_sle64: i64, from_le_bytes; }
+    }
+}
+
+#[test]
+fn a_stream_cut_at_any_byte() {
+    let page = bytes_at(3, 300);
+    let mut sent = Vec::new();
+    let mut writer = FileWriter::new(&mut sent).unwrap();
+    writer.put_be32(0x5145_564d).unwrap();
+    writer.put_counted_string(b"ram").unwrap();
+    writer.put_be64(4096).unwrap();
+    writer.put_buffer(&page).unwrap();
+    writer.put_le16(7).unwrap();
+    writer.put_byte(9).unwrap();
+    writer.close().unwrap();
+    // Where each element starts, and the end.
+    let starts = [0, 4, 8, 16, 316, 318, 319];
+    assert_eq!(sent.len(), 319);
+
+    for cut in 0..=sent.len() {
+        for portion in [1, 7, 1000] {
+            let mut feeder = &sent[..cut];
+            let mut steps = Vec::new();
+            while !feeder.is_empty() {
+                let (front, rest) = feeder.split_at(portion.min(feeder.len()));
+                steps.push(front.to_vec());
+                feeder = rest;
+            }
+            let mut reader = FileReader::new(Pieces(steps.into())).unwrap();
+            let mut read = || -> Result<(), Error> {
+                assert_eq!(reader.get_be32()?, 0x5145_564d);
+                assert_eq!(reader.get_counted_string()?, b"ram");
+                assert_eq!(reader.get_be64()?, 4096);
+                assert_eq!(reader.get_slice(300)?, page);
+                assert_eq!(reader.get_le16()?, 7);
+                assert_eq!(reader.get_byte()?, 9);
+                Ok(())
+            };
+            let whole = cut == sent.len();
+            assert_eq!(read(), if whole { Ok(()) } else { Err(Error::UnexpectedEof) });
+            let complete = starts.iter().rev().find(|start| **start <= cut).unwrap();
+            assert_eq!(reader.position(), *complete as u64, "cut at {cut}");
+            assert_eq!(reader.close().is_ok(), whole);
+        }
+    }
+}
+
+/// Gives prepared pieces, one per read.
+struct Pieces(std::collections::VecDeque<Vec<u8>>);
+
+impl Channel for Pieces {}
+
+impl ReadChannel for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let piece = self.0.pop_front().unwrap_or_default();
+        into[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
     }
 }

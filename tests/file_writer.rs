@@ -180,6 +180,28 @@ fn the_buffer_is_used_from_its_start_after_a_flush_by_entries() {
 }
 
 #[test]
+fn a_linear_file_copies_and_sends_one_range_at_a_time() {
+    let mut recorder = Recorder::default();
+    let mut writer = FileWriter::linear(&mut recorder).unwrap();
+    let mut expected = Vec::new();
+    for byte in data(32768) {
+        writer.put_byte(byte).unwrap();
+    }
+    assert_eq!((writer.channel().offered(), writer.pending()), (vec![32768], 0));
+    writer.put_buffer(&data(32769)).unwrap();
+    assert_eq!((writer.channel().calls.len(), writer.pending()), (2, 1));
+    writer.put_borrowed(&PAGES[..40000]).unwrap();
+    assert_eq!((writer.channel().calls.len(), writer.pending()), (3, 7233), "copied");
+    assert_eq!(writer.entries(), 1);
+    writer.close().unwrap();
+    assert!(recorder.calls.iter().all(|call| call.len() == 1));
+    expected.extend(data(32768));
+    expected.extend(data(32769));
+    expected.extend_from_slice(&PAGES);
+    assert_eq!(recorder.bytes, expected);
+}
+
+#[test]
 fn an_empty_async_leaves_no_entry() {
     let put = |w: &mut FileWriter<'_, &mut Recorder>| {
         w.put_borrowed(&[]).unwrap();

@@ -24,6 +24,11 @@ use crate::segment::{KVec, Segments};
 /// # Ok::<(), iov_iter::file::Error>(())
 /// ```
 #[doc(alias = "qemu_bufopen")]
+#[doc(alias = "buf_get_buffer")]
+#[doc(alias = "buf_put_buffer")]
+#[doc(alias = "buf_close")]
+#[doc(alias = "buf_read_ops")]
+#[doc(alias = "buf_write_ops")]
 #[derive(Debug, Default)]
 pub struct BufferChannel {
     buffer: SizedBuffer,
@@ -69,7 +74,6 @@ impl Channel for BufferChannel {
 }
 
 impl ReadChannel for BufferChannel {
-    #[doc(alias = "buf_get_buffer")]
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
         let len = self.buffer.read_at(self.position, into);
         self.position = self.position.saturating_add(len);
@@ -83,7 +87,6 @@ impl ReadChannel for BufferChannel {
 
 impl WriteChannel for BufferChannel {
     /// Writes all segments or none.
-    #[doc(alias = "buf_put_buffer")]
     fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
         let len = from.total();
         let end = self.position.checked_add(len).ok_or(ChannelError::LimitExceeded)?;

@@ -80,7 +80,13 @@ pub trait Channel {
     /// otherwise.
     fn abandoned(&mut self, unsent: u64) {
         #[cfg(all(feature = "std", debug_assertions))]
-        std::eprintln!("iov_iter: a FileWriter was dropped without close, {unsent} bytes unsent");
+        {
+            use std::io::Write;
+            // Unlike `eprintln`, this does not panic if it fails.
+            let mut stderr = std::io::stderr();
+            let _ =
+                writeln!(stderr, "a FileWriter was dropped without close: {unsent} bytes unsent");
+        }
         let _ = unsent;
     }
 }
@@ -94,6 +100,8 @@ pub trait ReadChannel: Channel {
     /// # Errors
     ///
     /// [`ChannelError::WouldBlock`] if there is nothing to read yet.
+    #[doc(alias = "qemu_fill_buffer")]
+    #[doc(alias = "QEMUFileGetBufferFunc")]
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError>;
 
     /// Reads from `position` (in bytes from the start), leaving the channel's own position alone.

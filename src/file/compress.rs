@@ -48,9 +48,9 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         codec: &mut (impl Compress + ?Sized),
         bytes: &[u8],
     ) -> Result<usize, Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         let bound = codec.bound(bytes.len()).ok_or(Error::NoSpace)?;
-        let queue = self.queue_mut();
+        let queue = &mut self.queue;
         if !queue.can_copy() {
             return Err(Error::NoSpace);
         }
@@ -65,7 +65,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         *prefix = u32::try_from(len).map_err(|_| Error::Compress)?.to_be_bytes();
         let put = len.saturating_add(PREFIX);
         queue.commit(put);
-        self.rate_mut().account(put as u64);
+        self.rate.account(put as u64);
         self.send_if_due()?;
         Ok(put)
     }

@@ -26,6 +26,8 @@ impl WriteChannel for Vec<u8> {
         let len = from.total();
         self.try_reserve(len).map_err(|_| ChannelError::NoMemory)?;
         for segment in from {
+            // There is room already; this lets the compiler see it, too.
+            self.try_reserve(segment.len()).map_err(|_| ChannelError::NoMemory)?;
             self.extend_from_slice(segment.as_slice());
         }
         Ok(len)

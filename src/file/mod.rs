@@ -31,16 +31,23 @@
 mod buffer_channel;
 mod channel;
 mod compress;
+#[cfg(feature = "embedded-io")]
+#[cfg_attr(docsrs, doc(cfg(feature = "embedded-io")))]
+mod embedded;
 mod error;
+mod get;
 mod integers;
 mod memory_channel;
+mod mode;
 mod owned;
 mod position;
+mod put;
 mod queue;
 mod ram;
 mod rate;
 mod reader;
 mod region;
+mod shared;
 mod sized_buffer;
 mod status;
 mod stop;
@@ -57,14 +64,19 @@ pub use channel::{
     Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
 };
 pub use compress::{Compress, Decompress};
+#[cfg(feature = "embedded-io")]
+pub use embedded::EmbeddedChannel;
 pub use error::Error;
 pub use memory_channel::Scratch;
+pub use mode::Mode;
 pub use ram::{
     LoadHooks, Loaded, NoHooks, PageSaved, RAM_SAVE_FLAG_HOOK, RamControl, RamPage, SaveHooks,
 };
 pub use rate::RateLimit;
 pub use reader::FileReader;
 pub use region::{Region, Release};
+#[cfg(feature = "std")]
+pub(crate) use shared::Shared;
 pub use sized_buffer::SizedBuffer;
 pub use stop::Stopper;
 pub use writer::FileWriter;

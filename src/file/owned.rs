@@ -39,14 +39,17 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     /// ```
     #[doc(alias = "qemu_put_buffer_async")]
     pub fn put_owned(&mut self, buffer: &mut Vec<u8>) -> Result<(), Error> {
-        self.status_mut().check()?;
-        self.queue_mut().reserve_owned()?;
-        if !self.queue_mut().can_own() {
+        if self.linear {
+            return self.put_buffer(buffer);
+        }
+        self.status.check()?;
+        self.queue.reserve_owned()?;
+        if !self.queue.can_own() {
             self.send()?;
         }
         let len = buffer.len() as u64;
-        self.queue_mut().own(buffer);
-        self.rate_mut().account(len);
+        self.queue.own(buffer);
+        self.rate.account(len);
         self.send_if_due()
     }
 }

@@ -25,12 +25,12 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let done = bytes.len().saturating_sub(rest.len()) as u64;
-            let taken = match self.channel_mut().write_at(rest, position.saturating_add(done)) {
-                Ok(0) => return Err(self.status_mut().fail(Error::WriteZero)),
+            let taken = match self.channel.write_at(rest, position.saturating_add(done)) {
+                Ok(0) => return Err(self.status.fail(Error::WriteZero)),
                 Ok(taken) => taken.min(rest.len()),
                 Err(error) => return Err(self.positional_error(error, done > 0, Error::Write)),
             };
-            self.count_aside(taken as u64);
+            self.aside = self.aside.saturating_add(taken as u64);
             rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(())
@@ -47,7 +47,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     #[doc(alias = "qemu_set_offset")]
     pub fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
         self.flush()?;
-        let moved = self.channel_mut().seek(to);
+        let moved = self.channel.seek(to);
         moved.map_err(|error| self.positional_error(error, false, Error::Seek))
     }
 
@@ -70,7 +70,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         match error {
             ChannelError::Unsupported => Error::Unsupported,
             ChannelError::WouldBlock if !partly_done => Error::WouldBlock,
-            error => self.status_mut().fail(kind(error)),
+            error => self.status.fail(kind(error)),
         }
     }
 }
@@ -86,12 +86,12 @@ impl<C: ReadChannel> FileReader<C> {
     /// failures stick.
     #[doc(alias = "qemu_get_buffer_at")]
     pub fn get_buffer_at(&mut self, into: &mut [u8], position: u64) -> Result<(), Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         let mut rest = into;
         let mut at = position;
         while !rest.is_empty() {
-            let got = match self.channel_mut().read_at(rest, at) {
-                Ok(0) => return Err(self.status_mut().fail(Error::UnexpectedEof)),
+            let got = match self.channel.read_at(rest, at) {
+                Ok(0) => return Err(self.status.fail(Error::UnexpectedEof)),
                 Ok(got) => got.min(rest.len()),
                 Err(error) => return Err(self.positional_error(error, Error::Read)),
             };
@@ -112,7 +112,7 @@ impl<C: ReadChannel> FileReader<C> {
     /// [`Error::Seek`], which sticks. What is buffered stays then.
     #[doc(alias = "qemu_set_offset")]
     pub fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         let to = match to {
             SeekFrom::Current(distance) => {
                 let ahead = i64::try_from(self.buffered()).unwrap_or(i64::MAX);
@@ -120,7 +120,7 @@ impl<C: ReadChannel> FileReader<C> {
             }
             to => to,
         };
-        match self.channel_mut().seek(to) {
+        match self.channel.seek(to) {
             Ok(position) => {
                 self.forget_buffered();
                 Ok(position)
@@ -136,9 +136,9 @@ impl<C: ReadChannel> FileReader<C> {
     /// As for [`seek`](Self::seek).
     #[doc(alias = "qemu_get_offset")]
     pub fn offset(&mut self) -> Result<u64, Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         let ahead = self.buffered() as u64;
-        match self.channel_mut().seek(SeekFrom::Current(0)) {
+        match self.channel.seek(SeekFrom::Current(0)) {
             Ok(position) => Ok(position.saturating_sub(ahead)),
             Err(error) => Err(self.positional_error(error, Error::Seek)),
         }
@@ -148,7 +148,7 @@ impl<C: ReadChannel> FileReader<C> {
         match error {
             ChannelError::Unsupported => Error::Unsupported,
             ChannelError::WouldBlock => Error::WouldBlock,
-            error => self.status_mut().fail(kind(error)),
+            error => self.status.fail(kind(error)),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::error::Error;
 use super::region::Part;
 use super::{BUFFER_SIZE, MAX_ENTRIES};
 use crate::direction::{Dest, Source};
+use crate::list::List;
 use crate::memory::Piece;
 use crate::segment::KVec;
 
@@ -55,8 +56,8 @@ pub(super) struct Queue<'buf> {
     owned_used: usize,
     /// Bytes at the front that were sent already; 0 except after a flush that would block.
     sent: u64,
-    /// Bytes in entries and open run, the sent ones included.
-    total: u64,
+    /// Bytes of all entries, the sent ones included, without the open run.
+    closed: u64,
 }
 
 impl<'buf> Queue<'buf> {
@@ -71,7 +72,7 @@ impl<'buf> Queue<'buf> {
             owned: Vec::new(),
             owned_used: 0,
             sent: 0,
-            total: 0,
+            closed: 0,
         })
     }
 
@@ -82,12 +83,12 @@ impl<'buf> Queue<'buf> {
 
     /// Bytes not yet sent.
     pub(super) fn pending(&self) -> u64 {
-        self.total.saturating_sub(self.sent)
+        self.total().saturating_sub(self.sent)
     }
 
-    /// Bytes of the buffer that are free.
-    pub(super) fn room(&self) -> usize {
-        BUFFER_SIZE.saturating_sub(self.used)
+    /// Bytes of the entries and of the open run, the sent ones included.
+    fn total(&self) -> u64 {
+        self.closed.saturating_add(self.used.saturating_sub(self.run) as u64)
     }
 
     /// Whether the queue has to be flushed before more can be put.
@@ -100,25 +101,32 @@ impl<'buf> Queue<'buf> {
         self.used < BUFFER_SIZE && (self.run < self.used || self.entries() < MAX_ENTRIES)
     }
 
-    /// Whether `len` bytes can be copied without making a flush due.
-    #[inline]
-    pub(super) fn fits(&self, len: usize) -> bool {
-        let opens_run = self.run >= self.used;
-        let entries_after = self.entries.len().saturating_add(1);
-        len < self.room() && (!opens_run || entries_after < MAX_ENTRIES)
-    }
-
     /// Whether one more part can be queued, even if it does not continue the last one.
     pub(super) fn can_queue(&self) -> bool {
         self.entries() < MAX_ENTRIES
     }
 
     /// Copies the front of `bytes` into the buffer, as far as there is room; returns how many.
-    #[inline]
     pub(super) fn copy(&mut self, bytes: &[u8]) -> usize {
         let len = Piece::<Dest>::from(self.free()).copy_from(Piece::from(bytes));
         self.commit(len);
         len
+    }
+
+    /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
+    #[inline]
+    pub(super) fn copy_small(&mut self, bytes: &[u8]) -> bool {
+        let opens_run = self.run >= self.used;
+        if opens_run && self.entries.len().saturating_add(1) >= MAX_ENTRIES {
+            return false;
+        }
+        // One byte more, so that the buffer does not become full.
+        let Some((into, [_, ..])) = self.free().split_at_mut_checked(bytes.len()) else {
+            return false;
+        };
+        Piece::<Dest>::from(into).copy_from(Piece::from(bytes));
+        self.used = self.used.saturating_add(bytes.len());
+        true
     }
 
     /// The free part of the buffer. What is written there counts after [`commit`](Self::commit).
@@ -130,9 +138,7 @@ impl<'buf> Queue<'buf> {
     /// Appends the first `len` bytes of the free part.
     #[inline]
     pub(super) fn commit(&mut self, len: usize) {
-        let len = len.min(self.room());
-        self.used = self.used.saturating_add(len);
-        self.total = self.total.saturating_add(len as u64);
+        self.used = self.used.saturating_add(len).min(BUFFER_SIZE);
     }
 
     /// Takes the last `len` bytes back, if they were copied, and none of them was sent.
@@ -140,7 +146,6 @@ impl<'buf> Queue<'buf> {
         let possible = len <= self.used.saturating_sub(self.run) && len as u64 <= self.pending();
         if possible {
             self.used = self.used.saturating_sub(len);
-            self.total = self.total.saturating_sub(len as u64);
         }
         possible
     }
@@ -151,7 +156,7 @@ impl<'buf> Queue<'buf> {
             return;
         }
         self.close_run();
-        self.total = self.total.saturating_add(part.len as u64);
+        self.closed = self.closed.saturating_add(part.len as u64);
         if let Some(Entry::Part(last)) = self.entries.last_mut() {
             if last.absorb(&part) {
                 return;
@@ -181,26 +186,26 @@ impl<'buf> Queue<'buf> {
         let (slot, len) = (self.owned_used, buffer.len());
         match self.owned.get_mut(slot) {
             Some(sent) => core::mem::swap(sent, buffer),
-            None => self.owned.push(core::mem::take(buffer)),
+            // Room was reserved, so this does not fail.
+            None => drop(self.owned.try_push(core::mem::take(buffer))),
         }
         self.owned_used = slot.saturating_add(1);
-        self.total = self.total.saturating_add(len as u64);
+        self.closed = self.closed.saturating_add(len as u64);
         self.push(Entry::Owned { slot, len });
     }
 
     /// Makes the open run an entry.
     fn close_run(&mut self) {
         if self.run < self.used {
+            self.closed = self.total();
             self.push(Entry::Own { start: self.run, end: self.used });
             self.run = self.used;
         }
     }
 
     fn push(&mut self, entry: Entry<'buf>) {
-        // Room for all entries was reserved at the start, so this neither grows nor fails.
-        if self.entries.len() < MAX_ENTRIES {
-            self.entries.push(entry);
-        }
+        // Room for all entries was reserved at the start, so this does not fail.
+        let _ = self.entries.try_push(entry);
     }
 
     /// The bytes not yet sent, as ranges of memory.
@@ -234,7 +239,7 @@ impl<'buf> Queue<'buf> {
 
     /// Remembers that the channel took `len` more bytes, at most as many as are pending.
     pub(super) fn advance(&mut self, len: usize) {
-        self.sent = self.sent.saturating_add(len as u64).min(self.total);
+        self.sent = self.sent.saturating_add(len as u64).min(self.total());
     }
 
     /// Forgets the first `len` unsent bytes, which went another way, and all wishes for release:
@@ -245,7 +250,7 @@ impl<'buf> Queue<'buf> {
                 part.release = false;
             }
         }
-        self.sent = self.sent.saturating_add(len).min(self.total);
+        self.sent = self.sent.saturating_add(len).min(self.total());
         if self.pending() == 0 {
             self.clear();
         } else {
@@ -277,7 +282,7 @@ impl<'buf> Queue<'buf> {
     /// Forgets everything, without release.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        (self.used, self.run, self.sent, self.total) = (0, 0, 0, 0);
+        (self.used, self.run, self.sent, self.closed) = (0, 0, 0, 0);
         self.owned_used = 0;
     }
 
@@ -300,7 +305,7 @@ impl<'buf> Queue<'buf> {
                 Entry::Part(_) | Entry::Owned { .. } => (0, true),
             };
             self.sent = self.sent.saturating_sub(gone);
-            self.total = self.total.saturating_sub(gone);
+            self.closed = self.closed.saturating_sub(gone);
             keep
         });
         self.move_to_front();
@@ -332,6 +337,7 @@ impl<'buf> Queue<'buf> {
             if end == self.used {
                 self.entries.pop();
                 self.run = start;
+                self.closed = self.closed.saturating_sub(end.saturating_sub(start) as u64);
             }
         }
     }

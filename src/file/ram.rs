@@ -72,6 +72,7 @@ pub enum Loaded {
 
 /// Hooks of the saving side. Failures are codes of the hook's own choice, negative in QEMU.
 #[doc(alias = "QEMUFileHooks")]
+#[doc(alias = "qemu_file_set_hooks")]
 pub trait SaveHooks<'buf, C: WriteChannel> {
     /// Called before pages are saved.
     ///
@@ -153,9 +154,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         hooks: &mut (impl SaveHooks<'buf, C> + ?Sized),
         when: RamControl,
     ) -> Result<(), Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         let result = hooks.before_iterate(self, when);
-        result.map_err(|code| self.status_mut().fail(Error::Hook(code)))
+        result.map_err(|code| self.status.fail(Error::Hook(code)))
     }
 
     /// Calls the hook that comes after the pages.
@@ -169,9 +170,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         hooks: &mut (impl SaveHooks<'buf, C> + ?Sized),
         when: RamControl,
     ) -> Result<(), Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         let result = hooks.after_iterate(self, when);
-        result.map_err(|code| self.status_mut().fail(Error::Hook(code)))
+        result.map_err(|code| self.status.fail(Error::Hook(code)))
     }
 
     /// Offers a page to the hook, and counts what it sent.
@@ -188,16 +189,16 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         hooks: &mut (impl SaveHooks<'buf, C> + ?Sized),
         page: RamPage,
     ) -> Result<PageSaved, Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         let saved = match hooks.save_page(self, page) {
             Ok(saved) => saved,
-            Err(code) => return Err(self.status_mut().fail(Error::Hook(code))),
+            Err(code) => return Err(self.status.fail(Error::Hook(code))),
         };
         if let PageSaved::Sent(len) = saved {
             self.credit(len);
         }
         if saved != PageSaved::NotSupported {
-            self.rate_mut().account(page.len);
+            self.rate.account(page.len);
         }
         Ok(saved)
     }
@@ -217,13 +218,13 @@ impl<C: ReadChannel> FileReader<C> {
         hooks: &mut (impl LoadHooks<C> + ?Sized),
         when: RamControl,
     ) -> Result<Loaded, Error> {
-        self.status_mut().check()?;
+        self.status.check()?;
         match hooks.load(self, when) {
             Ok(Loaded::NotSupported) if when == RamControl::Hook => {
-                Err(self.status_mut().fail(Error::NoLoadHook))
+                Err(self.status.fail(Error::NoLoadHook))
             }
             Ok(loaded) => Ok(loaded),
-            Err(code) => Err(self.status_mut().fail(Error::Hook(code))),
+            Err(code) => Err(self.status.fail(Error::Hook(code))),
         }
     }
 }

@@ -14,6 +14,7 @@ use core::fmt;
 
 use super::channel::ChannelError;
 use crate::direction::Dest;
+use crate::list::List;
 use crate::memory::Piece;
 
 /// Size of the first chunk, as a power of two: 1 KiB.
@@ -42,6 +43,7 @@ const DOUBLED: usize = (LARGEST << 1) - (1 << FIRST);
 /// # Ok::<(), iov_iter::file::ChannelError>(())
 /// ```
 #[doc(alias = "QEMUSizedBuffer")]
+#[doc(alias = "qsb_free")]
 pub struct SizedBuffer {
     chunks: Vec<Vec<u8>>,
     len: usize,
@@ -219,11 +221,10 @@ impl SizedBuffer {
             if self.capacity().checked_add(size).is_none() {
                 return Err(ChannelError::NoMemory);
             }
-            self.chunks.try_reserve(1).map_err(no_memory)?;
             let mut chunk = Vec::new();
             chunk.try_reserve_exact(size).map_err(no_memory)?;
             chunk.resize(size, 0);
-            self.chunks.push(chunk);
+            self.chunks.try_push(chunk).map_err(|_| ChannelError::NoMemory)?;
         }
         Ok(())
     }
@@ -234,8 +235,8 @@ impl SizedBuffer {
             Some(last) => locate(last).0.saturating_add(1),
             None => 0,
         };
+        // The list of chunks keeps its room: giving it back could fail.
         self.chunks.truncate(needed);
-        self.chunks.shrink_to_fit();
     }
 
     /// The bytes as slices, in order and none of them empty.

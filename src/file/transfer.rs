@@ -4,6 +4,8 @@ use super::channel::{ChannelError, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
 use super::{FileReader, FileWriter};
 use crate::segment::KVec;
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+use crate::{direction::Dest, memory::Piece};
 
 /// Copying to elsewhere.
 impl<C: ReadChannel> FileReader<C> {
@@ -61,6 +63,43 @@ impl<C: ReadChannel> FileReader<C> {
     }
 }
 
+/// What the reader traits of the standard library and of `embedded-io` need.
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+impl<C: ReadChannel> FileReader<C> {
+    /// The buffered bytes, read if there are none; empty where the data ends.
+    pub(crate) fn available(&mut self) -> Result<&[u8], Error> {
+        self.peek(1, 0)?;
+        Ok(self.waiting())
+    }
+
+    /// Gets the buffered bytes, as many as fit, read if there are none; 0 where the data ends.
+    pub(crate) fn get_available(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        let copied = Piece::<Dest>::from(into).copy_from(Piece::from(self.available()?));
+        self.skip_buffered(copied)?;
+        Ok(copied)
+    }
+
+    /// Passes buffered bytes, at most `len`.
+    pub(crate) fn consume_available(&mut self, len: usize) {
+        self.deliver(len);
+    }
+}
+
+/// What the writer traits of the standard library and of `embedded-io` need.
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+impl<C: WriteChannel> FileWriter<'_, C> {
+    /// Puts as much of `bytes` as possible; an error only if that is nothing.
+    pub(crate) fn put_available(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        match self.put_counting(bytes) {
+            (0, Err(error)) => Err(error),
+            (put, _) => Ok(usize::try_from(put).unwrap_or(bytes.len())),
+        }
+    }
+}
+
 /// Putting what other files hold.
 impl<C: WriteChannel> FileWriter<'_, C> {
     /// Puts a copy of the next `len` bytes of `reader`.
@@ -115,11 +154,12 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         source: &mut FileWriter<'_, S>,
     ) -> Result<u64, Error> {
         let mut moved = 0_u64;
-        self.status_mut().check()?;
+        self.status.check()?;
         while source.pending() > 0 {
             let first = source.unsent().next().unwrap_or_default();
             let (put, result) = self.put_counting(first);
-            source.count_as_flushed(put);
+            source.queue.pass(put);
+            source.flushed = source.flushed.saturating_add(put);
             moved = moved.saturating_add(put);
             result?;
         }

@@ -1,13 +1,11 @@
 //! The writing file.
 
 use core::fmt;
-use core::ops::Range;
 
 use super::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
 use super::error::Error;
 use super::queue::Queue;
 use super::rate::RateLimit;
-use super::region::Region;
 use super::status::Status;
 use super::stop::{Stopper, shut_down};
 use super::{FileReader, ReadChannel};
@@ -43,7 +41,7 @@ use crate::segment::Segments;
 /// # Ok::<(), iov_iter::file::Error>(())
 /// ```
 ///
-/// What is queued must live until it was sent:
+/// What is queued must live until it was sent, so it is declared before the writer:
 ///
 /// ```compile_fail,E0597
 /// # use iov_iter::file::FileWriter;
@@ -65,14 +63,16 @@ use crate::segment::Segments;
 #[doc(alias = "QEMUFile")]
 #[doc(alias = "qemu_file_is_writable")]
 pub struct FileWriter<'buf, C: WriteChannel> {
-    channel: C,
-    queue: Queue<'buf>,
-    status: Status,
-    rate: RateLimit,
+    pub(super) channel: C,
+    pub(super) queue: Queue<'buf>,
+    pub(super) status: Status,
+    pub(super) rate: RateLimit,
+    /// Everything is copied into the buffer.
+    pub(super) linear: bool,
     /// Bytes that the channel took, and those credited.
-    flushed: u64,
+    pub(super) flushed: u64,
     /// Bytes that the channel took at positions, beside the stream.
-    aside: u64,
+    pub(super) aside: u64,
     closed: bool,
 }
 
@@ -82,7 +82,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// # Errors
     ///
-    /// [`Error::NoMemory`] if there is none for the buffer.
+    /// [`Error::NoMemory`] if there is none for the buffer. The channel is dropped then; `&mut` of a
+    /// channel, which is a channel as well, keeps it.
     #[doc(alias = "qemu_file_new_output")]
     #[doc(alias = "qemu_fopen_ops")]
     pub fn new(channel: C) -> Result<Self, Error> {
@@ -91,15 +92,30 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             channel,
             status: Status::default(),
             rate: RateLimit::default(),
+            linear: false,
             flushed: 0,
             aside: 0,
             closed: false,
         })
     }
 
+    /// Opens a channel that is given one contiguous range at a time, never several.
+    ///
+    /// Borrowed bytes and parts of regions are copied, too, and not [released](super::Release).
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn linear(channel: C) -> Result<Self, Error> {
+        let mut writer = Self::new(channel)?;
+        writer.linear = true;
+        Ok(writer)
+    }
+
     /// Sends what is pending, closes the channel and returns the first error of the file's life.
     ///
-    /// The channel is closed in any case. Dropping the file instead loses what is pending; the
+    /// The channel is closed in any case: if it would block, what is pending is lost, unless a
+    /// [`flush`](Self::flush) has succeeded before. Dropping the file instead loses what is pending; the
     /// channel is told ([`Channel::abandoned`](super::Channel::abandoned)).
     ///
     /// # Errors
@@ -239,162 +255,6 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub fn is_rate_exceeded(&self) -> bool {
         self.error().is_some() || self.rate.is_exceeded()
     }
-
-    pub(super) const fn status_mut(&mut self) -> &mut Status {
-        &mut self.status
-    }
-
-    pub(super) const fn count_aside(&mut self, len: u64) {
-        self.aside = self.aside.saturating_add(len);
-    }
-
-    /// Counts the first `len` unsent bytes as flushed: they went another way.
-    pub(super) fn count_as_flushed(&mut self, len: u64) {
-        self.queue.pass(len);
-        self.flushed = self.flushed.saturating_add(len);
-    }
-
-    pub(super) const fn queue_mut(&mut self) -> &mut Queue<'buf> {
-        &mut self.queue
-    }
-}
-
-/// Putting bytes.
-impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
-    /// Puts one byte.
-    ///
-    /// # Errors
-    ///
-    /// See [errors of putting](Self#errors-of-putting).
-    #[doc(alias = "qemu_put_byte")]
-    #[doc(alias = "qemu_put_ubyte")]
-    #[doc(alias = "qemu_put_8s")]
-    #[inline]
-    pub fn put_byte(&mut self, byte: u8) -> Result<(), Error> {
-        self.put_whole(&[byte])
-    }
-
-    /// Puts a copy of `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// See [errors of putting](Self#errors-of-putting).
-    #[doc(alias = "qemu_put_buffer")]
-    #[doc(alias = "add_buf_to_iovec")]
-    pub fn put_buffer(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
-        self.status.check()?;
-        while !bytes.is_empty() {
-            if !self.queue.can_copy() {
-                self.send()?;
-            }
-            let len = self.queue.copy(bytes);
-            bytes = bytes.get(len..).unwrap_or_default();
-            self.rate.account(len as u64);
-            self.send_if_due()?;
-        }
-        Ok(())
-    }
-
-    /// Puts a copy of all of `bytes`, or of none of them if the channel would block.
-    ///
-    /// They are fewer than the buffer holds.
-    #[inline]
-    pub(super) fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if self.queue.fits(bytes.len()) {
-            self.status.check()?;
-            self.queue.copy(bytes);
-            self.rate.account(bytes.len() as u64);
-            return Ok(());
-        }
-        self.put_whole_slowly(bytes)
-    }
-
-    #[cold]
-    fn put_whole_slowly(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let before = self.rate.used();
-        let result = self.put_buffer(bytes);
-        if result == Err(Error::WouldBlock) {
-            // The buffer is full, so none of the bytes was sent: otherwise all before them would
-            // have been, too, and there were room.
-            let taken = self.rate.used().saturating_sub(before);
-            if self.queue.take_back(usize::try_from(taken).unwrap_or(usize::MAX)) {
-                self.rate.take_back(taken);
-            }
-        }
-        result
-    }
-
-    /// Puts `bytes` without copying them.
-    ///
-    /// # Errors
-    ///
-    /// See [errors of putting](Self#errors-of-putting).
-    #[doc(alias = "qemu_put_buffer_async")]
-    #[doc(alias = "add_to_iovec")]
-    pub fn put_borrowed(&mut self, bytes: &'buf [u8]) -> Result<(), Error> {
-        self.put_region(&Region::new(bytes), 0..bytes.len())
-    }
-
-    /// Puts the bytes of `range`, offsets in `region`, without copying them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::OutOfRegion`] if the range leaves the region; see also
-    /// [errors of putting](Self#errors-of-putting).
-    #[doc(alias = "qemu_put_buffer_async")]
-    pub fn put_region(&mut self, region: &Region<'buf>, range: Range<usize>) -> Result<(), Error> {
-        self.put_part(region, range, false)
-    }
-
-    /// Puts the bytes of `range` without copying them, and has the region
-    /// [released](super::Release) there once a flush has sent them.
-    ///
-    /// After a failed flush nothing is released.
-    ///
-    /// # Errors
-    ///
-    /// As for [`put_region`](Self::put_region).
-    #[doc(alias = "qemu_put_buffer_async")]
-    #[doc(alias = "qemu_iovec_release_ram")]
-    pub fn put_region_and_release(
-        &mut self,
-        region: &Region<'buf>,
-        range: Range<usize>,
-    ) -> Result<(), Error> {
-        self.put_part(region, range, true)
-    }
-
-    fn put_part(
-        &mut self,
-        region: &Region<'buf>,
-        range: Range<usize>,
-        release: bool,
-    ) -> Result<(), Error> {
-        let part = region.part(range, release)?;
-        self.status.check()?;
-        if !self.queue.can_queue() {
-            self.send()?;
-        }
-        self.queue.queue(part);
-        self.rate.account(part.len as u64);
-        self.send_if_due()
-    }
-
-    /// Puts a length byte and that many bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StringTooLong`] for more than 255 bytes, which changes nothing; see also
-    /// [errors of putting](Self#errors-of-putting).
-    #[doc(alias = "qemu_put_counted_string")]
-    pub fn put_counted_string(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let len = u8::try_from(bytes.len()).map_err(|_| Error::StringTooLong)?;
-        let mut counted = heapless::Vec::<u8, 256>::new();
-        // 256 bytes are enough for the length and 255 more.
-        let _ = counted.push(len);
-        let _ = counted.extend_from_slice(bytes);
-        self.put_whole(&counted)
-    }
 }
 
 /// Sending.
@@ -525,6 +385,8 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     }
 
     /// Forgets the bytes put and not sent, and returns how many they were. They are not released.
+    ///
+    /// It is for files that have failed; others go on with a hole in the stream.
     pub fn discard_unsent(&mut self) -> u64 {
         let pending = self.queue.pending();
         self.queue.clear();

@@ -114,6 +114,13 @@ fn retry<T>(mut operation: impl FnMut() -> io::Result<T>) -> Result<T, ChannelEr
     }
 }
 
+/// Changes the mode of a descriptor and all its duplicates.
+#[cfg(unix)]
+fn set_blocking(end: &impl std::os::fd::AsFd, blocking: bool) -> Result<(), ChannelError> {
+    rustix::io::ioctl_fionbio(end, !blocking)
+        .map_err(|errno| ChannelError::Os(errno.raw_os_error()))
+}
+
 impl From<&io::Error> for ChannelError {
     fn from(error: &io::Error) -> Self {
         match (error.kind(), error.raw_os_error()) {
@@ -151,6 +158,11 @@ impl Channel for File {
 
     fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
         retry(|| Seek::seek(self, to.into()))
+    }
+
+    #[cfg(unix)]
+    fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
+        set_blocking(self, blocking)
     }
 }
 
@@ -224,9 +236,21 @@ macro_rules! writable {
     };
 }
 
-macro_rules! one_way {
+macro_rules! pipe {
     ($($end:ty),*) => {
-        $(impl Channel for $end {})*
+        $(impl Channel for $end {
+            #[cfg(unix)]
+            fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
+                set_blocking(self, blocking)
+            }
+        })*
+    };
+}
+
+/// The blocking mode of the standard streams is not changed: they belong to other processes, too.
+macro_rules! standard_stream {
+    ($($stream:ty),*) => {
+        $(impl Channel for $stream {})*
     };
 }
 
@@ -234,8 +258,8 @@ socket!(TcpStream);
 #[cfg(unix)]
 socket!(UnixStream);
 
-one_way!(PipeReader, PipeWriter, ChildStdin, ChildStdout, ChildStderr);
-one_way!(Stdin, StdinLock<'_>, Stdout, StdoutLock<'_>);
+pipe!(PipeReader, PipeWriter, ChildStdin, ChildStdout, ChildStderr);
+standard_stream!(Stdin, StdinLock<'_>, Stdout, StdoutLock<'_>);
 readable!(PipeReader);
 readable!(ChildStdout);
 readable!(ChildStderr);

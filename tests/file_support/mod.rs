@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use iov_iter::file::{Channel, ChannelError, Features, ReadChannel, Ready, WriteChannel};
 use iov_iter::{KVec, Source};
@@ -149,6 +151,68 @@ impl ReadChannel for Feeder {
             *byte = byte_at(self.given);
             self.given += 1;
         }
+        Ok(len)
+    }
+}
+
+/// A channel that moves data in given portions, over and over, blocks between them, and may fail.
+#[derive(Debug, Default)]
+pub struct Fickle {
+    /// The size of each portion; `None` blocks once.
+    pub portions: Vec<Option<usize>>,
+    next: usize,
+    /// Fails when so many bytes were moved.
+    pub fails_at: Option<usize>,
+    /// What was written, or is to be read.
+    pub bytes: Vec<u8>,
+    /// Bytes moved, for others to see.
+    pub moved: Arc<AtomicUsize>,
+    pub calls: usize,
+}
+
+impl Fickle {
+    pub fn new(portions: &[Option<usize>], fails_at: Option<usize>) -> Self {
+        Self { portions: portions.to_vec(), fails_at, ..Self::default() }
+    }
+
+    fn portion(&mut self) -> Result<usize, ChannelError> {
+        self.calls += 1;
+        let moved = self.moved.load(Ordering::SeqCst);
+        let left = self.fails_at.map_or(usize::MAX, |at| at - moved);
+        if left == 0 {
+            return Err(EIO);
+        }
+        let portion = self.portions[self.next % self.portions.len()];
+        self.next += 1;
+        portion.map(|len| len.min(left)).ok_or(ChannelError::WouldBlock)
+    }
+}
+
+impl Channel for Fickle {}
+
+impl WriteChannel for Fickle {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        assert!((1..=64).contains(&from.len()) && from.iter().all(|segment| !segment.is_empty()));
+        let mut left = self.portion()?;
+        let before = self.bytes.len();
+        for segment in from {
+            let len = segment.len().min(left);
+            self.bytes.extend_from_slice(&segment.as_slice()[..len]);
+            left -= len;
+        }
+        self.moved.store(self.bytes.len(), Ordering::SeqCst);
+        Ok(self.bytes.len() - before)
+    }
+}
+
+impl ReadChannel for Fickle {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let portion = self.portion()?;
+        let moved = self.moved.load(Ordering::SeqCst);
+        let rest = &self.bytes[moved..];
+        let len = portion.min(rest.len()).min(into.len());
+        into[..len].copy_from_slice(&rest[..len]);
+        self.moved.store(moved + len, Ordering::SeqCst);
         Ok(len)
     }
 }

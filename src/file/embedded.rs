@@ -1,0 +1,169 @@
+//! The traits of `embedded-io`: their readers and writers as channels, and files as such.
+
+use embedded_io::{BufRead, ErrorKind, ErrorType, Read, Write};
+
+use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel};
+use super::error::Error;
+use super::{FileReader, FileWriter};
+use crate::direction::Source;
+use crate::segment::KVec;
+
+/// Any [`Read`] or [`Write`] as a channel.
+///
+/// Segments are written one by one, and a flush of the file's queue ends with a flush of the
+/// writer.
+///
+/// ```
+/// use iov_iter::file::{EmbeddedChannel, FileReader, FileWriter};
+///
+/// let mut wire = [0; 8];
+/// let mut writer = FileWriter::new(EmbeddedChannel::new(&mut wire[..]))?;
+/// writer.put_be32(7)?;
+/// writer.close()?;
+/// let mut reader = FileReader::new(EmbeddedChannel::new(&wire[..]))?;
+/// assert_eq!(reader.get_be32()?, 7);
+/// # Ok::<(), iov_iter::file::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EmbeddedChannel<T> {
+    inner: T,
+}
+
+impl<T> EmbeddedChannel<T> {
+    /// Wraps a reader or a writer.
+    pub const fn new(inner: T) -> Self {
+        Self { inner }
+    }
+
+    /// The wrapped reader or writer.
+    pub const fn get_ref(&self) -> &T {
+        &self.inner
+    }
+
+    /// The wrapped reader or writer.
+    pub const fn get_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+
+    /// Unwraps the reader or writer.
+    pub fn into_inner(self) -> T {
+        self.inner
+    }
+}
+
+impl<T> Channel for EmbeddedChannel<T> {}
+
+impl<T: Read> ReadChannel for EmbeddedChannel<T> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        retry(|| self.inner.read(into))
+    }
+}
+
+impl<T: Write> WriteChannel for EmbeddedChannel<T> {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        let mut written = 0_usize;
+        for segment in from.iter().filter(|segment| !segment.is_empty()) {
+            let bytes = segment.as_slice();
+            let len = match retry(|| self.inner.write(bytes)) {
+                Ok(len) => len.min(bytes.len()),
+                // What was written before is told first; the failure will come again.
+                Err(_) if written > 0 => return Ok(written),
+                Err(error) => return Err(error),
+            };
+            written = written.saturating_add(len);
+            if len < bytes.len() {
+                return Ok(written);
+            }
+        }
+        retry(|| self.inner.flush())?;
+        Ok(written)
+    }
+}
+
+fn retry<T, E: embedded_io::Error>(
+    mut operation: impl FnMut() -> Result<T, E>,
+) -> Result<T, ChannelError> {
+    loop {
+        match operation().map_err(|error| error.kind()) {
+            Err(ErrorKind::Interrupted) => {}
+            result => return result.map_err(ChannelError::from),
+        }
+    }
+}
+
+impl From<ErrorKind> for ChannelError {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::NotFound => Self::Os(2),
+            ErrorKind::PermissionDenied => Self::Os(13),
+            ErrorKind::ConnectionRefused => Self::Os(111),
+            ErrorKind::ConnectionReset => Self::Os(104),
+            ErrorKind::ConnectionAborted => Self::Os(103),
+            ErrorKind::NotConnected => Self::Os(107),
+            ErrorKind::AddrInUse => Self::Os(98),
+            ErrorKind::AddrNotAvailable => Self::Os(99),
+            ErrorKind::BrokenPipe => Self::Os(32),
+            ErrorKind::AlreadyExists => Self::Os(17),
+            ErrorKind::InvalidInput => Self::Os(22),
+            ErrorKind::InvalidData => Self::Other("invalid data"),
+            ErrorKind::TimedOut => Self::Os(110),
+            ErrorKind::Unsupported => Self::Unsupported,
+            ErrorKind::OutOfMemory => Self::NoMemory,
+            ErrorKind::WriteZero => Self::Other("the writer takes no more data"),
+            _ => Self::Other("input or output error"),
+        }
+    }
+}
+
+impl embedded_io::Error for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unsupported => ErrorKind::Unsupported,
+            Self::NoMemory => ErrorKind::OutOfMemory,
+            Self::WriteZero => ErrorKind::WriteZero,
+            Self::Decompress => ErrorKind::InvalidData,
+            _ => match self.errno() {
+                22 => ErrorKind::InvalidInput,
+                32 => ErrorKind::BrokenPipe,
+                104 => ErrorKind::ConnectionReset,
+                110 => ErrorKind::TimedOut,
+                _ => ErrorKind::Other,
+            },
+        }
+    }
+}
+
+impl<C> ErrorType for FileReader<C> {
+    type Error = Error;
+}
+
+/// Returns 0 where the data ends.
+impl<C: ReadChannel> Read for FileReader<C> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        self.get_available(into)
+    }
+}
+
+impl<C: ReadChannel> BufRead for FileReader<C> {
+    fn fill_buf(&mut self) -> Result<&[u8], Error> {
+        self.available()
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.consume_available(len);
+    }
+}
+
+impl<C: WriteChannel> ErrorType for FileWriter<'_, C> {
+    type Error = Error;
+}
+
+impl<C: WriteChannel> Write for FileWriter<'_, C> {
+    fn write(&mut self, from: &[u8]) -> Result<usize, Error> {
+        self.put_available(from)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Self::flush(self)
+    }
+}

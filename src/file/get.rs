@@ -1,0 +1,224 @@
+//! Getting bytes out of a reading file: copied or in place, and looking ahead.
+
+use super::channel::ReadChannel;
+use super::error::Error;
+use super::{BUFFER_SIZE, FileReader};
+use crate::cursor::Cursor;
+use crate::direction::Dest;
+use crate::memory::Piece;
+use crate::segment::KVec;
+
+/// Getting bytes.
+impl<C: ReadChannel> FileReader<C> {
+    /// Gets one byte.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of getting](Self#errors-of-getting).
+    #[doc(alias = "qemu_get_byte")]
+    #[doc(alias = "qemu_get_ubyte")]
+    #[doc(alias = "qemu_get_8s")]
+    #[inline]
+    pub fn get_byte(&mut self) -> Result<u8, Error> {
+        self.get_array().map(|[byte]| byte)
+    }
+
+    /// Gets `N` bytes, at most as many as the buffer holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PeekOutOfRange`] if the buffer cannot hold `N` bytes; see also
+    /// [errors of getting](Self#errors-of-getting).
+    #[inline]
+    pub fn get_array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        self.need(N)?;
+        let array = *self.waiting().first_chunk().ok_or(Error::PeekOutOfRange)?;
+        self.deliver(N);
+        Ok(array)
+    }
+
+    /// Gets the next `into.len()` bytes, any number of them.
+    ///
+    /// Returns how many were got. They are fewer only if an error came after the first one; it is
+    /// returned when the next bytes are asked for.
+    ///
+    /// # Errors
+    ///
+    /// The error, if not even one byte was got.
+    #[doc(alias = "qemu_get_buffer")]
+    pub fn get_buffer(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        self.get_segments(&[KVec::from(into)])
+    }
+
+    /// Gets the next bytes into scattered memory, which need not be initialised.
+    ///
+    /// Returns how many were got, as [`get_buffer`](Self::get_buffer) does.
+    ///
+    /// # Errors
+    ///
+    /// The error, if not even one byte was got.
+    pub fn get_segments(&mut self, into: &[KVec<'_, Dest>]) -> Result<usize, Error> {
+        let mut into = Cursor::new(into);
+        let mut got = 0_usize;
+        while into.remaining() > 0 {
+            let wanted = into.remaining().min(BUFFER_SIZE);
+            let complete = self.need(wanted);
+            let source = Piece::from(self.waiting());
+            let len = into.walk(source.len(), |segment, offset, len, done| {
+                segment.piece(offset, len).copy_from(source.slice(done, len))
+            });
+            self.deliver(len);
+            got = got.saturating_add(len);
+            match complete {
+                Err(error) if got == 0 => return Err(error),
+                Err(_) => break,
+                Ok(()) => {}
+            }
+        }
+        Ok(got)
+    }
+
+    /// Gets exactly `into.len()` bytes.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of getting](Self#errors-of-getting). If `into` is larger than the buffer, a
+    /// part of it may have been consumed; [`position`](Self::position) tells how much.
+    pub fn get_exact(&mut self, into: &mut [u8]) -> Result<(), Error> {
+        let mut rest = Piece::<Dest>::from(into);
+        while !rest.is_empty() {
+            let len = rest.len().min(BUFFER_SIZE);
+            self.need(len)?;
+            rest.copy_from(Piece::from(self.deliver(len)));
+            rest = rest.slice(len, usize::MAX);
+        }
+        Ok(())
+    }
+
+    /// Gets `len` bytes, at most [`BUFFER_SIZE`](super::BUFFER_SIZE), where they lie in the
+    /// buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PeekOutOfRange`] if the buffer cannot hold them; see also
+    /// [errors of getting](Self#errors-of-getting).
+    pub fn get_slice(&mut self, len: usize) -> Result<&[u8], Error> {
+        self.need(len)?;
+        Ok(self.deliver(len))
+    }
+
+    /// Gets `scratch.len()` bytes, where they lie in the buffer if they fit, else copied to
+    /// `scratch`.
+    ///
+    /// The slice is shorter only if an error came after the first byte, as with
+    /// [`get_buffer`](Self::get_buffer).
+    ///
+    /// # Errors
+    ///
+    /// The error, if not even one byte was got.
+    #[doc(alias = "qemu_get_buffer_in_place")]
+    pub fn get_buffer_in_place<'a>(&'a mut self, scratch: &'a mut [u8]) -> Result<&'a [u8], Error> {
+        if scratch.len() < BUFFER_SIZE && self.need(scratch.len()).is_ok() {
+            return Ok(self.deliver(scratch.len()));
+        }
+        let got = self.get_buffer(scratch)?;
+        Ok(scratch.get(..got).unwrap_or_default())
+    }
+
+    /// Gets a length byte and the bytes that it announces, 0 to 255, where they lie in the buffer.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of getting](Self#errors-of-getting): a string that is cut short leaves its
+    /// length byte in the stream.
+    #[doc(alias = "qemu_get_counted_string")]
+    pub fn get_counted_string(&mut self) -> Result<&[u8], Error> {
+        self.need(1)?;
+        let len = usize::from(self.waiting().first().copied().unwrap_or_default());
+        self.need(len.saturating_add(1))?;
+        self.deliver(1);
+        Ok(self.deliver(len))
+    }
+}
+
+/// Looking ahead, and passing bytes.
+impl<C: ReadChannel> FileReader<C> {
+    /// Looks at `len` bytes that come `offset` bytes after the next one, and consumes nothing.
+    ///
+    /// The slice is shorter, or empty, only where the data ends or a failure keeps more from being
+    /// read. The end of the data does not become an error of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PeekOutOfRange`] if `offset` + `len` is more than
+    /// [`BUFFER_SIZE`](super::BUFFER_SIZE); [`Error::WouldBlock`] if the bytes have not arrived;
+    /// the error of the file if there is one and no byte to look at.
+    #[doc(alias = "qemu_peek_buffer")]
+    pub fn peek(&mut self, len: usize, offset: usize) -> Result<&[u8], Error> {
+        let wanted = offset.checked_add(len).filter(|end| *end <= BUFFER_SIZE);
+        let wanted = wanted.ok_or(Error::PeekOutOfRange)?;
+        while self.buffered() < wanted {
+            match self.fill() {
+                Ok(()) => {}
+                Err(Error::UnexpectedEof) => break,
+                Err(Error::WouldBlock) => return Err(Error::WouldBlock),
+                Err(error) if self.buffered() <= offset => return Err(error),
+                Err(_) => break,
+            }
+        }
+        let ahead = self.waiting().get(offset..).unwrap_or_default();
+        Ok(ahead.get(..len).unwrap_or(ahead))
+    }
+
+    /// Looks at the byte that comes `offset` bytes after the next one; `None` if the data ends
+    /// before it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`peek`](Self::peek).
+    #[doc(alias = "qemu_peek_byte")]
+    #[inline]
+    pub fn peek_byte(&mut self, offset: usize) -> Result<Option<u8>, Error> {
+        Ok(self.peek(1, offset)?.first().copied())
+    }
+
+    /// Whether all bytes were got and the data has ended; waits for more data to find out.
+    ///
+    /// # Errors
+    ///
+    /// As for [`peek`](Self::peek).
+    pub fn is_at_end(&mut self) -> Result<bool, Error> {
+        Ok(self.peek_byte(0)?.is_none())
+    }
+
+    /// Passes `len` bytes, reading them if they are not buffered.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of getting](Self#errors-of-getting). If `len` is larger than the buffer, a
+    /// part of the bytes may have been passed; [`position`](Self::position) tells how many.
+    pub fn skip(&mut self, len: u64) -> Result<(), Error> {
+        let mut rest = len;
+        while rest > 0 {
+            let part = usize::try_from(rest).unwrap_or(BUFFER_SIZE).min(BUFFER_SIZE);
+            self.need(part)?;
+            self.deliver(part);
+            rest = rest.saturating_sub(part as u64);
+        }
+        Ok(())
+    }
+
+    /// Passes `len` bytes that are buffered, such as those just [peeked](Self::peek) at.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SkipOutOfRange`] if fewer are buffered; nothing is passed then.
+    #[doc(alias = "qemu_file_skip")]
+    pub fn skip_buffered(&mut self, len: usize) -> Result<(), Error> {
+        if len > self.buffered() {
+            return Err(Error::SkipOutOfRange);
+        }
+        self.deliver(len);
+        Ok(())
+    }
+}

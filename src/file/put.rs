@@ -1,0 +1,147 @@
+//! Putting bytes into a writing file: copied, or queued where they lie.
+
+use core::ops::Range;
+
+use super::FileWriter;
+use super::channel::WriteChannel;
+use super::error::Error;
+use super::region::Region;
+
+/// Putting bytes.
+impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
+    /// Puts one byte.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of putting](Self#errors-of-putting).
+    #[doc(alias = "qemu_put_byte")]
+    #[doc(alias = "qemu_put_ubyte")]
+    #[doc(alias = "qemu_put_8s")]
+    #[inline]
+    pub fn put_byte(&mut self, byte: u8) -> Result<(), Error> {
+        self.put_whole(&[byte])
+    }
+
+    /// Puts a copy of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of putting](Self#errors-of-putting).
+    #[doc(alias = "qemu_put_buffer")]
+    #[doc(alias = "add_buf_to_iovec")]
+    pub fn put_buffer(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        self.status.check()?;
+        while !bytes.is_empty() {
+            if !self.queue.can_copy() {
+                self.send()?;
+            }
+            let len = self.queue.copy(bytes);
+            bytes = bytes.get(len..).unwrap_or_default();
+            self.rate.account(len as u64);
+            self.send_if_due()?;
+        }
+        Ok(())
+    }
+
+    /// Puts a copy of all of `bytes`, or of none of them if the channel would block.
+    ///
+    /// They are fewer than the buffer holds.
+    #[inline]
+    pub(super) fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.status.error().is_none() && self.queue.copy_small(bytes) {
+            self.rate.account(bytes.len() as u64);
+            return Ok(());
+        }
+        self.put_whole_slowly(bytes)
+    }
+
+    #[cold]
+    fn put_whole_slowly(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let before = self.rate.used();
+        let result = self.put_buffer(bytes);
+        if result == Err(Error::WouldBlock) {
+            // The buffer is full, so none of the bytes was sent: otherwise all before them would
+            // have been, too, and there were room.
+            let taken = self.rate.used().saturating_sub(before);
+            if self.queue.take_back(usize::try_from(taken).unwrap_or(usize::MAX)) {
+                self.rate.take_back(taken);
+            }
+        }
+        result
+    }
+
+    /// Puts `bytes` without copying them.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of putting](Self#errors-of-putting).
+    #[doc(alias = "qemu_put_buffer_async")]
+    #[doc(alias = "add_to_iovec")]
+    pub fn put_borrowed(&mut self, bytes: &'buf [u8]) -> Result<(), Error> {
+        self.put_region(&Region::new(bytes), 0..bytes.len())
+    }
+
+    /// Puts the bytes of `range`, offsets in `region`, without copying them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRegion`] if the range leaves the region; see also
+    /// [errors of putting](Self#errors-of-putting).
+    #[doc(alias = "qemu_put_buffer_async")]
+    pub fn put_region(&mut self, region: &Region<'buf>, range: Range<usize>) -> Result<(), Error> {
+        self.put_part(region, range, false)
+    }
+
+    /// Puts the bytes of `range` without copying them, and has the region
+    /// [released](super::Release) there once a flush has sent them.
+    ///
+    /// After a failed flush nothing is released.
+    ///
+    /// # Errors
+    ///
+    /// As for [`put_region`](Self::put_region).
+    #[doc(alias = "qemu_put_buffer_async")]
+    #[doc(alias = "qemu_iovec_release_ram")]
+    pub fn put_region_and_release(
+        &mut self,
+        region: &Region<'buf>,
+        range: Range<usize>,
+    ) -> Result<(), Error> {
+        self.put_part(region, range, true)
+    }
+
+    fn put_part(
+        &mut self,
+        region: &Region<'buf>,
+        range: Range<usize>,
+        release: bool,
+    ) -> Result<(), Error> {
+        let part = region.part(range, release)?;
+        if self.linear {
+            return self.put_buffer(part.as_slice());
+        }
+        self.status.check()?;
+        if !self.queue.can_queue() {
+            self.send()?;
+        }
+        self.queue.queue(part);
+        self.rate.account(part.len as u64);
+        self.send_if_due()
+    }
+
+    /// Puts a length byte and that many bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StringTooLong`] for more than 255 bytes, which changes nothing; see also
+    /// [errors of putting](Self#errors-of-putting).
+    #[doc(alias = "qemu_put_counted_string")]
+    pub fn put_counted_string(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let len = u8::try_from(bytes.len()).map_err(|_| Error::StringTooLong)?;
+        let mut counted = heapless::Vec::<u8, 256>::new();
+        // 256 bytes are enough for the length and 255 more.
+        let _ = counted.push(len);
+        let _ = counted.extend_from_slice(bytes);
+        self.put_whole(&counted)
+    }
+}

@@ -1,0 +1,48 @@
+//! Files as readers and writers of the standard library.
+
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+
+use crate::file::{Error, FileReader, FileWriter, ReadChannel, WriteChannel};
+
+/// Returns 0 where the data ends.
+impl<C: ReadChannel> Read for FileReader<C> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(self.get_available(into)?)
+    }
+}
+
+impl<C: ReadChannel> BufRead for FileReader<C> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.available()?)
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.consume_available(len);
+    }
+}
+
+impl<C: WriteChannel> Write for FileWriter<'_, C> {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        Ok(self.put_available(from)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(Self::flush(self)?)
+    }
+}
+
+impl From<Error> for io::Error {
+    /// Keeps the error as the inner one, except that memory is never allocated for lack of memory.
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::NoMemory => return ErrorKind::OutOfMemory.into(),
+            Error::WouldBlock => return ErrorKind::WouldBlock.into(),
+            Error::UnexpectedEof => ErrorKind::UnexpectedEof,
+            Error::WriteZero => ErrorKind::WriteZero,
+            Error::Unsupported => ErrorKind::Unsupported,
+            Error::Decompress => ErrorKind::InvalidData,
+            error => io::Error::from_raw_os_error(error.errno()).kind(),
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,206 @@
+//! Running out of memory, at every allocation there is.
+#![cfg(feature = "alloc")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use iov_iter::file::{BufferChannel, ChannelError, Error, FileReader, FileWriter, SizedBuffer};
+
+/// Counts the allocations of a thread, and fails from a given one on.
+struct Failing;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+    static FAIL_FROM: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+fn allowed() -> bool {
+    let number = COUNT.get();
+    COUNT.set(number + 1);
+    number < FAIL_FROM.get()
+}
+
+// SAFETY: everything is passed to the system's allocator, or null returned, which is always
+// allowed.
+unsafe impl GlobalAlloc for Failing {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if !allowed() {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !allowed() {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Failing = Failing;
+
+/// Runs `operation` with the `n`-th allocation and all later ones failing; also says how many it
+/// asked for.
+fn failing_from<T>(n: usize, operation: impl FnOnce() -> T) -> (T, usize) {
+    COUNT.set(0);
+    FAIL_FROM.set(n);
+    let result = operation();
+    FAIL_FROM.set(usize::MAX);
+    (result, COUNT.get())
+}
+
+/// Fails each allocation of `operation` in turn, until it succeeds; there are `expected` of them.
+fn at_every_allocation<T, E: core::fmt::Debug + PartialEq>(
+    expected: usize,
+    error: E,
+    mut operation: impl FnMut() -> Result<T, E>,
+) -> T {
+    for n in 0..=expected {
+        let (result, _) = failing_from(n, &mut operation);
+        match result {
+            Ok(value) => {
+                assert_eq!(n, expected, "allocations");
+                return value;
+            }
+            Err(failure) => assert_eq!(failure, error, "allocation {n}"),
+        }
+    }
+    panic!("more than {expected} allocations");
+}
+
+#[test]
+fn opening() {
+    let writer =
+        at_every_allocation(2, Error::NoMemory, || FileWriter::new(iov_iter::file::Scratch));
+    drop(writer);
+    drop(at_every_allocation(1, Error::NoMemory, || FileReader::new(&b""[..])));
+}
+
+#[test]
+fn putting_and_getting_do_not_allocate() {
+    static PAGE: [u8; 4096] = [3; 4096];
+    const ROUNDS: usize = if cfg!(miri) { 12 } else { 1000 };
+    let mut channel = BufferChannel::default();
+    channel.buffer_mut().reserve(ROUNDS * 5000).unwrap();
+    let mut writer = FileWriter::new(&mut channel).unwrap();
+    let (result, allocations) = failing_from(0, || {
+        for _ in 0..ROUNDS {
+            writer.put_be64(7)?;
+            writer.put_counted_string(b"ram")?;
+            writer.put_borrowed(&PAGE)?;
+            writer.put_buffer(&PAGE[..100])?;
+        }
+        writer.flush()
+    });
+    assert_eq!((result, allocations), (Ok(()), 0));
+    writer.close().unwrap();
+
+    let mut reader = FileReader::new(BufferChannel::new(channel.into_buffer())).unwrap();
+    let mut sink = SizedBuffer::new();
+    sink.reserve(100_000).unwrap();
+    let mut sink = BufferChannel::new(sink);
+    let (result, allocations) = failing_from(0, || {
+        let mut page = [0; 4096];
+        for _ in 0..ROUNDS / 2 {
+            assert_eq!(reader.get_be64()?, 7);
+            assert_eq!(reader.get_counted_string()?, b"ram");
+            reader.get_exact(&mut page)?;
+            reader.skip(50)?;
+            reader.peek(50, 0)?;
+            reader.get_slice(50)?;
+        }
+        reader.copy_to(&mut sink, 20_000)
+    });
+    assert_eq!((result, allocations), (Ok(()), 0));
+    reader.close().unwrap();
+}
+
+#[test]
+fn a_channel_without_memory_is_a_failure_with_the_stream_intact() {
+    let mut sent = Vec::new();
+    let mut writer = FileWriter::new(&mut sent).unwrap();
+    writer.put_be32(1).unwrap();
+    writer.flush().unwrap();
+    writer.put_buffer(&[2; 1000]).unwrap();
+    let error = Error::Write(ChannelError::NoMemory);
+    assert_eq!(failing_from(0, || writer.flush()).0, Err(error));
+    assert_eq!((writer.flushed(), writer.pending()), (4, 1000));
+    assert_eq!(writer.close(), Err(error));
+    assert_eq!(sent, [0, 0, 0, 1]);
+}
+
+#[test]
+fn the_sized_buffer_keeps_what_it_has() {
+    const FAR: usize = if cfg!(miri) { 5_000 } else { 100_000 };
+    let mut buffer = SizedBuffer::from_slice(b"before").unwrap();
+    let capacity = buffer.capacity();
+    for n in 0.. {
+        let (result, _) = failing_from(n, || buffer.write_at(FAR, b"far"));
+        if result.is_ok() {
+            assert!(n > 1, "several chunks");
+            break;
+        }
+        assert_eq!(result, Err(ChannelError::NoMemory));
+        assert_eq!((buffer.len(), buffer.capacity()), (6, capacity));
+    }
+    assert_eq!(buffer.len(), FAR + 3);
+    let mut bytes = [9; 8];
+    buffer.read_at(0, &mut bytes);
+    assert_eq!(&bytes, b"before\0\0");
+    for n in 0.. {
+        match failing_from(n, || buffer.try_clone()).0 {
+            Ok(copy) => {
+                assert_eq!(copy.len(), buffer.len());
+                break;
+            }
+            Err(error) => assert_eq!(error, ChannelError::NoMemory),
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "std")]
+fn pairs_and_stoppers() {
+    let (here, _there) = at_every_allocation(3, Error::NoMemory, || iov_iter::os::pair(100));
+    let mut writer = FileWriter::new(here).unwrap();
+    drop(at_every_allocation(1, Error::NoMemory, || writer.stopper()));
+    let (another, allocations) = failing_from(0, || writer.stopper());
+    assert_eq!((another.is_ok(), allocations), (true, 0), "the flag exists already");
+    drop(at_every_allocation(1, Error::NoMemory, || writer.return_path()));
+    writer.put_byte(1).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+#[cfg(feature = "zlib")]
+fn codecs() {
+    use iov_iter::file::zlib::{Deflater, Inflater};
+
+    let mut deflater = at_every_allocation(1, Error::NoMemory, || Deflater::new(6));
+    let mut inflater = at_every_allocation(1, Error::NoMemory, Inflater::new);
+    let mut channel = BufferChannel::default();
+    channel.buffer_mut().reserve(1_000_000).unwrap();
+    let mut writer = FileWriter::new(&mut channel).unwrap();
+    let page: Vec<u8> = (0..4096_u32).map(|i| ((i * i) >> 5) as u8).collect();
+    let (result, allocations) = failing_from(0, || {
+        (0..20).try_for_each(|_| writer.put_compressed_flushing(&mut deflater, &page).map(|_| ()))
+    });
+    assert_eq!((result, allocations), (Ok(()), 0));
+    writer.close().unwrap();
+    let mut reader = FileReader::new(BufferChannel::new(channel.into_buffer())).unwrap();
+    let mut got = [0; 4096];
+    for _ in 0..20 {
+        let (result, allocations) =
+            failing_from(0, || reader.get_compressed(&mut inflater, &mut got));
+        assert_eq!((result, allocations, &got[..]), (Ok(4096), 0, &page[..]));
+    }
+}

@@ -1,0 +1,237 @@
+//! Return paths, and stopping a file from another thread.
+#![cfg(feature = "std")]
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use iov_iter::file::{
+    Channel, ChannelError, Duplex, Error, FileReader, FileWriter, ReadChannel, Stopper,
+    WriteChannel,
+};
+use iov_iter::os::{PairEnd, pair};
+use iov_iter::{KVec, Source};
+
+#[test]
+fn both_directions_of_a_pair() {
+    let (here, there) = pair(1000).unwrap();
+    let worker = thread::spawn(move || {
+        let mut reader = FileReader::new(there).unwrap();
+        let mut answer = reader.return_path().unwrap();
+        let len = reader.get_be32().unwrap();
+        let mut sum = 0_u64;
+        for _ in 0..len {
+            sum += u64::from(reader.get_byte().unwrap());
+        }
+        answer.put_be64(sum).unwrap();
+        answer.close().unwrap();
+        assert!(reader.is_at_end().unwrap());
+        reader.close().unwrap();
+    });
+    let data: Vec<u8> = (0..5000_u32).map(|i| i as u8).collect();
+    let mut writer = FileWriter::new(here).unwrap();
+    let mut answer = writer.return_path().unwrap();
+    writer.put_be32(5000).unwrap();
+    writer.put_borrowed(&data).unwrap();
+    writer.flush().unwrap();
+    assert_eq!(answer.get_be64(), Ok(data.iter().map(|byte| u64::from(*byte)).sum()));
+    answer.close().unwrap();
+    writer.close().unwrap();
+    worker.join().unwrap();
+}
+
+#[test]
+fn a_return_path_has_its_own_errors_and_positions() {
+    let (here, there) = pair(100).unwrap();
+    let mut writer = FileWriter::new(here).unwrap();
+    let mut answer = writer.return_path().unwrap();
+    writer.put_be32(1).unwrap();
+    answer.set_error(Error::Reported(5, "only here"));
+    assert_eq!((writer.error(), answer.position()), (None, 0));
+    writer.close().unwrap();
+    answer.close().unwrap_err();
+    let mut reader = FileReader::new(there).unwrap();
+    assert_eq!(reader.get_be32(), Ok(1));
+}
+
+#[test]
+fn a_pair_that_may_not_wait() {
+    let (here, there) = pair(4).unwrap();
+    let mut writer = FileWriter::new(here).unwrap();
+    let mut reader = FileReader::new(there).unwrap();
+    writer.set_blocking(false).unwrap();
+    reader.set_blocking(false).unwrap();
+    assert_eq!(reader.get_byte(), Err(Error::WouldBlock));
+    writer.put_buffer(b"123456").unwrap();
+    assert_eq!(writer.flush(), Err(Error::WouldBlock));
+    assert_eq!(writer.flushed(), 4);
+    assert_eq!(reader.get_be32(), Ok(0x3132_3334));
+    writer.flush().unwrap();
+    assert_eq!(reader.get_be16(), Ok(0x3536));
+    writer.close().unwrap();
+    assert!(reader.is_at_end().unwrap());
+}
+
+#[test]
+fn writing_to_a_closed_pair_fails() {
+    let (here, there) = pair(4).unwrap();
+    drop(there);
+    let mut writer = FileWriter::new(here).unwrap();
+    writer.put_byte(1).unwrap();
+    assert_eq!(writer.close(), Err(Error::Write(ChannelError::Os(32))));
+}
+
+#[test]
+fn a_waiting_reader_is_stopped() {
+    let (here, _there) = pair(100).unwrap();
+    let mut reader = FileReader::new(here).unwrap();
+    let stopper = reader.stopper().unwrap();
+    let (started, start) = mpsc::channel();
+    let worker = thread::spawn(move || {
+        started.send(()).unwrap();
+        let result = reader.get_byte();
+        (result, reader.error(), reader.close())
+    });
+    start.recv().unwrap();
+    thread::sleep(Duration::from_millis(20));
+    stopper.stop().unwrap();
+    let stopped = Error::Stopped;
+    assert_eq!(worker.join().unwrap(), (Err(stopped), Some(stopped), Err(stopped)));
+}
+
+#[test]
+fn a_waiting_writer_is_stopped() {
+    let (here, _there) = pair(10).unwrap();
+    let mut writer = FileWriter::new(here).unwrap();
+    let stopper = writer.stopper().unwrap();
+    let worker = thread::spawn(move || {
+        writer.put_buffer(&[7; 30]).unwrap();
+        let result = writer.flush();
+        (result, writer.flushed(), writer.close())
+    });
+    thread::sleep(Duration::from_millis(20));
+    stopper.stop().unwrap();
+    let stopped = Err(Error::Stopped);
+    assert_eq!(worker.join().unwrap(), (stopped, 10, stopped));
+}
+
+#[test]
+fn a_stopped_file_refuses_at_once() {
+    let (here, _there) = pair(100).unwrap();
+    let mut writer = FileWriter::new(here).unwrap();
+    let (one, other) = (writer.stopper().unwrap(), writer.stopper().unwrap());
+    writer.put_byte(1).unwrap();
+    one.stop().unwrap();
+    drop(one);
+    assert_eq!(writer.error(), Some(Error::Stopped));
+    assert_eq!(writer.put_byte(1), Err(Error::Stopped));
+    assert_eq!(writer.flush(), Err(Error::Stopped));
+    assert!(writer.is_rate_exceeded());
+    assert_eq!((writer.tell(), writer.flushed()), (1, 0));
+    other.stop().unwrap();
+    assert_eq!(writer.close(), Err(Error::Stopped));
+}
+
+#[test]
+fn an_earlier_error_stays() {
+    let (here, _there) = pair(100).unwrap();
+    let mut writer = FileWriter::new(here).unwrap();
+    let stopper = writer.stopper().unwrap();
+    let error = Error::Reported(5, "earlier");
+    writer.set_error(error);
+    stopper.stop().unwrap();
+    assert_eq!(writer.shutdown(), Ok(()));
+    assert_eq!(writer.close(), Err(error));
+}
+
+/// A channel whose end, once shut down, looks like the end of the data.
+struct Ending(PairEnd);
+
+impl Channel for Ending {
+    fn shutdown(&self) -> Result<(), ChannelError> {
+        Err(ChannelError::Os(107))
+    }
+}
+
+impl ReadChannel for Ending {
+    fn read(&mut self, _into: &mut [u8]) -> Result<usize, ChannelError> {
+        Ok(0)
+    }
+}
+
+impl WriteChannel for Ending {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        self.0.write(from)
+    }
+}
+
+impl Duplex for Ending {
+    fn try_clone(&self) -> Result<Self, ChannelError> {
+        self.0.try_clone().map(Self)
+    }
+}
+
+#[test]
+fn a_channel_that_cannot_be_shut_down_leaves_the_file_stopped() {
+    let mut reader = FileReader::new(Ending(pair(1).unwrap().0)).unwrap();
+    let stopper = reader.stopper().unwrap();
+    let failure = Err(Error::Shutdown(ChannelError::Os(107)));
+    assert_eq!(stopper.stop(), failure);
+    assert_eq!(reader.get_byte(), Err(Error::Stopped));
+
+    let mut writer = FileWriter::new(Ending(pair(1).unwrap().0)).unwrap();
+    assert_eq!(writer.shutdown(), failure);
+    assert_eq!(writer.close(), Err(Error::Stopped));
+
+    let mut plain = FileWriter::new(Vec::new()).unwrap();
+    assert_eq!(plain.shutdown(), Err(Error::Unsupported));
+    assert_eq!(plain.put_byte(0), Err(Error::Stopped));
+    plain.close().unwrap_err();
+}
+
+/// Has its own file stopped in the middle of a read, as another thread may do at any time.
+#[derive(Clone, Default)]
+struct StoppedMeanwhile(Arc<Mutex<Option<Stopper<StoppedMeanwhile>>>>);
+
+impl Channel for StoppedMeanwhile {
+    fn shutdown(&self) -> Result<(), ChannelError> {
+        Ok(())
+    }
+}
+
+impl ReadChannel for StoppedMeanwhile {
+    fn read(&mut self, _into: &mut [u8]) -> Result<usize, ChannelError> {
+        if let Some(stopper) = self.0.lock().unwrap().take() {
+            stopper.stop().unwrap();
+        }
+        Ok(0)
+    }
+}
+
+impl Duplex for StoppedMeanwhile {
+    fn try_clone(&self) -> Result<Self, ChannelError> {
+        Ok(self.clone())
+    }
+}
+
+#[test]
+fn the_stop_shows_and_not_the_end_that_it_causes() {
+    let channel = StoppedMeanwhile::default();
+    let mut reader = FileReader::new(channel.clone()).unwrap();
+    let stopper = reader.stopper().unwrap();
+    *channel.0.lock().unwrap() = Some(stopper);
+    assert_eq!(reader.get_byte(), Err(Error::Stopped));
+    assert_eq!(reader.is_at_end(), Err(Error::Stopped));
+    assert_eq!(reader.close(), Err(Error::Stopped));
+}
+
+fn is_send<T: Send>() {}
+fn is_sync<T: Sync>() {}
+
+#[test]
+fn what_can_go_to_another_thread() {
+    is_send::<FileWriter<'static, PairEnd>>();
+    is_send::<FileReader<PairEnd>>();
+    is_send::<Stopper<PairEnd>>();
+    is_sync::<Stopper<PairEnd>>();
+}
