@@ -88,7 +88,7 @@ impl Qemu {
         capabilities: &[&str],
         uri: &str,
     ) -> Result<(Self, String), Ended> {
-        let mut qemu = Self::stopped(dir, &[options, &["-incoming", "defer"]].concat());
+        let mut qemu = Self::start(dir, &[options, &["-incoming", "defer"]].concat());
         qemu.negotiate(capabilities);
         // On a damaged stream the connection closes, before or after the answer.
         if qemu.try_execute("migrate-incoming", json!({ "uri": uri })).is_none() {
