@@ -99,31 +99,31 @@ fn copies_are_identical() {
 
 #[test]
 fn single_edits_of_t1_are_reported_where_they_are() {
-    let table: &[(&[(usize, u8)], u64, &str)] = &[
-        (&[(0, 0x50)], 0, "not a migration stream: magic 0x5045564d"),
-        (&[(7, 2)], 4, "unknown stream version 2"),
-        (&[(9, 0x7f)], 9, "machine name of 2130706436 bytes, not 1 to 255"),
-        (&[(17, 9)], 17, "unknown section type 0x09"),
-        (&[(29, 1)], 26, "instance 1 of section `ram`"),
-        (&[(33, 5)], 30, "unknown version 5 of section `ram`"),
-        (&[(40, 0x10)], 46, "length 0x2000 of RAM block `ram`, but only 0x1000 of the total left"),
-        (&[(53, 1)], 46, "length 0x2001 of RAM block `ram` is not whole pages"),
-        (&[(40, 0x30)], 54, "empty name of a RAM block"),
-        (&[(62, 0x7f)], 62, "unknown section type 0x7f"),
-        (&[(66, 0x2b)], 63, "footer of section 43 ends section 42"),
-        (&[(71, 0x2b)], 68, "no section 43 is open"),
-        (&[(79, 0x22)], 72, "CONTINUE without a block"),
-        (&[(79, 0x0a)], 72, "unknown combination of RAM flags 0xa"),
-        (&[(79, 0x00)], 72, "unknown combination of RAM flags 0x0"),
-        (&[(78, 0x14)], 72, "unknown combination of RAM flags 0x402"),
-        (&[(78, 0x20)], 72, "page 0x2000 is beyond block `ram`"),
-        (&[(82, 0x62)], 80, "unknown RAM block `rbm`"),
-        (&[(67, 2)], 98, "the stream ends before section `ram`"),
-        (&[(98, 6)], 98, "unknown section type 0x06"),
+    let table: &[((usize, u8), u64, &str)] = &[
+        ((0, 0x50), 0, "not a migration stream: magic 0x5045564d"),
+        ((7, 2), 4, "unknown stream version 2"),
+        ((9, 0x7f), 9, "machine name of 2130706436 bytes, not 1 to 255"),
+        ((17, 9), 17, "unknown section type 0x09"),
+        ((29, 1), 26, "instance 1 of section `ram`"),
+        ((33, 5), 30, "unknown version 5 of section `ram`"),
+        ((40, 0x10), 46, "length 0x2000 of RAM block `ram`, but only 0x1000 of the total left"),
+        ((53, 1), 46, "length 0x2001 of RAM block `ram` is not whole pages"),
+        ((40, 0x30), 54, "empty name of a RAM block"),
+        ((62, 0x7f), 62, "unknown section type 0x7f"),
+        ((66, 0x2b), 63, "footer of section 43 ends section 42"),
+        ((71, 0x2b), 68, "no section 43 is open"),
+        ((79, 0x22), 72, "CONTINUE without a block"),
+        ((79, 0x0a), 72, "unknown combination of RAM flags 0xa"),
+        ((79, 0x00), 72, "unknown combination of RAM flags 0x0"),
+        ((78, 0x14), 72, "unknown combination of RAM flags 0x402"),
+        ((78, 0x20), 72, "page 0x2000 is beyond block `ram`"),
+        ((82, 0x62), 80, "unknown RAM block `rbm`"),
+        ((67, 2), 98, "section `ram` has not ended before"),
+        ((98, 6), 98, "unknown section type 0x06"),
     ];
-    for (edits, offset, what) in table {
+    for (edit, offset, what) in table {
         let expected = format!("offset {offset:#x} ({offset}): {what}");
-        assert_eq!(message(&edited(t1(), edits)), expected, "{edits:?}");
+        assert_eq!(message(&edited(t1(), &[*edit])), expected, "{edit:?}");
     }
 }
 
@@ -202,7 +202,7 @@ fn cuts_name_the_element_and_its_beginning() {
     let table = [
         (0, "the file ends in the header that begins at 0x0"),
         (11, "the file ends in the configuration that begins at 0x8"),
-        (17, "the file ends in the stream where a section is expected that begins at 0x11"),
+        (17, "the file ends where a section is expected"),
         (24, "the file ends in the START section that begins at 0x11"),
         (50, "the file ends in the list of RAM blocks that begins at 0x22"),
         (60, "the file ends in the RAM record that begins at 0x36"),

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use iov_iter::file::{Channel, ChannelError, ReadChannel, WriteChannel};
 use iov_iter::{KVec, Source};
-use vmstate_support::migration::{Copy, Failure, Input, Options, Report, parse};
+use vmstate_support::migration::{Copier, Failure, Input, Options, Report, parse};
 use vmstate_support::{Builder, T2_TEXT, inspect, t1, t2, t2_with};
 
 /// Counts the bytes that a thread has allocated.
@@ -98,7 +98,7 @@ impl WriteChannel for Counter {
 /// Copies a stream that comes through a pipe and returns how much was written.
 fn copy_pipe(stream: Long<'_>) -> Result<u64, Failure> {
     let mut written = Counter(0);
-    let mut output = Copy::new(&mut written).unwrap();
+    let mut output = Copier::new(&mut written).unwrap();
     let result = Input::new(Box::new(stream), None, &mut output)
         .and_then(|input| parse(input, &mut Report::new(std::io::sink()), Options::default()));
     match result {

@@ -95,7 +95,7 @@ fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Standard libraries of other systems do not tell; a file there cannot be opened twice by default.
+/// The standard library does not tell on other systems.
 #[cfg(not(unix))]
 fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
     false

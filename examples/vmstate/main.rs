@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use files::{Destination, Opened};
-use migration::{Copy, Discard, Failure, Input, Options, Report, parse};
+use migration::{Copier, Discard, Failure, Input, Options, Report, parse};
 
 /// The stream is damaged.
 const DAMAGED: u8 = 1;
@@ -72,7 +72,7 @@ fn copy(from: &Path, to: &Path, options: Options) -> Result<(), Failure> {
     let opened = Opened::new(from)?;
     let (destination, channel) = Destination::new(to, &opened)?;
     let Opened { channel: source, tail, progress, .. } = opened;
-    let mut output = Copy::new(channel).map_err(Failure::from_file)?;
+    let mut output = Copier::new(channel).map_err(Failure::from_file)?;
     let result = Input::new(source, tail, &mut output)
         .and_then(|input| parse(input, &mut Report::new(std::io::sink()), options));
     progress.finish();

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Ranges of the buffer are kept as offsets, so nothing points into it between two flushes.
-//! Copied bytes extend the *open run*; it becomes an entry when a part of a region follows it.
+//! Copied bytes extend the *open run*; it becomes an entry when a part of a region, or a buffer
+//! that was handed over, follows it.
 
 use alloc::vec::Vec;
 

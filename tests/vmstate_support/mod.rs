@@ -12,7 +12,7 @@ use iov_iter::file::{Channel, ChannelError, ReadChannel};
 #[path = "../../examples/vmstate/migration/mod.rs"]
 pub mod migration;
 
-use migration::{Copy, Discard, Failure, Input, Options, Report, Tail, parse};
+use migration::{Copier, Discard, Failure, Input, Options, Report, Tail, parse};
 
 /// A stream that QEMU wrote.
 pub const SHIPPED: &[u8] = include_bytes!("../data/qemu-none-16k.mig");
@@ -180,7 +180,7 @@ fn copy_channel<'a>(
     options: Options,
 ) -> Result<Vec<u8>, Failure> {
     let mut written = Vec::new();
-    let mut output = Copy::new(&mut written).unwrap();
+    let mut output = Copier::new(&mut written).unwrap();
     let result = Input::new(channel, tail, &mut output)
         .and_then(|input| parse(input, &mut Report::new(std::io::sink()), options));
     match result {
@@ -218,9 +218,12 @@ pub fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let features = if cfg!(feature = "zlib") { "std,zlib" } else { "std" };
+        let mut features = vec!["std"];
+        features.extend(cfg!(feature = "zlib").then_some("zlib"));
+        features.extend(cfg!(feature = "embedded-io").then_some("embedded-io"));
         let mut build = Command::new(cargo);
-        build.args(["build", "--offline", "--example", "vmstate", "--features", features]);
+        build.args(["build", "--offline", "--example", "vmstate", "--features"]);
+        build.arg(features.join(","));
         build.args(["--message-format", "json", "--manifest-path"]);
         build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
         let output = build.output().unwrap();

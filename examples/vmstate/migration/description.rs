@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 
 use super::Failure;
 use super::parser::EOF;
+use super::report::Form;
 
 const TEXT_LIMIT: u64 = 16 << 20;
 const NESTING_LIMIT: usize = 64;
@@ -47,7 +48,7 @@ pub struct Description {
 }
 
 /// A device section as described.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Device {
     pub name: String,
     pub instance: u64,
@@ -55,16 +56,8 @@ pub struct Device {
     pub version: Option<u64>,
     /// The length of the payload.
     pub bytes: u64,
-    /// Fields and subsections of the device itself, not those further down.
-    pub fields: u64,
-    pub subsections: u64,
-}
-
-impl Device {
-    /// Whether the payload is a sequence of bytes without known fields.
-    pub fn is_unstructured(&self) -> bool {
-        self.version.is_none()
-    }
+    /// Its fields and subsections, not those further down.
+    pub form: Form,
 }
 
 impl Tail {
@@ -220,23 +213,19 @@ impl Node {
 
     /// This as a device.
     fn into_device(self) -> Result<Device, &'static str> {
-        let structured = self.vmsd_name.is_some();
-        let bytes = if structured {
-            self.payload_bytes().ok_or(TOO_LONG)?
+        let (bytes, version, form) = if self.vmsd_name.is_some() {
+            let version = self.version.ok_or("a device without `version`")?;
+            let fields = self.fields.unwrap_or_default().count;
+            let subsections = self.subsections.unwrap_or_default().count;
+            let bytes = self.payload_bytes().ok_or(TOO_LONG)?;
+            (bytes, Some(version), Form::Structured { fields, subsections })
         } else {
-            self.size.ok_or("a device without `vmsd_name` and `size`")?
+            let bytes = self.size.ok_or("a device without `vmsd_name` and `size`")?;
+            (bytes, None, Form::Unstructured)
         };
-        if structured && self.version.is_none() {
-            return Err("a device without `version`");
-        }
-        Ok(Device {
-            name: self.name.ok_or("a device without `name`")?,
-            instance: self.instance_id.ok_or("a device without `instance_id`")?,
-            version: self.version.filter(|_| structured),
-            bytes,
-            fields: self.fields.unwrap_or_default().count,
-            subsections: self.subsections.unwrap_or_default().count,
-        })
+        let name = self.name.ok_or("a device without `name`")?;
+        let instance = self.instance_id.ok_or("a device without `instance_id`")?;
+        Ok(Device { name, instance, version, bytes, form })
     }
 }
 

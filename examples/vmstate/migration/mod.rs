@@ -26,6 +26,6 @@ mod report;
 pub use description::Tail;
 pub use failure::Failure;
 pub use input::Input;
-pub use output::{Copy, Discard, Output};
+pub use output::{Copier, Discard, Output};
 pub use parser::{Options, parse};
 pub use report::Report;

@@ -67,14 +67,14 @@ impl Output for Discard {
 
 /// Writes the stream again, the pages without copying them.
 #[derive(Debug)]
-pub struct Copy<W: WriteChannel> {
+pub struct Copier<W: WriteChannel> {
     writer: FileWriter<'static, W>,
     /// The page being read. When it is full the writer takes it, and gives one back that it has
     /// sent.
     page: Vec<u8>,
 }
 
-impl<W: WriteChannel> Copy<W> {
+impl<W: WriteChannel> Copier<W> {
     /// Writes to `channel`.
     pub fn new(channel: W) -> Result<Self, Error> {
         Ok(Self { writer: FileWriter::new(channel)?, page: Vec::new() })
@@ -93,7 +93,7 @@ impl<W: WriteChannel> Copy<W> {
     }
 }
 
-impl<W: WriteChannel> Output for Copy<W> {
+impl<W: WriteChannel> Output for Copier<W> {
     fn byte(&mut self, value: u8) -> Result<(), Error> {
         self.writer.put_byte(value)
     }

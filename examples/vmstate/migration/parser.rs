@@ -6,7 +6,7 @@ use std::io::Write;
 use super::configuration::{CONFIGURATION, Configuration};
 use super::description::{DESCRIPTION, Description};
 use super::ram::{DEFAULT_PAGE_SIZE, Ram};
-use super::report::{DeviceSection, Escaped, Known};
+use super::report::{DeviceSection, Escaped, Form};
 use super::{Failure, Input, Output, Report, guess};
 
 const MAGIC: u32 = 0x5145_564d;
@@ -74,9 +74,10 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         self.header()?;
         self.configuration()?;
         loop {
-            let at = self.input.begin("stream where a section is expected");
+            let at = self.input.position();
             // Device payloads cannot be read without knowing the end of the stream.
             match self.input.peek()? {
+                None => return Err(Failure::at(at, "the file ends where a section is expected")),
                 Some(FULL) if self.options.raw_tail => return self.raw_tail(at),
                 Some(FULL | EOF) => self.look_up_description()?,
                 _ => {}
@@ -198,11 +199,9 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         ram.records(&mut self.input)?;
         if ends {
             ram.ended = true;
+            self.report.ram(ram, RAM_VERSION)?;
         } else {
             ram.parts = ram.parts.saturating_add(1);
-        }
-        if ends {
-            self.report.ram(ram, RAM_VERSION)?;
         }
         self.footer(id, "missing footer of section `ram`")
     }
@@ -227,9 +226,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     fn device(&mut self, at: u64) -> Result<(), Failure> {
         self.input.begin_at("device section", at);
-        if self.ram.as_ref().is_none_or(|ram| !ram.ended) {
-            return Err(Failure::at(at, "a device section before the end of section `ram`"));
-        }
+        self.check_ram_ended(at)?;
         let id = self.new_section_id()?;
         let name_at = self.input.position();
         let name = self.input.name("section")?;
@@ -237,27 +234,17 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         let instance = self.input.be32()?;
         let version_at = self.input.position();
         let version = self.input.be32()?;
-        let escaped = Escaped(&name);
         let offset = self.input.begin("device payload");
+        let section = DeviceSection { id, name, instance, version, offset };
+        let escaped = Escaped(&section.name);
 
-        let Some(description) = self.input.tail().and_then(|tail| tail.description.as_ref()) else {
-            if !self.options.guess || self.footers != Some(true) {
-                let what = format!("no description tells where device `{escaped}` ends");
-                return Err(Failure::at(offset, what));
-            }
-            let bytes = guess::pass_payload(&mut self.input, id)?;
-            let known = Known::Guessed;
-            let name = &name;
-            let section = DeviceSection { id, name, instance, version, offset, bytes, known };
-            self.report.device(&section)?;
-            self.devices = self.devices.saturating_add(1);
-            return self.footer(id, "missing footer");
+        let Some(description) = self.description() else {
+            return self.undescribed_device(&section);
         };
-
         let Some(device) = description.devices.get(self.devices) else {
             return Err(Failure::at(at, format!("device `{escaped}` is not described")));
         };
-        if device.name.as_bytes() != name {
+        if device.name.as_bytes() != section.name {
             let described = Escaped(device.name.as_bytes());
             let what = format!("device `{escaped}` where `{described}` is described");
             return Err(Failure::at(name_at, what));
@@ -270,18 +257,35 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             let what = format!("version {version}, but {described} described");
             return Err(Failure::at(version_at, what));
         }
-        let bytes = device.bytes;
+        let (bytes, form) = (device.bytes, device.form);
         if offset.checked_add(bytes).is_none_or(|end| end > description.eof()) {
             let what = format!("payload of device `{escaped}` has {bytes} bytes, too many");
             return Err(Failure::at(offset, what));
         }
-        let known = Known::Described(device);
-        let name = &name;
-        let section = DeviceSection { id, name, instance, version, offset, bytes, known };
-        self.report.device(&section)?;
         self.devices = self.devices.saturating_add(1);
+        self.report.device(&section, bytes, form)?;
         self.input.pass(bytes)?;
         self.footer(id, &format!("the description does not match device `{escaped}`"))
+    }
+
+    fn undescribed_device(&mut self, section: &DeviceSection) -> Result<(), Failure> {
+        if !self.options.guess || self.footers != Some(true) {
+            let name = Escaped(&section.name);
+            let what = format!("no description tells where device `{name}` ends");
+            return Err(Failure::at(section.offset, what));
+        }
+        let bytes = guess::pass_payload(&mut self.input, section.id)?;
+        self.devices = self.devices.saturating_add(1);
+        self.report.device(section, bytes, Form::Guessed)?;
+        self.footer(section.id, "missing footer")
+    }
+
+    /// Checks that what is at `at` comes after the end of the memory.
+    fn check_ram_ended(&self, at: u64) -> Result<(), Failure> {
+        if self.ram.as_ref().is_none_or(|ram| !ram.ended) {
+            return Err(Failure::at(at, "section `ram` has not ended before"));
+        }
+        Ok(())
     }
 
     fn command(&mut self, at: u64) -> Result<(), Failure> {
@@ -324,9 +328,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     /// Reads what follows the end mark at `at`.
     fn end(&mut self, at: u64) -> Result<(), Failure> {
-        if self.ram.as_ref().is_none_or(|ram| !ram.ended) {
-            return Err(Failure::at(at, "the stream ends before section `ram`"));
-        }
+        self.check_ram_ended(at)?;
         if self.devices == 0 {
             self.report.no_device()?;
         }
@@ -370,9 +372,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     /// Passes the device sections and everything behind them.
     fn raw_tail(&mut self, at: u64) -> Result<(), Failure> {
-        if self.ram.as_ref().is_none_or(|ram| !ram.ended) {
-            return Err(Failure::at(at, "a device section before the end of section `ram`"));
-        }
+        self.check_ram_ended(at)?;
         self.input.pass_rest()?;
         self.report.raw_tail(at, self.input.position().saturating_sub(at))
     }

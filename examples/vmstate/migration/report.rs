@@ -5,7 +5,6 @@ use std::io::Write;
 
 use super::Failure;
 use super::configuration::Configuration;
-use super::description::Device;
 use super::ram::Ram;
 
 /// Prints what was read.
@@ -14,25 +13,37 @@ pub struct Report<W> {
     out: W,
 }
 
-/// How the length of a device's payload was found.
-#[derive(Clone, Copy, Debug)]
-pub enum Known<'a> {
-    /// The description tells it.
-    Described(&'a Device),
-    /// The next footer was searched for.
-    Guessed,
-}
-
-/// The header of a device section, and its payload.
+/// The header of a device section, and where its payload begins.
 #[derive(Debug)]
-pub struct DeviceSection<'a> {
+pub struct DeviceSection {
     pub id: u32,
-    pub name: &'a [u8],
+    pub name: Vec<u8>,
     pub instance: u32,
     pub version: u32,
     pub offset: u64,
-    pub bytes: u64,
-    pub known: Known<'a>,
+}
+
+/// What is known about the payload of a device.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// It has so many fields, and so many subsections.
+    Structured { fields: u64, subsections: u64 },
+    /// It is a sequence of bytes.
+    Unstructured,
+    /// Where it ends is a guess.
+    Guessed,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Structured { fields, subsections } => {
+                write!(f, "fields={fields} subsections={subsections}")
+            }
+            Self::Unstructured => f.write_str("unstructured"),
+            Self::Guessed => f.write_str("guessed"),
+        }
+    }
 }
 
 impl<W: Write> Report<W> {
@@ -106,16 +117,14 @@ impl<W: Write> Report<W> {
         Ok(())
     }
 
-    pub fn device(&mut self, section: &DeviceSection<'_>) -> Result<(), Failure> {
-        let DeviceSection { id, name, instance, version, offset, bytes, known } = section;
+    pub fn device(
+        &mut self,
+        section: &DeviceSection,
+        bytes: u64,
+        form: Form,
+    ) -> Result<(), Failure> {
+        let DeviceSection { id, name, instance, version, offset } = section;
         let name = Escaped(name);
-        let form = match known {
-            Known::Described(device) if device.is_unstructured() => "unstructured".to_string(),
-            Known::Described(device) => {
-                format!("fields={} subsections={}", device.fields, device.subsections)
-            }
-            Known::Guessed => "guessed".to_string(),
-        };
         self.line(
             "device",
             format_args!(
