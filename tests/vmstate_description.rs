@@ -138,7 +138,7 @@ fn without_description_devices_are_guessed_or_refused() {
     // The payload of the second device looks like its footer, but nothing plausible follows that.
     let stream = t2_with(true, true, None).0;
     let (text, result) = inspect_with(&stream, Options::default());
-    let message = "offset 0x108e (4238): no description tells where device `demo` ends";
+    let message = "offset 0x108e (4238): no description at the end tells where device `demo` ends";
     assert_eq!(result.unwrap_err().to_string(), message);
     assert!(text.ends_with("block    ram length=8192 zero=1 normal=1 xbzrle=0 compressed=0\n"));
 

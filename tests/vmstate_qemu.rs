@@ -17,7 +17,7 @@ use qemu::Qemu;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vmstate_support::migration::{Failure, Options};
-use vmstate_support::{SHIPPED, inspect, inspect_with, program, t1, t1_sections};
+use vmstate_support::{SHIPPED, copy_pipe, inspect, inspect_with, program, t1, t1_sections};
 
 const SAVE: &str = "exec:cat > saved.mig";
 
@@ -120,6 +120,9 @@ fn round_trip(options: &[&str], capabilities: &[&str], exact: bool) -> String {
         fs::read(dir.join("copy.mig")).unwrap() == saved.bytes,
         "the copy differs: {options:?}"
     );
+
+    let piped = copy_pipe(&saved.bytes, 4096, Options::default()).unwrap();
+    assert!(piped == saved.bytes, "the copy through pipes differs: {options:?}");
 
     // Without the original at hand.
     fs::remove_file(dir.join("saved.mig")).unwrap();
@@ -263,7 +266,10 @@ fn streams_without_description() {
     let options = ["-M", "none,suppress-vmdesc=on", "-m", "64K"];
     let saved = save(&options, &[]);
     let refused = inspect(&saved.bytes).unwrap_err().to_string();
-    assert!(refused.contains("no description tells where device `timer` ends"), "{refused}");
+    assert!(
+        refused.contains("no description at the end tells where device `timer` ends"),
+        "{refused}"
+    );
     let guess = Options { guess: true, raw_tail: false };
     let report = inspect_with(&saved.bytes, guess).1.unwrap();
     assert_eq!(sections(&report), ["2(ram) 0 4", "0(timer) 0 2", "4(globalstate) 0 1"]);

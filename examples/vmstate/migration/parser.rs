@@ -262,22 +262,22 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             let what = format!("payload of device `{escaped}` has {bytes} bytes, too many");
             return Err(Failure::at(offset, what));
         }
-        self.devices = self.devices.saturating_add(1);
-        self.report.device(&section, bytes, form)?;
         self.input.pass(bytes)?;
-        self.footer(id, &format!("the description does not match device `{escaped}`"))
+        self.footer(id, &format!("the description does not match device `{escaped}`"))?;
+        self.devices = self.devices.saturating_add(1);
+        self.report.device(&section, bytes, form)
     }
 
     fn undescribed_device(&mut self, section: &DeviceSection) -> Result<(), Failure> {
         if !self.options.guess || self.footers != Some(true) {
             let name = Escaped(&section.name);
-            let what = format!("no description tells where device `{name}` ends");
+            let what = format!("no description at the end tells where device `{name}` ends");
             return Err(Failure::at(section.offset, what));
         }
         let bytes = guess::pass_payload(&mut self.input, section.id)?;
+        self.footer(section.id, "missing footer")?;
         self.devices = self.devices.saturating_add(1);
-        self.report.device(section, bytes, Form::Guessed)?;
-        self.footer(section.id, "missing footer")
+        self.report.device(section, bytes, Form::Guessed)
     }
 
     /// Checks that what is at `at` comes after the end of the memory.
@@ -373,7 +373,6 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
     /// Passes the device sections and everything behind them.
     fn raw_tail(&mut self, at: u64) -> Result<(), Failure> {
         self.check_ram_ended(at)?;
-        self.input.pass_rest()?;
-        self.report.raw_tail(at, self.input.position().saturating_sub(at))
+        self.input.pass_rest()
     }
 }

@@ -138,10 +138,6 @@ impl<W: Write> Report<W> {
         self.line("device", format_args!("none"))
     }
 
-    pub fn raw_tail(&mut self, offset: u64, bytes: u64) -> Result<(), Failure> {
-        self.line("raw", format_args!("offset={offset} bytes={bytes}"))
-    }
-
     pub fn eof(&mut self, offset: u64) -> Result<(), Failure> {
         self.line("eof", format_args!("offset={offset}"))
     }
