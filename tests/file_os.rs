@@ -1,5 +1,5 @@
 //! Channels of the operating system: files, pipes, sockets, descriptors.
-#![cfg(all(feature = "std", unix))]
+#![cfg(all(feature = "std", target_os = "linux"))]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Read, Seek, SeekFrom as IoSeekFrom, Write};
@@ -98,7 +98,6 @@ fn positions_of_a_file() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_full_disk() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut writer = FileWriter::new(full).unwrap();
@@ -345,6 +344,25 @@ fn any_reader_or_writer() {
     writer.flush().unwrap();
     assert_eq!(fs::read(&scratch.0).unwrap(), [0, 0, 0, 5], "its buffer is flushed, too");
     writer.close().unwrap();
+
+    /// Keeps what is written and cannot pass it on.
+    struct Stuck(usize);
+    impl Write for Stuck {
+        fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+            self.0 += from.len();
+            Ok(from.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+    let mut channel = IoChannel::new(Stuck(0));
+    let mut writer = FileWriter::new(&mut channel).unwrap();
+    writer.put_be32(5).unwrap();
+    let error = Error::Write(ChannelError::Os(11));
+    assert_eq!((writer.flush(), writer.flush()), (Err(error), Err(error)));
+    assert_eq!(writer.close(), Err(error));
+    assert_eq!(channel.get_ref().0, 4, "not written twice");
 
     /// Is interrupted before every read.
     struct Interrupted(bool);

@@ -28,7 +28,7 @@ impl Log {
 }
 
 /// The entries of the worked example: 6 entries, 24577 bytes.
-fn put_example<C: WriteChannel>(writer: &mut FileWriter<'static, C>, region: &Region<'static>) {
+fn put_example<'r, C: WriteChannel>(writer: &mut FileWriter<'r, C>, region: &Region<'r>) {
     writer.put_region_and_release(region, 0..4096).unwrap();
     writer.put_region_and_release(region, 4096..8192).unwrap();
     writer.put_region(region, 8192..12288).unwrap();
@@ -38,16 +38,16 @@ fn put_example<C: WriteChannel>(writer: &mut FileWriter<'static, C>, region: &Re
     writer.put_region_and_release(region, 45056..49152).unwrap();
 }
 
-/// 48 KiB of memory whose release is written to a log; both live for ever.
-fn releasable() -> (Region<'static>, &'static Log) {
+/// 48 KiB of memory whose release is written to `log`.
+fn releasable(log: &Log) -> Region<'_> {
     static RAM: [u8; 49152] = [0x77; 49152];
-    let log: &'static Log = Box::leak(Box::default());
-    (Region::with_release(&RAM[..], log), log)
+    Region::with_release(&RAM[..], log)
 }
 
 #[test]
 fn release_merges_what_is_adjacent_in_memory() {
-    let (region, log) = releasable();
+    let log = Log::default();
+    let region = releasable(&log);
     let mut recorder = Recorder::default();
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     put_example(&mut writer, &region);
@@ -64,7 +64,8 @@ fn release_merges_what_is_adjacent_in_memory() {
 #[test]
 fn nothing_is_released_after_a_failure() {
     for taken in [0, 8192, 24576] {
-        let (region, log) = releasable();
+        let log = Log::default();
+        let region = releasable(&log);
         let mut recorder = Recorder::scripted([Step::Move(taken), Step::Fail(EIO)]);
         if taken == 0 {
             recorder.steps.pop_front();
@@ -79,7 +80,8 @@ fn nothing_is_released_after_a_failure() {
 
 #[test]
 fn release_waits_while_the_channel_blocks() {
-    let (region, log) = releasable();
+    let log = Log::default();
+    let region = releasable(&log);
     let mut recorder = Recorder::scripted([Step::Move(20000), BLOCK, Step::Move(10), BLOCK]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     put_example(&mut writer, &region);
@@ -95,7 +97,8 @@ fn release_waits_while_the_channel_blocks() {
 
 #[test]
 fn a_flush_by_the_64th_entry_releases_too() {
-    let (region, log) = releasable();
+    let log = Log::default();
+    let region = releasable(&log);
     let mut writer = FileWriter::new(Recorder::default()).unwrap();
     for i in 0..32 {
         writer.put_byte(0).unwrap();
@@ -107,7 +110,8 @@ fn a_flush_by_the_64th_entry_releases_too() {
 
 #[test]
 fn what_is_not_flagged_or_has_no_owner_is_kept() {
-    let (region, log) = releasable();
+    let log = Log::default();
+    let region = releasable(&log);
     let ram = [1; 100];
     let kept = Region::new(&ram[..]);
     let mut writer = FileWriter::new(Vec::new()).unwrap();
@@ -120,7 +124,8 @@ fn what_is_not_flagged_or_has_no_owner_is_kept() {
 #[test]
 #[allow(clippy::reversed_empty_ranges, reason = "that is the point")]
 fn ranges_stay_in_the_region() {
-    let (region, _) = releasable();
+    let log = Log::default();
+    let region = releasable(&log);
     let mut writer = FileWriter::new(Vec::new()).unwrap();
     for range in [0..49153, 49152..49153, 5..4, usize::MAX..usize::MAX] {
         assert_eq!(writer.put_region(&region, range.clone()), Err(Error::OutOfRegion));

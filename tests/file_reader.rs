@@ -337,7 +337,8 @@ fn a_stream_cut_at_any_byte() {
     let starts = [0, 4, 8, 16, 316, 318, 319];
     assert_eq!(sent.len(), 319);
 
-    for cut in 0..=sent.len() {
+    let step = if cfg!(miri) { 53 } else { 1 };
+    for cut in (0..=sent.len()).step_by(step) {
         for portion in [1, 7, 1000] {
             let mut feeder = &sent[..cut];
             let mut steps = Vec::new();

@@ -122,7 +122,8 @@ enum Operation {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let bytes = || prop::collection::vec(any::<u8>(), 0..3000);
+    let longest = if cfg!(miri) { 100 } else { 3000 };
+    let bytes = move || prop::collection::vec(any::<u8>(), 0..longest);
     prop_oneof![
         (0..20_000_usize, bytes()).prop_map(|(at, bytes)| Operation::Write(at, bytes)),
         bytes().prop_map(Operation::Append),
@@ -134,7 +135,7 @@ fn operation() -> impl Strategy<Value = Operation> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 128 }))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 128 }))]
 
     #[test]
     fn equals_a_vector(operations in prop::collection::vec(operation(), 1..20)) {

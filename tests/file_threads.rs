@@ -216,13 +216,57 @@ impl Duplex for StoppedMeanwhile {
 
 #[test]
 fn the_stop_shows_and_not_the_end_that_it_causes() {
-    let channel = StoppedMeanwhile::default();
+    for attempt in 0..3 {
+        let channel = StoppedMeanwhile::default();
+        let mut reader = FileReader::new(channel.clone()).unwrap();
+        let stopper = reader.stopper().unwrap();
+        *channel.0.lock().unwrap() = Some(stopper);
+        let error = match attempt {
+            0 => reader.get_byte().err(),
+            1 => reader.is_at_end().err(),
+            _ => reader.peek(5, 5).err(),
+        };
+        assert_eq!(error, Some(Error::Stopped));
+        assert_eq!(reader.close(), Err(Error::Stopped));
+    }
+}
+
+/// Looks at its file when it is shut down.
+#[derive(Clone, Default)]
+struct Observer {
+    file: Arc<Mutex<Option<FileReader<Observer>>>>,
+    seen: Arc<Mutex<Option<Error>>>,
+}
+
+impl Channel for Observer {
+    fn shutdown(&self) -> Result<(), ChannelError> {
+        *self.seen.lock().unwrap() = self.file.lock().unwrap().as_ref().unwrap().error();
+        Ok(())
+    }
+}
+
+impl ReadChannel for Observer {
+    fn read(&mut self, _into: &mut [u8]) -> Result<usize, ChannelError> {
+        Ok(0)
+    }
+}
+
+impl Duplex for Observer {
+    fn try_clone(&self) -> Result<Self, ChannelError> {
+        Ok(self.clone())
+    }
+}
+
+#[test]
+fn the_file_is_stopped_before_its_channel() {
+    let channel = Observer::default();
     let mut reader = FileReader::new(channel.clone()).unwrap();
     let stopper = reader.stopper().unwrap();
-    *channel.0.lock().unwrap() = Some(stopper);
-    assert_eq!(reader.get_byte(), Err(Error::Stopped));
-    assert_eq!(reader.is_at_end(), Err(Error::Stopped));
-    assert_eq!(reader.close(), Err(Error::Stopped));
+    *channel.file.lock().unwrap() = Some(reader);
+    stopper.stop().unwrap();
+    assert_eq!(*channel.seen.lock().unwrap(), Some(Error::Stopped));
+    // The file holds a handle to itself.
+    drop(channel.file.lock().unwrap().take());
 }
 
 fn is_send<T: Send>() {}

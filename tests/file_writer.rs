@@ -134,8 +134,12 @@ fn neighbours_in_memory_that_belong_to_no_common_region_stay_apart() {
     let put = |w: &mut FileWriter<'static, &mut Recorder>| {
         w.put_borrowed(&PAGES[..100]).unwrap();
         w.put_borrowed(&PAGES[100..200]).unwrap();
+        // Offsets that continue each other, in different regions.
+        w.put_region(&Region::new(&PAGES[..1000]), 0..10).unwrap();
+        w.put_region(&Region::new(&PAGES[1..1001]), 10..20).unwrap();
+        w.put_region(&Region::new(&PAGES[1..1000]), 20..30).unwrap();
     };
-    check(put, &[], 200, 2);
+    check(put, &[], 230, 5);
 }
 
 /// 63 entries of 100 bytes.

@@ -89,10 +89,17 @@ pub const BUFFER_SIZE: usize = 32768;
 #[doc(alias = "MAX_IOV_SIZE")]
 pub const MAX_ENTRIES: usize = 64;
 
-/// A buffer of [`BUFFER_SIZE`] zeros.
-fn new_buffer() -> Result<Vec<u8>, Error> {
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(BUFFER_SIZE).map_err(|_| Error::NoMemory)?;
-    buffer.resize(BUFFER_SIZE, 0);
-    Ok(buffer)
+/// `len` zeros; `None` if there is no memory for them.
+fn zeros(len: usize) -> Option<Vec<u8>> {
+    // By blocks: without optimisation, and under Miri, `Vec::resize` goes byte by byte.
+    static BLOCK: [u8; 1024] = [0; 1024];
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    while let Some(missing @ 1..) = len.checked_sub(bytes.len()) {
+        let block = BLOCK.get(..missing).unwrap_or(&BLOCK);
+        // There is room already; this lets the compiler see it, too.
+        bytes.try_reserve(block.len()).ok()?;
+        bytes.extend_from_slice(block);
+    }
+    Some(bytes)
 }

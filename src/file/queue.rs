@@ -66,7 +66,7 @@ impl<'buf> Queue<'buf> {
         let mut entries = Vec::new();
         entries.try_reserve_exact(MAX_ENTRIES).map_err(|_| Error::NoMemory)?;
         Ok(Self {
-            buffer: super::new_buffer()?,
+            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
             used: 0,
             run: 0,
             entries,

@@ -63,7 +63,7 @@ impl<C: ReadChannel> FileReader<C> {
     #[doc(alias = "qemu_fopen_ops")]
     pub fn new(channel: C) -> Result<Self, Error> {
         Ok(Self {
-            buffer: super::new_buffer()?,
+            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
             channel,
             start: 0,
             end: 0,

@@ -214,16 +214,13 @@ impl SizedBuffer {
     }
 
     fn allocate(&mut self, len: usize) -> Result<(), ChannelError> {
-        let no_memory = |_| ChannelError::NoMemory;
         while self.capacity() < len {
             let size = size_of_chunk(self.chunks.len());
             // The chunks end at the last address at the latest, so no size of theirs overflows.
             if self.capacity().checked_add(size).is_none() {
                 return Err(ChannelError::NoMemory);
             }
-            let mut chunk = Vec::new();
-            chunk.try_reserve_exact(size).map_err(no_memory)?;
-            chunk.resize(size, 0);
+            let chunk = super::zeros(size).ok_or(ChannelError::NoMemory)?;
             self.chunks.try_push(chunk).map_err(|_| ChannelError::NoMemory)?;
         }
         Ok(())

@@ -26,7 +26,8 @@ use crate::segment::KVec;
 
 /// Any [`Read`] or [`Write`] as a channel.
 ///
-/// Closing it flushes the writer.
+/// Every write is followed by a flush of the writer, which may buffer but should not be
+/// non-blocking, too.
 ///
 /// ```
 /// use iov_iter::file::FileReader;
@@ -96,13 +97,19 @@ fn write(writer: &mut impl Write, from: &[KVec<'_, Source>]) -> Result<usize, Ch
 }
 
 /// Writes to a writer that may have a buffer of its own, and empties that.
+///
+/// If that fails, what was written is not counted; it is a failure even if the writer would only
+/// block, because the bytes must not be written again.
 fn write_through(
     writer: &mut impl Write,
     from: &[KVec<'_, Source>],
 ) -> Result<usize, ChannelError> {
     let written = write(writer, from)?;
-    retry(|| writer.flush())?;
-    Ok(written)
+    match retry(|| writer.flush()) {
+        Ok(()) => Ok(written),
+        Err(ChannelError::WouldBlock) => Err(ChannelError::Os(ChannelError::WouldBlock.errno())),
+        Err(error) => Err(error),
+    }
 }
 
 fn retry<T>(mut operation: impl FnMut() -> io::Result<T>) -> Result<T, ChannelError> {

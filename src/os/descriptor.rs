@@ -1,4 +1,4 @@
-//! Descriptors that travel in a stream over a Unix socket.
+//! Descriptors that travel in a stream over a Unix socket, on Linux.
 //!
 //! A descriptor rides on one byte, a space. It arrives with that byte at the latest, and is taken
 //! in the order of arrival when the reader gets to the byte.

@@ -1,7 +1,7 @@
 //! Adapters to the operating system.
 
 mod channel;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod descriptor;
 mod pair;
 mod stream;
@@ -9,7 +9,7 @@ mod stream;
 mod waiting;
 
 pub use channel::IoChannel;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub use descriptor::DescriptorChannel;
 pub use pair::{PairEnd, pair};
 #[cfg(unix)]
