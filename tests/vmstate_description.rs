@@ -170,3 +170,16 @@ fn guesses_reach_across_the_buffer() {
         );
     }
 }
+
+/// The end of a file is searched in pieces; the text may begin anywhere in them.
+#[test]
+fn long_descriptions_are_found() {
+    for piece in [65536, 2 * 65536] {
+        for len in piece - 20..piece + 20 {
+            let text = format!("{T2_TEXT}{}", " ".repeat(len - T2_TEXT.len()));
+            let stream = t2_with(true, true, Some(&text)).0;
+            let line = format!("desc     offset=4307 bytes={len} devices=2\n");
+            assert!(inspect(&stream).unwrap().contains(&line), "{len}");
+        }
+    }
+}
