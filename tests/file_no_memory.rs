@@ -204,3 +204,18 @@ fn codecs() {
         assert_eq!((result, allocations, &got[..]), (Ok(4096), 0, &page[..]));
     }
 }
+
+#[test]
+fn a_buffer_that_cannot_be_taken_over_stays() {
+    let mut writer = FileWriter::new(iov_iter::file::Scratch).unwrap();
+    let mut buffer = vec![5; 100];
+    // The first time there is a list to make.
+    let (result, _) = failing_from(0, || writer.put_owned(&mut buffer));
+    assert_eq!((result, buffer.len(), writer.pending()), (Err(Error::NoMemory), 100, 0));
+    assert_eq!(writer.put_owned(&mut buffer), Ok(()));
+    assert_eq!((buffer.len(), writer.pending()), (0, 100));
+    let mut buffer = vec![6; 100];
+    let (result, allocations) = failing_from(0, || writer.put_owned(&mut buffer));
+    assert_eq!((result, allocations, writer.pending()), (Ok(()), 0, 200));
+    drop(writer);
+}

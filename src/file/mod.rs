@@ -39,6 +39,7 @@ mod get;
 mod integers;
 mod memory_channel;
 mod mode;
+mod owned;
 mod position;
 mod put;
 mod queue;

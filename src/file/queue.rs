@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Ranges of the buffer are kept as offsets, so nothing points into it between two flushes.
-//! Copied bytes extend the *open run*; it becomes an entry when a part of a region follows it.
+//! Copied bytes extend the *open run*; it becomes an entry when a part of a region, or a buffer
+//! that was handed over, follows it.
 
 use alloc::vec::Vec;
 
@@ -28,6 +29,8 @@ enum Entry<'buf> {
     Own { start: usize, end: usize },
     /// In the caller's memory.
     Part(Part<'buf>),
+    /// A buffer that was handed over.
+    Owned { slot: usize, len: usize },
 }
 
 impl Entry<'_> {
@@ -35,6 +38,7 @@ impl Entry<'_> {
         match self {
             Self::Own { start, end } => end.saturating_sub(*start) as u64,
             Self::Part(part) => part.len as u64,
+            Self::Owned { len, .. } => *len as u64,
         }
     }
 }
@@ -48,6 +52,9 @@ pub(super) struct Queue<'buf> {
     /// Start of the open run: `run..used` follows all entries.
     run: usize,
     entries: Vec<Entry<'buf>>,
+    /// Buffers that were handed over: the first `owned_used` wait, the others were sent.
+    owned: Vec<Vec<u8>>,
+    owned_used: usize,
     /// Bytes at the front that were sent already; 0 except after a flush that would block.
     sent: u64,
     /// Bytes of all entries, the sent ones included, without the open run.
@@ -63,6 +70,8 @@ impl<'buf> Queue<'buf> {
             used: 0,
             run: 0,
             entries,
+            owned: Vec::new(),
+            owned_used: 0,
             sent: 0,
             closed: 0,
         })
@@ -157,6 +166,35 @@ impl<'buf> Queue<'buf> {
         self.push(Entry::Part(part));
     }
 
+    /// Whether one more buffer can be taken over.
+    pub(super) fn can_own(&self) -> bool {
+        self.can_queue() && self.owned_used < MAX_ENTRIES
+    }
+
+    /// Sees to it that taking a buffer over does not allocate.
+    pub(super) fn reserve_owned(&mut self) -> Result<(), Error> {
+        let missing = MAX_ENTRIES.saturating_sub(self.owned.len());
+        self.owned.try_reserve_exact(missing).map_err(|_| Error::NoMemory)
+    }
+
+    /// Appends a buffer, and leaves one that was sent, or an empty one, in its place; the caller
+    /// has checked [`can_own`](Self::can_own) and [reserved](Self::reserve_owned).
+    pub(super) fn own(&mut self, buffer: &mut Vec<u8>) {
+        if buffer.is_empty() {
+            return;
+        }
+        self.close_run();
+        let (slot, len) = (self.owned_used, buffer.len());
+        match self.owned.get_mut(slot) {
+            Some(sent) => core::mem::swap(sent, buffer),
+            // Room was reserved, so this does not fail.
+            None => drop(self.owned.try_push(core::mem::take(buffer))),
+        }
+        self.owned_used = slot.saturating_add(1);
+        self.closed = self.closed.saturating_add(len as u64);
+        self.push(Entry::Owned { slot, len });
+    }
+
     /// Makes the open run an entry.
     fn close_run(&mut self) {
         if self.run < self.used {
@@ -179,6 +217,10 @@ impl<'buf> Queue<'buf> {
             let bytes = match entry {
                 Entry::Own { start, end } => self.buffer.get(start..end).unwrap_or_default(),
                 Entry::Part(part) => part.as_slice(),
+                Entry::Owned { slot, len } => {
+                    let buffer = self.owned.get(slot).map(Vec::as_slice);
+                    buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
+                }
             };
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip = skip.saturating_sub(passed as u64);
@@ -242,6 +284,7 @@ impl<'buf> Queue<'buf> {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         (self.used, self.run, self.sent, self.closed) = (0, 0, 0, 0);
+        self.owned_used = 0;
     }
 
     /// Gives up what was sent, so that the buffer has room again while the channel is blocked.
@@ -259,7 +302,8 @@ impl<'buf> Queue<'buf> {
                     (passed, start < end)
                 }
                 Entry::Part(part) if !part.release && passed == part.len as u64 => (passed, false),
-                Entry::Part(_) => (0, true),
+                Entry::Owned { len, .. } if passed == *len as u64 => (passed, false),
+                Entry::Part(_) | Entry::Owned { .. } => (0, true),
             };
             self.sent = self.sent.saturating_sub(gone);
             self.closed = self.closed.saturating_sub(gone);
@@ -273,7 +317,7 @@ impl<'buf> Queue<'buf> {
     fn move_to_front(&mut self) {
         let first = self.entries.iter().find_map(|entry| match entry {
             Entry::Own { start, .. } => Some(*start),
-            Entry::Part(_) => None,
+            Entry::Part(_) | Entry::Owned { .. } => None,
         });
         let first = first.unwrap_or(self.used);
         if first <= self.used && self.used <= self.buffer.len() {

@@ -1,0 +1,115 @@
+//! The configuration: which machine wrote the stream, and what changes its format.
+
+use super::report::Escaped;
+use super::{Failure, Input, Output};
+
+/// The byte that begins a configuration.
+pub const CONFIGURATION: u8 = 0x07;
+const SUBSECTION: u8 = 0x05;
+const MACHINE_LIMIT: u32 = 255;
+const CAPABILITY_LIMIT: u32 = 64;
+const IGNORE_SHARED: &[u8] = b"x-ignore-shared";
+
+/// What the configuration says.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    pub machine: Vec<u8>,
+    /// The size of a page and the offset where it stands.
+    pub page_size: Option<(u64, u64)>,
+    pub capabilities: Option<Vec<Vec<u8>>>,
+    pub uuid: Option<Vec<u8>>,
+}
+
+impl Configuration {
+    /// Reads a configuration, the next element of `input`.
+    pub fn read<O: Output>(input: &mut Input<'_, O>) -> Result<Self, Failure> {
+        input.begin("configuration");
+        input.byte()?;
+        let mut configuration = Self { machine: machine(input)?, ..Self::default() };
+        while input.peek()? == Some(SUBSECTION) {
+            configuration.subsection(input)?;
+        }
+        Ok(configuration)
+    }
+
+    /// Whether the block list tells guest addresses.
+    pub fn ignores_shared(&self) -> bool {
+        self.capabilities.iter().flatten().any(|name| name == IGNORE_SHARED)
+    }
+
+    fn subsection<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<(), Failure> {
+        input.begin("configuration subsection");
+        input.byte()?;
+        let name_at = input.position();
+        let name = input.string()?;
+        let version_at = input.position();
+        let version = input.be32()?;
+        if version != 1 {
+            return Err(Failure::at(version_at, format!("unknown subsection version {version}")));
+        }
+        let repeated = match name.as_slice() {
+            b"configuration/target-page-bits" => {
+                self.page_size.replace(page_size(input)?).is_some()
+            }
+            b"configuration/capabilities" => {
+                self.capabilities.replace(capabilities(input)?).is_some()
+            }
+            b"configuration/uuid" => self.uuid.replace(input.bytes(16)?).is_some(),
+            _ => {
+                let what = format!("unknown configuration subsection `{}`", Escaped(&name));
+                return Err(Failure::at(name_at, what));
+            }
+        };
+        if repeated {
+            let what = format!("second configuration subsection `{}`", Escaped(&name));
+            return Err(Failure::at(name_at, what));
+        }
+        Ok(())
+    }
+}
+
+fn machine<O: Output>(input: &mut Input<'_, O>) -> Result<Vec<u8>, Failure> {
+    let at = input.position();
+    let len = input.be32()?;
+    if !(1..=MACHINE_LIMIT).contains(&len) {
+        let what = format!("machine name of {len} bytes, not 1 to {MACHINE_LIMIT}");
+        return Err(Failure::at(at, what));
+    }
+    let at = input.position();
+    let name = input.bytes(usize::try_from(len).unwrap_or_default())?;
+    if !name.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        let what = format!("machine name `{}` is not printable ASCII", Escaped(&name));
+        return Err(Failure::at(at, what));
+    }
+    Ok(name)
+}
+
+fn page_size<O: Output>(input: &mut Input<'_, O>) -> Result<(u64, u64), Failure> {
+    let at = input.position();
+    let bits = input.be32()?;
+    if !(10..=16).contains(&bits) {
+        return Err(Failure::at(at, format!("page size 2^{bits} is not within 1024 to 65536")));
+    }
+    Ok((1 << bits, at))
+}
+
+fn capabilities<O: Output>(input: &mut Input<'_, O>) -> Result<Vec<Vec<u8>>, Failure> {
+    let at = input.position();
+    let count = input.be32()?;
+    if count > CAPABILITY_LIMIT {
+        let what = format!("{count} capabilities, more than {CAPABILITY_LIMIT}");
+        return Err(Failure::at(at, what));
+    }
+    let mut names = Vec::new();
+    for _ in 0..count {
+        let at = input.position();
+        let name = input.string()?;
+        // A capability may change the format, so it must be known.
+        if name != IGNORE_SHARED {
+            let what = format!("unknown capability `{}`", Escaped(&name));
+            return Err(Failure::at(at, what));
+        }
+        names.push(name);
+    }
+    Ok(names)
+}

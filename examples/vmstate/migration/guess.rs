@@ -1,0 +1,61 @@
+//! Where the payload of a device ends in a stream without description: a guess.
+//!
+//! A footer ends it, and what follows a footer has a known form. The payload may contain bytes
+//! that look the same, so this can be wrong.
+
+use super::description::DESCRIPTION;
+use super::parser::{EOF, FOOTER, FULL};
+use super::{Failure, Input, Output};
+
+/// A footer, the header of a device section with the longest name.
+const LONGEST: usize = 5 + 1 + 4 + 1 + 255 + 4 + 4;
+const VERSION_LIMIT: u32 = 65536;
+
+/// Passes the payload of section `id` and returns its length in bytes.
+pub fn pass_payload<O: Output>(input: &mut Input<'_, O>, id: u32) -> Result<u64, Failure> {
+    let start = input.begin("device payload");
+    let length = input.find_tail()?.length;
+    loop {
+        let at = input.position();
+        let (bytes, last) = input.look_ahead()?;
+        let candidates = if last { bytes.len() } else { bytes.len().saturating_sub(LONGEST) };
+        let left = length.saturating_sub(at);
+        let found = (0..candidates).find(|&index| {
+            let rest = bytes.get(index..).unwrap_or_default();
+            ends_section(rest, id, left.saturating_sub(index as u64))
+        });
+        input.pass(found.unwrap_or(candidates) as u64)?;
+        if found.is_some() {
+            return Ok(input.position().saturating_sub(start));
+        }
+        if last {
+            return Err(Failure::at(start, "no footer found after the device payload"));
+        }
+    }
+}
+
+/// Whether a footer of section `id` begins here, `left` bytes before the end of the stream, and
+/// something plausible follows it.
+fn ends_section(bytes: &[u8], id: u32, left: u64) -> bool {
+    let Some((&[FOOTER, a, b, c, d], next)) = bytes.split_first_chunk() else { return false };
+    let left = left.saturating_sub(5);
+    u32::from_be_bytes([a, b, c, d]) == id
+        && match next {
+            [EOF] => left == 1,
+            [EOF, DESCRIPTION, length @ ..] => length.first_chunk().is_some_and(|length| {
+                u64::from(u32::from_be_bytes(*length)) == left.saturating_sub(6)
+            }),
+            [FULL, _, _, _, _, name_len, rest @ ..] => is_header(*name_len, rest),
+            _ => false,
+        }
+}
+
+/// Whether a name, an instance id and a version follow.
+fn is_header(name_len: u8, bytes: &[u8]) -> bool {
+    let Some((name, rest)) = bytes.split_at_checked(usize::from(name_len)) else { return false };
+    let printable = name.iter().all(|byte| (0x20..0x7f).contains(byte));
+    let version = rest.get(4..).and_then(|rest| rest.first_chunk());
+    !name.is_empty()
+        && printable
+        && version.is_some_and(|version| u32::from_be_bytes(*version) < VERSION_LIMIT)
+}

@@ -1,0 +1,31 @@
+//! Migration streams of QEMU, version 3: read once, checked, and repeated into an output.
+//!
+//! ```text
+//!   header  [configuration]  [commands]                      all integers are big-endian
+//!   START ram   block list, page records ... EOS  [footer]   `ram`: where the guest's memory is
+//!   PART ram    page records ... EOS              [footer]   any number
+//!   END ram     page records ... EOS              [footer]
+//!   FULL device, payload                          [footer]   one per device with state
+//!   EOF                                                      one zero byte
+//!   [description]                                            JSON: the lengths of the payloads
+//! ```
+//!
+//! The payload of a device has no length and no end mark. Only the description at the end of the
+//! stream tells how long it is, so [`Tail`] is looked up first.
+
+mod configuration;
+mod description;
+mod failure;
+mod guess;
+mod input;
+mod output;
+mod parser;
+mod ram;
+mod report;
+
+pub use description::Tail;
+pub use failure::Failure;
+pub use input::Input;
+pub use output::{Copier, Discard, Output};
+pub use parser::{Options, parse};
+pub use report::Report;

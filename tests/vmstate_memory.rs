@@ -1,0 +1,186 @@
+//! The memory that the example `vmstate` needs, whatever a stream claims.
+#![cfg(all(feature = "std", not(miri)))]
+
+mod vmstate_support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use iov_iter::file::{Channel, ChannelError, ReadChannel, WriteChannel};
+use iov_iter::{KVec, Source};
+use vmstate_support::migration::{Copier, Failure, Input, Options, Report, parse};
+use vmstate_support::{Builder, T2_TEXT, inspect, t1, t2, t2_with};
+
+/// Counts the bytes that a thread has allocated.
+struct Counting;
+
+thread_local! {
+    static USED: Cell<usize> = const { Cell::new(0) };
+    static PEAK: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count(more: usize, less: usize) {
+    // What another thread has allocated may be freed here.
+    let used = USED.get().saturating_add(more).saturating_sub(less);
+    USED.set(used);
+    PEAK.set(PEAK.get().max(used));
+}
+
+// SAFETY: everything is passed to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promises are the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        count(0, layout.size());
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: as above.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most bytes that `operation` has allocated at a time.
+fn peak<T>(operation: impl FnOnce() -> T) -> (T, usize) {
+    let before = USED.get();
+    PEAK.set(before);
+    let result = operation();
+    (result, PEAK.get() - before)
+}
+
+/// A beginning, then something many times, then an end.
+struct Long<'a> {
+    parts: [(&'a [u8], usize); 3],
+    offset: usize,
+}
+
+impl Channel for Long<'_> {}
+
+impl ReadChannel for Long<'_> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let mut total = 0;
+        while let Some((bytes, times)) = self.parts.iter_mut().find(|(_, times)| *times > 0) {
+            let len = (bytes.len() - self.offset).min(into.len() - total);
+            into[total..total + len].copy_from_slice(&bytes[self.offset..self.offset + len]);
+            (total, self.offset) = (total + len, self.offset + len);
+            if self.offset < bytes.len() {
+                break;
+            }
+            (*times, self.offset) = (*times - 1, 0);
+        }
+        Ok(total)
+    }
+}
+
+/// Counts what is written.
+struct Counter(u64);
+
+impl Channel for Counter {}
+
+impl WriteChannel for Counter {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        let len = from.iter().map(|segment| segment.len()).sum();
+        self.0 += len as u64;
+        Ok(len)
+    }
+}
+
+/// Copies a stream that comes through a pipe and returns how much was written.
+fn copy_pipe(stream: Long<'_>) -> Result<u64, Failure> {
+    let mut written = Counter(0);
+    let mut output = Copier::new(&mut written).unwrap();
+    let result = Input::new(Box::new(stream), None, &mut output)
+        .and_then(|input| parse(input, &mut Report::new(std::io::sink()), Options::default()));
+    match result {
+        Ok(()) => output.close().unwrap(),
+        Err(_) => output.abandon(),
+    }
+    result.map(|()| written.0)
+}
+
+#[test]
+fn long_streams() {
+    const PAGES: usize = 20_000;
+    let begin = Builder::machine(b"none").start(&[(b"ram", 0x1000)]).footer(42);
+    let begin = begin.byte(0x03).be32(42).be64(0x1002 - 0x1000).name(b"ram").byte(0).0;
+    let page = Builder::default().be64(0x28).bytes(&[0x5a; 4096]).0;
+    let end = Builder::default().be64(0x10).footer(42).byte(0).0;
+    let stream = Long { parts: [(&begin, 1), (&page, PAGES), (&end, 1)], offset: 0 };
+    let (written, peak) = peak(|| copy_pipe(stream));
+    let length = begin.len() + PAGES * page.len() + end.len();
+    assert_eq!(written.unwrap(), length as u64);
+    // 82 MB were copied with two buffers of 32 KiB and at most 33 pages.
+    assert!(peak < 300 << 10, "{peak}");
+}
+
+#[test]
+fn absurd_lengths() {
+    let edit = |offset: usize, value: &[u8]| {
+        let mut stream = t1();
+        stream[offset..offset + value.len()].copy_from_slice(value);
+        stream
+    };
+    let ones = [0xff; 8];
+    let compressed = Builder(t1()[..72].to_vec()).be64(0x100).name(b"ram").bytes(&ones).0;
+    let xbzrle = Builder(t1()[..72].to_vec()).be64(0x40).name(b"ram").byte(1).bytes(&ones).0;
+    let capabilities = Builder(t1()[..17].to_vec()).byte(5).name(b"configuration/capabilities");
+    let streams = [
+        edit(9, &ones[..4]),
+        edit(34, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x04]),
+        edit(46, &ones),
+        edit(46, &[0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x00]),
+        edit(72, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x02]),
+        compressed,
+        xbzrle,
+        capabilities.be32(1).bytes(&ones).0,
+        [&t1()[..], &[6], &ones].concat(),
+        [&t1()[..17], &[8, 0, 10, 0xff, 0xff]].concat(),
+        t2_with(true, true, Some(&T2_TEXT.replace("\"size\": 5", "\"size\": 9223372036854775807")))
+            .0,
+    ];
+    for stream in streams {
+        let (result, peak) = peak(|| inspect(&stream));
+        assert!(matches!(result, Err(Failure::Damaged { .. })), "{result:?}");
+        assert!(peak < 100 << 10, "{peak}: {result:?}");
+    }
+}
+
+#[test]
+fn large_descriptions() {
+    let head = r#"{"page_size": 4096, "devices": ["#;
+    let device = r#"{"name":"","instance_id":0,"size":0,"fields":[]},"#;
+    let many = format!("{head}{}", device.repeat((15 << 20) / device.len()));
+    let long = format!("{head}{{\"name\": \"{}\"", "x".repeat(15 << 20));
+    for text in [many, long] {
+        let stream = t2_with(true, true, Some(&text)).0;
+        let (result, peak) = peak(|| inspect(&stream));
+        assert!(matches!(result, Err(Failure::Damaged { .. })), "{result:?}");
+        assert!(peak < 3 * text.len(), "{peak}");
+    }
+    // One byte more than is allowed: it is not even looked at.
+    let text = format!("{T2_TEXT}{}", " ".repeat((16 << 20) + 1 - T2_TEXT.len()));
+    let stream = t2_with(true, true, Some(&text)).0;
+    let (result, peak) = peak(|| inspect(&stream));
+    assert!(result.is_err());
+    assert!(peak < 300 << 10, "{peak}");
+}
+
+#[test]
+fn pipes_are_kept_up_to_a_limit() {
+    let begin = &t2()[..4238];
+    let stream = Long { parts: [(begin, 1), (&[0; 4096], usize::MAX), (b"", 0)], offset: 0 };
+    let (result, peak) = peak(|| copy_pipe(stream));
+    assert!(matches!(result, Err(Failure::Input(_))), "{result:?}");
+    // 64 MiB, and what a growing list has in reserve.
+    assert!(peak < 130 << 20, "{peak}");
+}

@@ -1,0 +1,441 @@
+//! The example `vmstate` against a real QEMU: streams that QEMU writes are read, and the copies
+//! are loaded by another QEMU. Skipped if none is installed.
+#![cfg(all(feature = "std", unix, not(miri)))]
+
+mod vmstate_support;
+
+#[path = "vmstate_support/qemu.rs"]
+mod qemu;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use qemu::Qemu;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use vmstate_support::migration::{Failure, Options};
+use vmstate_support::{SHIPPED, copy_pipe, inspect, inspect_with, program, t1, t1_sections};
+
+const SAVE: &str = "exec:cat > saved.mig";
+
+/// A stream, and what QEMU says about it.
+struct Saved {
+    dir: TempDir,
+    bytes: Vec<u8>,
+    /// The answer to `query-migrate`.
+    info: Value,
+    blocks: Vec<(String, u64)>,
+}
+
+/// A fresh directory with what the machines need.
+fn directory() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let blob: Vec<u8> = (1..=5000_u32).map(|k| (k % 251).to_le_bytes()[0] + 1).collect();
+    fs::write(dir.path().join("blob.bin"), blob).unwrap();
+    dir
+}
+
+/// Lets a machine that has not run write a stream.
+fn save(options: &[&str], capabilities: &[&str]) -> Saved {
+    let dir = directory();
+    let mut qemu = Qemu::stopped(dir.path(), options);
+    qemu.negotiate(capabilities);
+    let blocks = qemu.ram_blocks();
+    let info = qemu.migrate(SAVE).unwrap();
+    qemu.quit();
+    let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
+    Saved { dir, bytes, info, blocks }
+}
+
+/// Runs `vmstate` in `dir`.
+fn vmstate(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(program()).current_dir(dir).args(arguments).output().unwrap()
+}
+
+/// The values of `key=` in the lines of one kind, of which there may be none.
+fn values<'a>(report: &'a str, kind: &str, key: &str) -> Vec<&'a str> {
+    let lines = report.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let of_kind = lines.filter(|words| words[0] == kind && words[1..] != ["none"]);
+    let value = |word: &&'a str| word.strip_prefix(key)?.strip_prefix('=');
+    of_kind.map(|words| words.iter().find_map(value).unwrap()).collect()
+}
+
+fn sum(report: &str, kind: &str, key: &str) -> u64 {
+    values(report, kind, key).iter().map(|value| value.parse::<u64>().unwrap()).sum()
+}
+
+/// Checks a report against what QEMU said when it wrote the stream.
+fn check_report(report: &str, saved: &Saved, counts_pages: bool) {
+    let ram = &saved.info["ram"];
+    assert_eq!(json!(sum(report, "ram", "total")), ram["total"], "{report}");
+    if counts_pages {
+        assert_eq!(json!(sum(report, "block", "zero")), ram["duplicate"], "{report}");
+        assert_eq!(json!(sum(report, "block", "normal")), ram["normal"], "{report}");
+    }
+    let block_lines = report.lines().filter_map(|line| line.strip_prefix("block    "));
+    let mut blocks: Vec<(String, u64)> = block_lines
+        .filter(|line| *line != "none")
+        .map(|line| line.split_once(" length=").unwrap())
+        .map(|(name, rest)| (name.to_string(), rest.split(' ').next().unwrap().parse().unwrap()))
+        .collect();
+    let mut expected = saved.blocks.clone();
+    blocks.sort();
+    expected.sort();
+    assert_eq!(blocks, expected, "{report}");
+}
+
+/// The sections that a report lists, as QEMU traces them when it loads a stream.
+fn sections(report: &str) -> Vec<String> {
+    let ids = [values(report, "ram", "id"), values(report, "device", "id")].concat();
+    let names = [vec!["ram"], values(report, "device", "name")].concat();
+    let instances = [vec!["0"], values(report, "device", "instance")].concat();
+    let versions = [values(report, "ram", "version"), values(report, "device", "version")].concat();
+    let rest = names.iter().zip(instances).zip(versions);
+    ids.iter()
+        .zip(rest)
+        .map(|(id, ((name, instance), version))| format!("{id}({name}) {instance} {version}"))
+        .collect()
+}
+
+/// Takes a stream through everything: QEMU writes it, we report and copy it, another QEMU loads
+/// the copy and writes it again.
+///
+/// With `compress` QEMU writes pages in an order that varies, and counts them otherwise.
+fn round_trip(options: &[&str], capabilities: &[&str], exact: bool) -> String {
+    let saved = save(options, capabilities);
+    let dir = saved.dir.path();
+    let inspected = vmstate(dir, &["inspect", "saved.mig"]);
+    let report = String::from_utf8(inspected.stdout).unwrap();
+    assert!(inspected.status.success(), "{report}\n{}", String::from_utf8_lossy(&inspected.stderr));
+    assert!(inspected.stderr.is_empty());
+    assert!(report.ends_with("\nok\n"), "{report}");
+    check_report(&report, &saved, exact);
+
+    let copied = vmstate(dir, &["copy", "saved.mig", "copy.mig"]);
+    assert!(copied.status.success() && copied.stderr.is_empty(), "{copied:?}");
+    assert!(
+        fs::read(dir.join("copy.mig")).unwrap() == saved.bytes,
+        "the copy differs: {options:?}"
+    );
+
+    let piped = copy_pipe(&saved.bytes, 4096, Options::default()).unwrap();
+    assert!(piped == saved.bytes, "the copy through pipes differs: {options:?}");
+
+    // Without the original at hand.
+    fs::remove_file(dir.join("saved.mig")).unwrap();
+    let loaded = Qemu::load(dir, options, capabilities, "exec:cat copy.mig");
+    let (mut qemu, state) = loaded.unwrap_or_else(|ended| panic!("{options:?}: {ended:?}"));
+    assert_eq!(state, "prelaunch");
+    qemu.migrate(SAVE).unwrap();
+    let ended = qemu.quit();
+    assert_eq!(ended.sections, sections(&report));
+    let resaved = fs::read(dir.join("saved.mig")).unwrap();
+    assert!(!exact || resaved == saved.bytes, "the loaded machine differs: {options:?}");
+    report
+}
+
+#[test]
+fn machines_without_processor() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let report = round_trip(&["-M", "none"], &[], true);
+    assert!(report.contains("block    none\n"), "{report}");
+    round_trip(&["-M", "none", "-m", "8K"], &[], true);
+    round_trip(&["-M", "none", "-m", "1M"], &[], true);
+    let blob = "loader,file=blob.bin,addr=0x3000,force-raw=on";
+    let report = round_trip(&["-M", "none", "-m", "64K", "-device", blob], &[], true);
+    assert!(report.contains("block    ram length=65536 zero=14 normal=2 "), "{report}");
+}
+
+#[test]
+fn optional_elements() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let small = ["-M", "none", "-m", "64K"];
+    let no_configuration = ["-global", "migration.send-configuration=off"];
+    let report = round_trip(&[&small[..], &no_configuration].concat(), &[], true);
+    assert!(report.contains("config   none\n"), "{report}");
+    let no_footers = ["-global", "migration.send-section-footer=off"];
+    let report = round_trip(&[&small[..], &no_footers].concat(), &[], true);
+    assert!(report.contains("footers  no\n"), "{report}");
+    let uuid = ["-uuid", "11223344-5566-7788-99aa-bbccddeeff00"];
+    let report = round_trip(&[&small[..], &uuid].concat(), &["validate-uuid"], true);
+    assert!(report.contains("config   uuid=11223344-5566-7788-99aa-bbccddeeff00\n"), "{report}");
+}
+
+#[test]
+fn shared_memory_is_left_out() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let object = "memory-backend-file,id=mem0,size=1M,mem-path=shared.ram,share=on";
+    let options = ["-M", "none,memory-backend=mem0", "-m", "1M", "-object", object];
+    let saved = save(&options, &["x-ignore-shared"]);
+    let report = inspect(&saved.bytes).unwrap();
+    assert!(report.contains("config   capability=x-ignore-shared\n"), "{report}");
+    assert!(report.contains("block    mem0 length=1048576 zero=0 normal=0 "), "{report}");
+    assert!(report.contains(" address=0x0\n"), "{report}");
+    let dir = saved.dir.path();
+    assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
+    assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
+    let loaded = Qemu::load(dir, &options, &["x-ignore-shared"], "exec:cat copy.mig");
+    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+    assert_eq!(state, "prelaunch");
+    qemu.quit();
+}
+
+#[test]
+fn machines_with_processor_and_firmware() {
+    if !qemu::is_installed() {
+        return;
+    }
+    round_trip(&["-M", "microvm", "-m", "1M"], &[], true);
+    let report = round_trip(&["-M", "isapc", "-m", "1M"], &[], true);
+    let twins = values(&report, "device", "name").into_iter().filter(|name| *name == "isa-ide");
+    assert_eq!(twins.count(), 2, "{report}");
+    // Without configuration and footers.
+    let report = round_trip(&["-M", "pc-i440fx-2.3", "-m", "1M"], &[], true);
+    assert!(report.contains("config   none\n") && report.contains("footers  no\n"), "{report}");
+}
+
+#[test]
+fn machines_with_buses() {
+    if !qemu::is_installed() {
+        return;
+    }
+    round_trip(&["-M", "pc", "-m", "8M"], &[], true);
+    round_trip(&["-M", "q35", "-m", "8M"], &[], true);
+    let report = round_trip(&["-M", "q35", "-m", "1M"], &["compress"], false);
+    assert!(sum(&report, "block", "compressed") > 0, "{report}");
+}
+
+#[test]
+fn memory_in_many_sections() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let dir = directory();
+    let mut qemu = Qemu::stopped(dir.path(), &["-M", "pc", "-m", "8M"]);
+    qemu.negotiate(&[]);
+    qemu.execute("migrate-set-parameters", json!({ "max-bandwidth": 300 << 10 }));
+    let blocks = qemu.ram_blocks();
+    let info = qemu.migrate(SAVE).unwrap();
+    qemu.quit();
+    let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
+    let saved = Saved { dir, bytes, info, blocks };
+    let report = inspect(&saved.bytes).unwrap();
+    check_report(&report, &saved, true);
+    assert!(sum(&report, "ram", "part") > 1, "{report}");
+    assert!(vmstate(saved.dir.path(), &["copy", "saved.mig", "copy.mig"]).status.success());
+    assert!(fs::read(saved.dir.path().join("copy.mig")).unwrap() == saved.bytes);
+}
+
+#[test]
+fn commands_of_the_return_path() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let dir = directory();
+    let mut qemu = Qemu::stopped(dir.path(), &["-M", "none", "-m", "64K"]);
+    qemu.negotiate(&["return-path"]);
+    qemu.execute("migrate", json!({ "uri": SAVE }));
+    // QEMU then waits for an answer for ever, but the stream becomes complete.
+    let started = Instant::now();
+    let report = loop {
+        let bytes = fs::read(dir.path().join("saved.mig")).unwrap_or_default();
+        match inspect(&bytes) {
+            Ok(report) => break report,
+            Err(failure) => assert!(started.elapsed().as_secs() < 20, "{failure}"),
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert!(report.contains("command  number=1 name=OPEN_RETURN_PATH length=0\n"), "{report}");
+    assert!(report.contains("command  number=2 name=PING length=4\n"), "{report}");
+}
+
+#[test]
+fn streams_without_description() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let options = ["-M", "none,suppress-vmdesc=on", "-m", "64K"];
+    let saved = save(&options, &[]);
+    let refused = inspect(&saved.bytes).unwrap_err().to_string();
+    assert!(
+        refused.contains("no description at the end tells where device `timer` ends"),
+        "{refused}"
+    );
+    let guess = Options { guess: true, raw_tail: false };
+    let report = inspect_with(&saved.bytes, guess).1.unwrap();
+    assert_eq!(sections(&report), ["2(ram) 0 4", "0(timer) 0 2", "4(globalstate) 0 1"]);
+    let dir = saved.dir.path();
+    assert_eq!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.code(), Some(1));
+    assert!(!dir.join("copy.mig").exists());
+    assert!(vmstate(dir, &["copy", "--raw-tail", "saved.mig", "copy.mig"]).status.success());
+    assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
+    let loaded = Qemu::load(dir, &options, &[], "exec:cat copy.mig");
+    assert_eq!(loaded.unwrap_or_else(|ended| panic!("{ended:?}")).1, "prelaunch");
+}
+
+/// QEMU writes into our copy and reads from another one, with nothing but pipes between.
+#[test]
+fn copies_through_pipes() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let program = program().display();
+    let options = ["-M", "q35", "-m", "8M"];
+    let straight = save(&options, &[]);
+    let dir = straight.dir.path();
+    let mut qemu = Qemu::stopped(dir, &options);
+    qemu.negotiate(&[]);
+    qemu.migrate(&format!("exec:'{program}' copy - piped.mig")).unwrap();
+    qemu.quit();
+    assert!(fs::read(dir.join("piped.mig")).unwrap() == straight.bytes);
+
+    let uri = format!("exec:cat piped.mig | '{program}' copy - - | '{program}' copy - -");
+    let (qemu, state) = Qemu::load(dir, &options, &[], &uri).unwrap_or_else(|it| panic!("{it:?}"));
+    assert_eq!(state, "prelaunch");
+    qemu.quit();
+    let uri = format!("exec:'{program}' copy piped.mig -");
+    let (qemu, state) = Qemu::load(dir, &options, &[], &uri).unwrap_or_else(|it| panic!("{it:?}"));
+    assert_eq!(state, "prelaunch");
+    qemu.quit();
+}
+
+/// Firmware has run and written memory; the loaded machine goes on running.
+#[test]
+fn a_running_guest_goes_on() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let dir = directory();
+    let options = ["-M", "pc", "-m", "8M"];
+    let mut qemu = Qemu::start(dir.path(), &options);
+    qemu.negotiate(&[]);
+    thread::sleep(Duration::from_millis(700));
+    let blocks = qemu.ram_blocks();
+    let info = qemu.migrate(SAVE).unwrap();
+    qemu.quit();
+    let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
+    let saved = Saved { dir, bytes, info, blocks };
+    let report = inspect(&saved.bytes).unwrap();
+    check_report(&report, &saved, true);
+    let memory = report.lines().find(|line| line.starts_with("block    pc.ram ")).unwrap();
+    assert!(!memory.contains(" normal=0 "), "nothing was written: {report}");
+    let dir = saved.dir.path();
+    assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
+    assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
+
+    // Its state was part of the stream.
+    let loaded = Qemu::load(dir, &options, &[], "exec:cat copy.mig");
+    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+    assert_eq!(state, "running");
+    qemu.quit();
+}
+
+/// Streams that no QEMU wrote.
+#[test]
+fn qemu_loads_hand_made_streams() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let dir = directory();
+    let options = ["-M", "none,suppress-vmdesc=on", "-m", "8K"];
+    fs::write(dir.path().join("t1.mig"), t1()).unwrap();
+    assert!(vmstate(dir.path(), &["copy", "t1.mig", "copy.mig"]).status.success());
+    let loaded = Qemu::load(dir.path(), &options, &[], "exec:cat copy.mig");
+    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+    assert_ne!(state, "inmigrate");
+    qemu.quit();
+
+    let state_name = [&b"prelaunch\0"[..], &[0; 90]].concat();
+    let devices = t1_sections()
+        .full(1, b"timer", 0, 2)
+        .be64(0)
+        .be64(0)
+        .be64(0)
+        .footer(1)
+        .full(3, b"globalstate", 0, 1)
+        .be32(10)
+        .bytes(&state_name)
+        .footer(3)
+        .byte(0)
+        .0;
+    fs::write(dir.path().join("devices.mig"), devices).unwrap();
+    let copied = vmstate(dir.path(), &["copy", "--raw-tail", "devices.mig", "copy.mig"]);
+    assert!(copied.status.success());
+    let loaded = Qemu::load(dir.path(), &options, &[], "exec:cat copy.mig");
+    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+    assert_eq!(state, "prelaunch");
+    let ended = qemu.quit();
+    assert_eq!(ended.sections, ["42(ram) 0 4", "1(timer) 0 2", "3(globalstate) 0 1"]);
+}
+
+/// Damaged copies are refused by QEMU and by us; through our pipe QEMU gets nothing that it could
+/// take for a stream.
+#[test]
+fn damage_is_found_before_qemu_sees_it() {
+    if !qemu::is_installed() {
+        return;
+    }
+    let dir = directory();
+    let load = dir.path().join("damaged.mig");
+    let machine = ["-M", "none", "-m", "16K"];
+    // SHIPPED came from a machine of this kind.
+    fs::write(&load, SHIPPED).unwrap();
+    let loaded = Qemu::load(dir.path(), &machine, &[], "exec:cat damaged.mig");
+    assert_eq!(loaded.unwrap_or_else(|ended| panic!("{ended:?}")).1, "prelaunch");
+
+    let changed = |offset: usize, value: u8| {
+        let mut bytes = SHIPPED.to_vec();
+        bytes[offset] = value;
+        bytes
+    };
+    let damaged: [(Vec<u8>, &str); 8] = [
+        (changed(0, 0x50), "Not a migration stream"),
+        (changed(7, 4), "Unsupported migration stream version"),
+        (changed(17, 9), "Unknown savevm section type 9"),
+        (changed(62, 0x7f), "Missing section footer for ram"),
+        (changed(66, 3), "Mismatched section id in footer for ram"),
+        (SHIPPED[..40].to_vec(), ""),
+        (SHIPPED[..3000].to_vec(), ""),
+        (SHIPPED[..4300].to_vec(), ""),
+    ];
+    for (bytes, message) in damaged {
+        fs::write(&load, &bytes).unwrap();
+        let Err(ended) = Qemu::load(dir.path(), &machine, &[], "exec:cat damaged.mig") else {
+            panic!("QEMU accepts it: {message}");
+        };
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(ended.messages.iter().any(|line| line.contains(message)), "{ended:?}");
+
+        assert!(matches!(inspect(&bytes), Err(Failure::Damaged { .. })));
+        let inspected = vmstate(dir.path(), &["inspect", "damaged.mig"]);
+        assert_eq!(inspected.status.code(), Some(1));
+        let line = String::from_utf8(inspected.stderr).unwrap();
+        assert!(line.starts_with("damaged.mig: offset 0x") && line.lines().count() == 1, "{line}");
+        assert_eq!(vmstate(dir.path(), &["copy", "damaged.mig", "copy"]).status.code(), Some(1));
+        assert!(!dir.path().join("copy").exists());
+    }
+
+    // The end mark is at 4420.
+    for cut in (1..4420).step_by(221) {
+        let bytes = &SHIPPED[..cut];
+        fs::write(&load, bytes).unwrap();
+        let loaded = Qemu::load(dir.path(), &machine, &[], "exec:cat damaged.mig");
+        assert_eq!(loaded.err().unwrap().status.code(), Some(1), "{cut}");
+        assert!(inspect(bytes).is_err());
+    }
+
+    // QEMU accepts what is cut behind the end mark; we do not, and then it gets nothing.
+    fs::write(&load, &SHIPPED[..4500]).unwrap();
+    assert_eq!(vmstate(dir.path(), &["copy", "damaged.mig", "copy"]).status.code(), Some(1));
+    let piped = vmstate(dir.path(), &["copy", "damaged.mig", "-"]);
+    assert_eq!((piped.status.code(), piped.stdout.len()), (Some(1), 0));
+}

@@ -1,0 +1,237 @@
+//! Hand-made migration streams, and ways to run the example `vmstate` on them.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::io::Cursor;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use iov_iter::file::{Channel, ChannelError, ReadChannel};
+
+#[path = "../../examples/vmstate/migration/mod.rs"]
+pub mod migration;
+
+use migration::{Copier, Discard, Failure, Input, Options, Report, Tail, parse};
+
+/// A stream that QEMU wrote.
+pub const SHIPPED: &[u8] = include_bytes!("../data/qemu-none-16k.mig");
+
+/// Puts the elements of a stream together.
+#[derive(Clone, Debug, Default)]
+pub struct Builder(pub Vec<u8>);
+
+impl Builder {
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub fn byte(self, value: u8) -> Self {
+        self.bytes(&[value])
+    }
+
+    pub fn be16(self, value: u16) -> Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    pub fn be32(self, value: u32) -> Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    pub fn be64(self, value: u64) -> Self {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    pub fn name(self, name: &[u8]) -> Self {
+        self.byte(u8::try_from(name.len()).unwrap()).bytes(name)
+    }
+
+    pub fn footer(self, id: u32) -> Self {
+        self.byte(0x7e).be32(id)
+    }
+
+    pub fn full(self, id: u32, name: &[u8], instance: u32, version: u32) -> Self {
+        self.byte(0x04).be32(id).name(name).be32(instance).be32(version)
+    }
+
+    /// Header and configuration.
+    pub fn machine(name: &[u8]) -> Self {
+        let len = u32::try_from(name.len()).unwrap();
+        Self::header().byte(0x07).be32(len).bytes(name)
+    }
+
+    pub fn header() -> Self {
+        Self::default().bytes(b"QEVM").be32(3)
+    }
+
+    /// START of section 42 with blocks of these names and lengths, up to the end of its records.
+    pub fn start(self, blocks: &[(&[u8], u64)]) -> Self {
+        let total: u64 = blocks.iter().map(|(_, length)| length).sum();
+        let start = self.byte(0x01).be32(42).name(b"ram").be32(0).be32(4).be64(total | 0x04);
+        let listed = blocks.iter().fold(start, |it, (name, length)| it.name(name).be64(*length));
+        listed.be64(0x10)
+    }
+
+    pub fn description(self, text: &str) -> Self {
+        self.byte(0x06).be32(u32::try_from(text.len()).unwrap()).bytes(text.as_bytes())
+    }
+}
+
+/// One block of two pages, one zero page, no devices, no description.
+pub fn t1() -> Vec<u8> {
+    t1_sections().byte(0).0
+}
+
+/// [`t1`] without its end mark.
+pub fn t1_sections() -> Builder {
+    Builder::machine(b"none")
+        .start(&[(b"ram", 0x2000)])
+        .footer(42)
+        .byte(0x03)
+        .be32(42)
+        .be64(0x1002)
+        .name(b"ram")
+        .byte(0)
+        .be64(0x10)
+        .footer(42)
+}
+
+/// The description of [`t2`].
+pub const T2_TEXT: &str = concat!(
+    r#"{"page_size": 4096, "devices": [{"name": "demo", "instance_id": 0, "vmsd_name": "demo", "#,
+    r#""version": 2, "fields": [{"name": "a", "type": "uint32", "size": 4}, {"name": "b", "#,
+    r#""array_len": 3, "type": "uint16", "size": 2}, {"name": "c", "type": "struct", "struct": "#,
+    r#"{"vmsd_name": "demo-c", "version": 1, "fields": [{"name": "x", "type": "uint8", "size": "#,
+    r#"1}, {"name": "y", "type": "bool", "size": 1}]}, "size": 2}], "subsections": "#,
+    r#"[{"vmsd_name": "demo/extra", "version": 1, "fields": [{"name": "z", "type": "uint64", "#,
+    r#""size": 8}]}]}, {"name": "old", "instance_id": 5, "size": 5, "fields": [{"name": "data", "#,
+    r#""size": 5, "type": "buffer"}]}]}"#,
+);
+
+/// Two devices, one with a payload that looks like its footer, and their description.
+pub fn t2() -> Vec<u8> {
+    t2_with(true, true, Some(T2_TEXT)).0
+}
+
+/// [`t2`], with or without some of its elements.
+pub fn t2_with(configuration: bool, footers: bool, text: Option<&str>) -> Builder {
+    let footer = |stream: Builder, id| if footers { stream.footer(id) } else { stream };
+    let head = if configuration { Builder::machine(b"none") } else { Builder::header() };
+    let page: Vec<u8> = (0..4096_u32).map(|k| (7 * k + 3).to_le_bytes()[0]).collect();
+    let stream = footer(head.start(&[(b"ram", 0x2000)]), 42);
+    let stream = stream.byte(0x02).be32(42).be64(0x02).name(b"ram").byte(0);
+    let stream = footer(stream.be64(0x1028).bytes(&page).be64(0x10), 42);
+    let stream = footer(stream.byte(0x03).be32(42).be64(0x10), 42);
+    let stream = stream.full(1, b"demo", 0, 2).be32(0x0102_0304).be16(1).be16(2).be16(3);
+    let stream = stream.byte(9).byte(1);
+    let stream = stream.byte(0x05).name(b"demo/extra").be32(1).be64(0x1122_3344_5566_7788);
+    let stream = footer(stream, 1).full(3, b"old", 5, 1).footer(3);
+    let stream = footer(stream, 3).byte(0);
+    text.map_or(stream.clone(), |text| stream.description(text))
+}
+
+/// What `vmstate inspect` prints for a file of these bytes.
+pub fn inspect(stream: &[u8]) -> Result<String, Failure> {
+    inspect_with(stream, Options::default()).1
+}
+
+/// What it prints, up to a failure, and how it ends.
+pub fn inspect_with(stream: &[u8], options: Options) -> (String, Result<String, Failure>) {
+    let tail = match Tail::find(&mut Cursor::new(stream), 0) {
+        Ok(tail) => tail,
+        Err(failure) => return (String::new(), Err(failure)),
+    };
+    inspect_channel(Box::new(stream), Some(tail), options)
+}
+
+/// What it prints for a stream that comes through a pipe in pieces of `piece` bytes.
+pub fn inspect_pipe(stream: &[u8], piece: usize) -> Result<String, Failure> {
+    inspect_channel(Box::new(Pieces { rest: stream, piece }), None, Options::default()).1
+}
+
+fn inspect_channel<'a>(
+    channel: Box<dyn ReadChannel + 'a>,
+    tail: Option<Tail>,
+    options: Options,
+) -> (String, Result<String, Failure>) {
+    let mut report = Report::new(Vec::new());
+    let mut nothing = Discard;
+    let input = Input::new(channel, tail, &mut nothing).unwrap();
+    let result = parse(input, &mut report, options);
+    let text = String::from_utf8(report.into_inner()).unwrap();
+    (text.clone(), result.map(|()| text))
+}
+
+/// What `vmstate copy` writes for a file of these bytes.
+pub fn copy(stream: &[u8], options: Options) -> Result<Vec<u8>, Failure> {
+    let tail = Tail::find(&mut Cursor::new(stream), 0)?;
+    copy_channel(Box::new(stream), Some(tail), options)
+}
+
+/// What it writes for a stream that comes through a pipe in pieces of `piece` bytes.
+pub fn copy_pipe(stream: &[u8], piece: usize, options: Options) -> Result<Vec<u8>, Failure> {
+    copy_channel(Box::new(Pieces { rest: stream, piece }), None, options)
+}
+
+fn copy_channel<'a>(
+    channel: Box<dyn ReadChannel + 'a>,
+    tail: Option<Tail>,
+    options: Options,
+) -> Result<Vec<u8>, Failure> {
+    let mut written = Vec::new();
+    let mut output = Copier::new(&mut written).unwrap();
+    let result = Input::new(channel, tail, &mut output)
+        .and_then(|input| parse(input, &mut Report::new(std::io::sink()), options));
+    match result {
+        Ok(()) => output.close().unwrap(),
+        Err(_) => output.abandon(),
+    }
+    result.map(|()| written)
+}
+
+/// The offset of the damage that is reported; panics if none is.
+pub fn damage(stream: &[u8]) -> u64 {
+    match inspect(stream) {
+        Err(Failure::Damaged { offset, .. }) => offset,
+        other => panic!("no damage reported: {other:?}"),
+    }
+}
+
+/// Gives its bytes in small pieces.
+struct Pieces<'a> {
+    rest: &'a [u8],
+    piece: usize,
+}
+
+impl Channel for Pieces<'_> {}
+
+impl ReadChannel for Pieces<'_> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let len = into.len().min(self.piece);
+        ReadChannel::read(&mut self.rest, &mut into[..len])
+    }
+}
+
+/// The path of the program, built if it is not.
+pub fn program() -> &'static PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut features = vec!["std"];
+        features.extend(cfg!(feature = "zlib").then_some("zlib"));
+        features.extend(cfg!(feature = "embedded-io").then_some("embedded-io"));
+        let mut build = Command::new(cargo);
+        build.args(["build", "--offline", "--example", "vmstate", "--features"]);
+        build.arg(features.join(","));
+        build.args(["--message-format", "json", "--manifest-path"]);
+        build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        let output = build.output().unwrap();
+        let messages = String::from_utf8_lossy(&output.stdout);
+        let found = messages.lines().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(PathBuf::from(message.get("executable")?.as_str()?))
+        });
+        found.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    })
+}
