@@ -11,7 +11,7 @@ use model::scene::P;
 use model::{At, Iter, Poison, TestPage, UserSpace, at, naive_checksum, pattern, place};
 
 /// Segments with page borders inside and between them, and empty ones anywhere.
-const SEGMENTS: [IoVec; 7] = [
+static SEGMENTS: [IoVec; 7] = [
     IoVec::new(0x1003, 0),
     IoVec::new(0x100b, 5),
     IoVec::new(0x1017, 0),

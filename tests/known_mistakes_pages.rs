@@ -363,7 +363,7 @@ fn row_22_pages_cover_what_is_claimed() {
 #[test]
 fn row_28_scatter_entries_equal_a_copy_from_every_start() {
     with_all_kinds(&pattern(0x3000), |iter| {
-        for skip in (0..0x1100).step_by(if cfg!(miri) { 0x111 } else { 7 }) {
+        for skip in (0..0x1100).step_by(if cfg!(miri) { 0x5fb } else { 7 }) {
             let mut iter = iter.clone();
             iter.advance(skip);
             let mut copied = vec![0; iter.remaining()];
@@ -371,7 +371,7 @@ fn row_28_scatter_entries_equal_a_copy_from_every_start() {
             let mut list = Fixed::<ScatterEntry<'_, TestPage>, 8>::new();
             let len = iter.extract_to_scatter_list(usize::MAX, 8, &mut list).unwrap();
             assert_eq!((len, iter.remaining()), (copied.len(), 0));
-            assert!(list.iter().flat_map(entry_bytes).eq(copied));
+            assert!(list.iter().map(entry_bytes).collect::<Vec<_>>().concat() == copied);
         }
     });
 }
