@@ -2,8 +2,8 @@
 //!
 //! Data that belongs together often does not lie together: a header here, a payload there, pages
 //! of a file elsewhere. This crate moves bytes in and out of such lists of segments: what Linux
-//! does with `iov_iter` and QEMU with `util/iov`, without allocating, without panicking, and with
-//! every fault counted to the byte.
+//! does with `iov_iter` and QEMU with `util/iov` and `QEMUFile`, without panicking, with every fault
+//! counted to the byte, and in its core without allocating.
 //!
 //! ```
 //! use iov_iter::{Dest, IovIter, KVec};
@@ -36,6 +36,8 @@
 //!   byte, and its pages, which must be mapped to be used. Firmware has neither and leaves it out.
 //! - [`iov::View`] is for device models: a request as a whole vector, from which headers are peeled
 //!   and put back, which is sent, received, compared and dumped.
+//! - [`file`](crate::file) is for live migration (feature `alloc`): buffered big-endian streams over
+//!   channels, with pages that are queued where they lie.
 //! - [`Cursor`] is the engine below: it walks, advances and reverts over any list of [`Segment`]s.
 //!
 //! A copy returns the number of bytes that moved, and the iterator stands behind the last of them.
@@ -45,12 +47,15 @@
 //!
 //! # Features
 //!
-//! - `alloc` adds lists that grow on the heap: `Vec` for pages and scatter entries,
+//! - `alloc` adds `file`, and lists that grow on the heap: `Vec` for pages and scatter entries,
 //!   [`InlineVec`] beyond its inline room, `IovIter::copy_from_iter_vec`. Allocation is fallible
 //!   everywhere and never aborts.
-//! - `embedded-io` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits.
-//! - `std` adds `os`: the memory of another Linux process as user memory, and on Unix files and
-//!   sockets that vectors are sent to and received from. It implies `alloc`.
+//! - `embedded-io` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits, and
+//!   whatever implements those a channel.
+//! - `std` adds `os`: the memory of another Linux process as user memory, files and sockets that
+//!   vectors are sent to and received from, and channels over files, sockets and pipes. It implies
+//!   `alloc`.
+//! - `zlib` adds compressed blocks to `file`. It implies `alloc`.
 //!
 //! Without features the crate needs neither an allocator nor an operating system.
 //!

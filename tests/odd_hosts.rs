@@ -89,7 +89,8 @@ fn claims_of_too_much_are_cut() {
     let segments = [IoVec::new(0x1000, 5), IoVec::new(0, 0), IoVec::new(0x2000, 7)];
     let new = || OddIter::<Dest>::iovec(memory, &segments, 12).unwrap();
     let data = pattern(20);
-    let written = |what: &str, mut write: Box<dyn FnMut(&mut OddIter<'_, Dest>) -> usize>| {
+    type Write<'w> = Box<dyn FnMut(&mut OddIter<'_, Dest>) -> usize + 'w>;
+    let written = |what: &str, mut write: Write| {
         let mut iter = new();
         assert_eq!(write(&mut iter), 9, "{what}");
         assert_eq!(place(&iter), at(2, 4, 1, 3), "{what}");
