@@ -36,7 +36,7 @@
 //!   byte, and its pages, which must be mapped to be used. Firmware has neither and leaves it out.
 //! - [`iov::View`] is for device models: a request as a whole vector, from which headers are peeled
 //!   and put back, which is sent, received, compared and dumped.
-//! - [`file`](crate::file) is for live migration (feature `alloc`): buffered big-endian streams over
+//! - `file` is for live migration (feature `alloc`): buffered big-endian streams over
 //!   channels, with pages that are queued where they lie.
 //! - [`Cursor`] is the engine below: it walks, advances and reverts over any list of [`Segment`]s.
 //!
