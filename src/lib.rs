@@ -61,8 +61,9 @@
 //!
 //! # Promises
 //!
-//! - No public function panics, overflows or indexes out of bounds, whatever its input. A program
-//!   that calls all of the core is linked, with overflow checks on, without a panic handler.
+//! - No public function panics, overflows or indexes out of bounds, whatever its input, and none
+//!   aborts when memory runs out. A program that calls the core and what `alloc` adds is linked, with
+//!   overflow checks on, without a panic handler.
 //! - `unsafe` is needed only to implement a [`Host`], or to describe memory by a raw pointer.
 //! - The minimum Rust version is 1.87. Raising it is a minor release.
 

@@ -134,7 +134,15 @@ impl<T, const N: usize> InlineVec<T, N> {
             let mut heap = alloc::vec::Vec::new();
             let wanted = elements.len().checked_add(more).ok_or(Error::NoMemory)?;
             heap.try_reserve(wanted).map_err(|_| Error::NoMemory)?;
-            heap.extend(core::mem::take(elements));
+            let len = elements.len();
+            // SAFETY: the `len` elements are moved once, into room that was just reserved for them
+            // in another allocation, and the inline list forgets them before anything can drop
+            // them.
+            unsafe {
+                core::ptr::copy_nonoverlapping(elements.as_ptr(), heap.as_mut_ptr(), len);
+                elements.set_len(0);
+                heap.set_len(len);
+            }
             self.storage = Storage::Heap(heap);
         }
         Ok(())

@@ -265,7 +265,7 @@ const fn locate(position: usize) -> (usize, usize) {
     // Chunk i starts at 1 KiB * (2^i - 1), so position + 1 KiB has its top bit at i + 10.
     let shifted = position + (1 << FIRST);
     let top = shifted.ilog2();
-    ((top - FIRST) as usize, shifted - (1 << top))
+    (top.saturating_sub(FIRST) as usize, shifted.saturating_sub(1 << top))
 }
 
 /// Size of the chunk with that index.

@@ -1,5 +1,5 @@
 //! Calls every operation of the core, for every kind of segment, in a program whose panic handler
-//! does not link.
+//! does not link; with `--features alloc` also the operations that allocate.
 //!
 //! `cargo build --release --target x86_64-unknown-none` succeeds only if the optimiser has proved
 //! that no panic can be reached, for any input: all of them are opaque to it. With
@@ -8,6 +8,8 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "alloc")]
+mod files;
 mod vectors;
 
 use core::hint::black_box;
@@ -261,6 +263,8 @@ pub extern "C" fn _start() -> ! {
     black_box((list.try_push(any()).is_err(), list.make_room(any()).is_err()));
 
     vectors::every_operation();
+    #[cfg(feature = "alloc")]
+    files::every_operation();
 
     #[cfg(feature = "panic")]
     black_box(any_bytes()[any()]);

@@ -1,0 +1,172 @@
+//! Every operation on buffered files, over an allocator that may refuse anything.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::alloc::{GlobalAlloc, Layout};
+use core::hint::black_box;
+use core::ptr;
+
+use iov_iter::file::{
+    BufferChannel, Channel, ChannelError, Error, FileReader, FileWriter, NoHooks, RamControl,
+    ReadChannel, Ready, Region, Release, Scratch, SeekFrom, SizedBuffer, WriteChannel,
+};
+use iov_iter::{Dest, IovIter, KVec, Source};
+
+use crate::{any, any_bytes};
+
+/// An allocator whose answers nobody can guess. Where running out of memory would panic or abort,
+/// the program does not link.
+struct Allocator;
+
+// SAFETY: the program is linked and never run.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        black_box((ptr::null_mut(), layout)).0
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, _: Layout) {
+        black_box(pointer);
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+/// A channel, and an owner of memory, whose answers nobody can guess.
+struct Anything;
+
+fn any_answer() -> Result<usize, ChannelError> {
+    match any() {
+        0 => Err(ChannelError::WouldBlock),
+        1 => Err(ChannelError::Os(1)),
+        moved => Ok(moved),
+    }
+}
+
+impl Channel for Anything {
+    fn wait(&mut self, _: Ready) -> Result<(), ChannelError> {
+        any_answer().map(drop)
+    }
+
+    fn seek(&mut self, _: SeekFrom) -> Result<u64, ChannelError> {
+        any_answer().map(|position| position as u64)
+    }
+}
+
+impl ReadChannel for Anything {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        black_box(into);
+        any_answer()
+    }
+
+    fn read_at(&mut self, into: &mut [u8], _: u64) -> Result<usize, ChannelError> {
+        self.read(into)
+    }
+}
+
+impl WriteChannel for Anything {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        black_box(from.len());
+        any_answer()
+    }
+
+    fn write_at(&mut self, from: &[u8], _: u64) -> Result<usize, ChannelError> {
+        black_box(from);
+        any_answer()
+    }
+}
+
+impl Release for Anything {
+    fn release(&self, range: core::ops::Range<usize>) {
+        black_box(range);
+    }
+}
+
+pub fn every_operation() {
+    black_box(write().is_err());
+    black_box(read().is_err());
+    black_box(keep().is_err());
+    black_box(grow().is_err());
+}
+
+fn write() -> Result<(), Error> {
+    static RELEASE: Anything = Anything;
+    let bytes = &*any_bytes();
+    let region = Region::with_release(bytes, &RELEASE);
+    let mut writer = FileWriter::new(Anything)?;
+    writer.rate_mut().set_limit(any() as u64);
+    writer.put_byte(any() as u8)?;
+    writer.put_be64(any() as u64)?;
+    writer.put_sle32(any() as i32)?;
+    writer.put_buffer(bytes)?;
+    writer.put_borrowed(bytes)?;
+    writer.put_region(&region, any()..any())?;
+    writer.put_region_and_release(&region, any()..any())?;
+    writer.put_counted_string(bytes)?;
+    writer.put_owned(&mut Vec::new())?;
+    writer.put_buffer_at(bytes, any() as u64)?;
+    writer.seek(SeekFrom::Start(any() as u64))?;
+    let mut scratch = FileWriter::new(Scratch)?;
+    scratch.put_buffer(bytes)?;
+    writer.put_file(&mut scratch)?;
+    writer.credit(any() as u64);
+    black_box((writer.tell(), writer.pending(), writer.entries(), writer.is_rate_exceeded()));
+    black_box(writer.unsent().next());
+    black_box(writer.set_error(Error::Compress));
+    writer.flush()?;
+    writer.discard_unsent();
+    writer.close()
+}
+
+fn read() -> Result<(), Error> {
+    let mut reader = FileReader::new(Anything)?;
+    black_box((reader.get_byte()?, reader.get_be64()?, reader.get_sle16()?));
+    black_box(reader.get_buffer(any_bytes())?);
+    black_box(reader.get_segments(&[KVec::from(any_bytes())])?);
+    reader.get_exact(any_bytes())?;
+    black_box(reader.get_slice(any())?);
+    black_box(reader.get_buffer_in_place(any_bytes())?);
+    black_box(reader.get_counted_string()?);
+    black_box(reader.peek(any(), any())?);
+    black_box((reader.peek_byte(any())?, reader.is_at_end()?));
+    reader.skip(any() as u64)?;
+    reader.skip_buffered(any())?;
+    reader.load_hook(&mut NoHooks, RamControl::Hook)?;
+    reader.seek(SeekFrom::Current(any() as i64))?;
+    reader.get_buffer_at(any_bytes(), any() as u64)?;
+    reader.copy_to(&mut Anything, any() as u64)?;
+    let mut writer = FileWriter::new(Anything)?;
+    writer.put_from(&mut reader, any() as u64)?;
+    black_box((reader.position(), reader.fetched(), reader.buffered()));
+    writer.close()?;
+    reader.close()
+}
+
+fn keep() -> Result<(), ChannelError> {
+    let mut buffer = SizedBuffer::with_limit(any());
+    buffer.append(any_bytes())?;
+    buffer.write_at(any(), any_bytes())?;
+    buffer.set_len(any())?;
+    buffer.reserve(any())?;
+    black_box((buffer.read_at(any(), any_bytes()), buffer.try_clone()?.len()));
+    buffer.shrink_to_fit();
+    let mut channel = BufferChannel::new(buffer);
+    channel.write(&[KVec::from(&*any_bytes())])?;
+    channel.seek(SeekFrom::End(any() as i64))?;
+    channel.read(any_bytes())?;
+    Ok(())
+}
+
+/// Lists that grow on the heap.
+fn grow() -> Result<(), iov_iter::Error> {
+    let segments = [KVec::from(&*any_bytes())];
+    let mut iter = IovIter::<Source>::from(&segments[..]);
+    iter.copy_from_iter_vec(&mut Vec::new())?;
+    iter.extract_pages(any(), any(), &mut Vec::new())?;
+    let segments = [KVec::from(any_bytes())];
+    IovIter::<Dest>::from(&segments[..]).extract_to_scatter_list(any(), any(), &mut Vec::new())?;
+    let mut sent = Vec::new();
+    black_box(FileWriter::new(&mut sent).and_then(FileWriter::close).is_err());
+    Ok(())
+}
