@@ -82,6 +82,13 @@ impl<'p> Host for BoastfulHost<'p> {
 
 type OddIter<'a, D> = IovIter<'a, D, BoastfulHost<'a>>;
 
+/// Writes 9 bytes twice into the 12 of an iterator.
+fn written(mut iter: OddIter<'_, Dest>, mut write: impl FnMut(&mut OddIter<'_, Dest>) -> usize) {
+    assert_eq!(write(&mut iter), 9);
+    assert_eq!(place(&iter), at(2, 4, 1, 3));
+    assert_eq!(write(&mut iter), 3);
+}
+
 #[test]
 fn claims_of_too_much_are_cut() {
     let page = TestPage::run(1);
@@ -89,22 +96,11 @@ fn claims_of_too_much_are_cut() {
     let segments = [IoVec::new(0x1000, 5), IoVec::new(0, 0), IoVec::new(0x2000, 7)];
     let new = || OddIter::<Dest>::iovec(memory, &segments, 12).unwrap();
     let data = pattern(20);
-    type Write<'w> = Box<dyn FnMut(&mut OddIter<'_, Dest>) -> usize + 'w>;
-    let written = |what: &str, mut write: Write| {
-        let mut iter = new();
-        assert_eq!(write(&mut iter), 9, "{what}");
-        assert_eq!(place(&iter), at(2, 4, 1, 3), "{what}");
-        assert_eq!(write(&mut iter), 3, "{what}");
-    };
-    let nine = data[..9].to_vec();
-    written("copy", Box::new(move |iter| iter.copy_to_iter(&nine)));
-    let nine = data[..9].to_vec();
-    written("machine check", Box::new(move |iter| iter.copy_mc_to_iter(Piece::from(&nine[..]))));
-    let nine = data[..9].to_vec();
-    written("sum", Box::new(move |it| it.csum_and_copy_to_iter(&nine, &mut Checksum::new())));
-    written("zero", Box::new(|iter| iter.zero(9)));
-    let folio = page.clone();
-    written("page", Box::new(move |iter| iter.copy_page_to_iter(&folio, 0, 9).unwrap()));
+    written(new(), |iter| iter.copy_to_iter(&data[..9]));
+    written(new(), |iter| iter.copy_mc_to_iter(Piece::from(&data[..9])));
+    written(new(), |iter| iter.csum_and_copy_to_iter(&data[..9], &mut Checksum::new()));
+    written(new(), |iter| iter.zero(9));
+    written(new(), |iter| iter.copy_page_to_iter(&page, 0, 9).unwrap());
     assert_eq!(new().fault_in_writeable(9), 0);
     assert_eq!(new().fault_in_writeable(20), 8);
 
