@@ -100,10 +100,9 @@ pub use error::Error;
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
 pub use iter::{
     Abi, Checksum, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource, Kind,
-    MAX_SEGMENTS, PageRange, Retention, ScatterEntry, State, UserCursor, UserPiece,
-    copy_iter_to_iter,
+    PageRange, Retention, ScatterEntry, State, UserCursor, UserPiece, copy_iter_to_iter,
 };
 pub use list::{InlineVec, List};
 pub use memory::{FLUSHES_CACHE, Piece};
 #[doc(inline)]
-pub use segment::{BioVec, IoVec, KVec, Position, Segment, Segments, Uniform};
+pub use segment::{BioVec, IoVec, KVec, MAX_SEGMENTS, Position, Segment, Segments, Uniform};

@@ -5,9 +5,9 @@
 //! stops it; the result tells both how far it came and why it stopped.
 
 use super::View;
-use crate::MAX_SEGMENTS;
+
 use crate::direction::{Dest, Direction, Source};
-use crate::segment::KVec;
+use crate::segment::{KVec, MAX_SEGMENTS};
 
 /// Why a single call of a transport moved nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,10 @@ use core::fmt;
 
 use super::view::add;
 use super::{Error, View};
-use crate::MAX_SEGMENTS;
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::list::{InlineVec, List};
-use crate::segment::KVec;
+use crate::segment::{KVec, MAX_SEGMENTS};
 
 /// A vector of segments together with its size.
 ///

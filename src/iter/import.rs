@@ -9,11 +9,7 @@ use crate::error::Error;
 use crate::host::{CopyFlags, Host, Page, UserMemory};
 use crate::list::{InlineVec, List};
 use crate::memory::Piece;
-use crate::segment::IoVec;
-
-/// The most segments that may be imported at once.
-#[doc(alias = "UIO_MAXIOV")]
-pub const MAX_SEGMENTS: usize = 1024;
+use crate::segment::{IoVec, MAX_SEGMENTS};
 
 /// How the process that named the segments lays out `struct iovec`, in native byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

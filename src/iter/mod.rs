@@ -29,7 +29,7 @@ mod user;
 
 pub use checksum::Checksum;
 pub use dup::DupStorage;
-pub use import::{Abi, MAX_SEGMENTS};
+pub use import::Abi;
 pub use integer::Integer;
 pub use pages::{HeldPage, PageRange, Retention};
 pub use query::Kind;

@@ -39,10 +39,9 @@ use libc::{off_t, preadv, pwritev};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use libc::{off64_t as off_t, preadv64 as preadv, pwritev64 as pwritev};
 
-use crate::MAX_SEGMENTS;
 use crate::direction::{Dest, Direction, Source};
 use crate::iov::{CallError, VectoredRead, VectoredWrite};
-use crate::segment::KVec;
+use crate::segment::{KVec, MAX_SEGMENTS};
 
 /// The segments as slices for [`write_vectored`](io::Write::write_vectored), without conversion.
 ///

@@ -22,6 +22,11 @@ pub use uniform::Uniform;
 
 use crate::direction::{Dest, Direction};
 
+/// The most segments that one system call takes, or that are imported at once: 1024 on Linux.
+#[doc(alias = "UIO_MAXIOV")]
+#[doc(alias = "IOV_MAX")]
+pub const MAX_SEGMENTS: usize = 1024;
+
 /// One run of bytes in a segment list.
 pub trait Segment {
     /// The length in bytes. It must not change while a cursor borrows the segment.

@@ -10,6 +10,9 @@
 //! direction. Its bytes are touched only through raw pointers, so the memory behind it may be a
 //! page that user space has mapped too, or a buffer that is not yet initialised.
 
+mod flush;
+mod wide;
+
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
@@ -195,7 +198,8 @@ impl<'p> Piece<'p, Dest> {
     #[inline]
     pub fn flush_cache(self) {
         if self.len > 0 {
-            flush::lines(self.base, self.len);
+            // SAFETY: a piece's bytes are mapped, and this one has some.
+            unsafe { flush::lines(self.base, self.len) };
         }
     }
 
@@ -231,166 +235,9 @@ impl<'p> From<&'p mut [MaybeUninit<u8>]> for Piece<'p, Dest> {
     }
 }
 
-/// Looking at bytes many at a time: a block of machine words, which the compiler turns into vector
-/// registers where there are any, then single words, then bytes.
-mod wide {
-    /// Words in a block: a cache line on 64-bit machines.
-    const BLOCK: usize = 8;
-    const WORD: usize = size_of::<usize>();
-
-    /// Whether `len` bytes at `base` are 0.
-    ///
-    /// # Safety
-    ///
-    /// They must be valid for reads and initialised.
-    #[inline]
-    pub unsafe fn is_zero(base: *const u8, len: usize) -> bool {
-        // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most.
-        unsafe {
-            let byte_is_zero = |at| base.add(at).read() == 0;
-            let mut at = bytes_to_word(base, len);
-            if !(0..at).all(byte_is_zero) {
-                return false;
-            }
-            while let Some(end) = end::<BLOCK>(at, len) {
-                if any(base.add(at).cast::<[usize; BLOCK]>().read()) {
-                    return false;
-                }
-                at = end;
-            }
-            while let Some(end) = end::<1>(at, len) {
-                if base.add(at).cast::<usize>().read() != 0 {
-                    return false;
-                }
-                at = end;
-            }
-            (at..len).all(byte_is_zero)
-        }
-    }
-
-    /// The first of `len` bytes that is not the same at `left` and at `right`.
-    ///
-    /// # Safety
-    ///
-    /// Both must be valid for reads of `len` initialised bytes.
-    #[inline]
-    pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<usize> {
-        // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most. Only
-        // `left` is aligned.
-        unsafe {
-            let differs = |at: &usize| left.add(*at).read() != right.add(*at).read();
-            let mut at = bytes_to_word(left, len);
-            if let Some(found) = (0..at).find(differs) {
-                return Some(found);
-            }
-            while let Some(end) = end::<BLOCK>(at, len) {
-                let mut block = left.add(at).cast::<[usize; BLOCK]>().read();
-                let other = right.add(at).cast::<[usize; BLOCK]>().read_unaligned();
-                block.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
-                if any(block) {
-                    break;
-                }
-                at = end;
-            }
-            while let Some(end) = end::<1>(at, len) {
-                let word = left.add(at).cast::<usize>().read();
-                if word != right.add(at).cast::<usize>().read_unaligned() {
-                    break;
-                }
-                at = end;
-            }
-            (at..len).find(differs)
-        }
-    }
-
-    /// The end of the next `WORDS` words from `at` on, if that is at most `len`.
-    #[inline]
-    fn end<const WORDS: usize>(at: usize, len: usize) -> Option<usize> {
-        // No memory reaches the end of the address space, so this does not wrap.
-        let end = at.wrapping_add(const { WORDS * WORD });
-        (end <= len).then_some(end)
-    }
-
-    /// Bytes at `base` in front of the first aligned word, at most `len`.
-    #[inline]
-    fn bytes_to_word(base: *const u8, len: usize) -> usize {
-        base.addr().wrapping_neg().rem_euclid(WORD).min(len)
-    }
-
-    /// Whether any bit is set. A branch for each word would keep the words apart.
-    #[inline]
-    fn any(block: [usize; BLOCK]) -> bool {
-        block.iter().fold(0, |bits, word| bits | word) != 0
-    }
-}
-
 /// Whether this target can write cache lines back ([`Piece::flush_cache`]).
 #[doc(alias = "ARCH_HAS_UACCESS_FLUSHCACHE")]
 pub const FLUSHES_CACHE: bool = flush::SUPPORTED;
-
-/// Writing cache lines back, where the target has an instruction for it.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-mod flush {
-    use core::arch::asm;
-
-    pub const SUPPORTED: bool = true;
-    /// Smallest line size of any x86-64 CPU.
-    const LINE: usize = 64;
-
-    #[inline]
-    pub fn lines(base: *const u8, len: usize) {
-        let first = base.addr() & !(LINE - 1);
-        let mut skip = 0;
-        while skip < len.saturating_add(base.addr() & (LINE - 1)) {
-            let line = first.wrapping_add(skip);
-            // SAFETY: every line visited holds at least one of the `len` bytes at `base`, which
-            // the caller knows to be mapped; clflush (baseline on x86-64) changes no contents.
-            unsafe { asm!("clflush [{}]", in(reg) line, options(nostack, preserves_flags)) };
-            skip = skip.saturating_add(LINE);
-        }
-        // SAFETY: a fence accesses nothing; it orders the write-backs before what follows.
-        unsafe { asm!("mfence", options(nostack, preserves_flags)) };
-    }
-}
-
-#[cfg(all(target_arch = "aarch64", not(miri)))]
-mod flush {
-    use core::arch::asm;
-
-    pub const SUPPORTED: bool = true;
-    /// Not larger than any cache line of an AArch64 CPU.
-    const LINE: usize = 16;
-
-    #[inline]
-    pub fn lines(base: *const u8, len: usize) {
-        let first = base.addr() & !(LINE - 1);
-        let mut skip = 0;
-        while skip < len.saturating_add(base.addr() & (LINE - 1)) {
-            let line = first.wrapping_add(skip);
-            // SAFETY: every line visited holds at least one of the `len` bytes at `base`, which
-            // the caller knows to be mapped; a clean to the point of coherency changes no contents.
-            unsafe { asm!("dc cvac, {}", in(reg) line, options(nostack, preserves_flags)) };
-            skip = skip.saturating_add(LINE);
-        }
-        // SAFETY: a barrier accesses nothing; it orders the write-backs before what follows.
-        unsafe { asm!("dsb sy", options(nostack, preserves_flags)) };
-    }
-}
-
-#[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-mod flush {
-    pub const SUPPORTED: bool = false;
-
-    #[inline]
-    pub fn lines(_base: *const u8, _len: usize) {}
-}
-
-// struct iovec { void *iov_base; size_t iov_len; }
-static_assertions::assert_eq_size!(Piece<'static, Source>, crate::IoVec);
-static_assertions::const_assert_eq!(
-    core::mem::offset_of!(Piece<'static, Dest>, base),
-    core::mem::offset_of!(crate::IoVec, base)
-);
 
 // A piece aliases memory that only its creator's thread may touch; the pointer inside sees to it.
 static_assertions::assert_not_impl_any!(Piece<'static, Source>: Send, Sync);

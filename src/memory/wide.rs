@@ -1,0 +1,91 @@
+//! Looking at bytes many at a time: a block of machine words, which the compiler turns into vector
+//! registers where there are any, then single words, then bytes.
+
+/// Words in a block: a cache line on 64-bit machines.
+const BLOCK: usize = 8;
+const WORD: usize = size_of::<usize>();
+
+/// Whether `len` bytes at `base` are 0.
+///
+/// # Safety
+///
+/// They must be valid for reads and initialised.
+#[inline]
+pub unsafe fn is_zero(base: *const u8, len: usize) -> bool {
+    // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most.
+    unsafe {
+        let byte_is_zero = |at| base.add(at).read() == 0;
+        let mut at = bytes_to_word(base, len);
+        if !(0..at).all(byte_is_zero) {
+            return false;
+        }
+        while let Some(end) = end::<BLOCK>(at, len) {
+            if any(base.add(at).cast::<[usize; BLOCK]>().read()) {
+                return false;
+            }
+            at = end;
+        }
+        while let Some(end) = end::<1>(at, len) {
+            if base.add(at).cast::<usize>().read() != 0 {
+                return false;
+            }
+            at = end;
+        }
+        (at..len).all(byte_is_zero)
+    }
+}
+
+/// The first of `len` bytes that is not the same at `left` and at `right`.
+///
+/// # Safety
+///
+/// Both must be valid for reads of `len` initialised bytes.
+#[inline]
+pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<usize> {
+    // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most. Only
+    // `left` is aligned.
+    unsafe {
+        let differs = |at: &usize| left.add(*at).read() != right.add(*at).read();
+        let mut at = bytes_to_word(left, len);
+        if let Some(found) = (0..at).find(differs) {
+            return Some(found);
+        }
+        while let Some(end) = end::<BLOCK>(at, len) {
+            let mut block = left.add(at).cast::<[usize; BLOCK]>().read();
+            let other = right.add(at).cast::<[usize; BLOCK]>().read_unaligned();
+            block.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+            if any(block) {
+                break;
+            }
+            at = end;
+        }
+        while let Some(end) = end::<1>(at, len) {
+            let word = left.add(at).cast::<usize>().read();
+            if word != right.add(at).cast::<usize>().read_unaligned() {
+                break;
+            }
+            at = end;
+        }
+        (at..len).find(differs)
+    }
+}
+
+/// The end of the next `WORDS` words from `at` on, if that is at most `len`.
+#[inline]
+fn end<const WORDS: usize>(at: usize, len: usize) -> Option<usize> {
+    // No memory reaches the end of the address space, so this does not wrap.
+    let end = at.wrapping_add(const { WORDS * WORD });
+    (end <= len).then_some(end)
+}
+
+/// Bytes at `base` in front of the first aligned word, at most `len`.
+#[inline]
+fn bytes_to_word(base: *const u8, len: usize) -> usize {
+    base.addr().wrapping_neg().rem_euclid(WORD).min(len)
+}
+
+/// Whether any bit is set. A branch for each word would keep the words apart.
+#[inline]
+fn any(block: [usize; BLOCK]) -> bool {
+    block.iter().fold(0, |bits, word| bits | word) != 0
+}
