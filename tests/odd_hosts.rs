@@ -6,9 +6,10 @@ mod model;
 use std::marker::PhantomData;
 
 use heapless::Vec as Fixed;
+use iov_iter::iov::{IoVector, View};
 use iov_iter::{
-    BioVec, Checksum, CopyFlags, Dest, Error, HeldPage, Host, IoVec, IovIter, KVec, Page,
-    PageFlags, PageRange, Piece, Retention, Source, UserMemory,
+    BioVec, Checksum, CopyFlags, Dest, Direction, Error, HeldPage, Host, IoVec, IovIter, KVec,
+    Page, PageFlags, PageRange, Piece, Retention, Source, UserMemory,
 };
 use model::{Iter, TestPage, at, pattern, place};
 
@@ -215,4 +216,28 @@ fn page_that_cannot_be_mapped_ends_a_copy_in_front_of_it() {
     let mut iter = Iter::<Dest>::discard(0x1020);
     assert_eq!(iter.copy_page_to_iter(&run, 0xff0, 0x1020), Ok(0x10));
     assert_eq!(iter.remaining(), 0x1010);
+}
+
+/// What a caller that is generic in the direction may need of a refused segment.
+fn refusal<D: Direction>(segment: KVec<'_, D>) -> String {
+    let mut vector = IoVector::<D>::borrowed(View::default());
+    format!("{:?}", vector.add(segment).unwrap_err())
+}
+
+#[test]
+fn printing_and_cloning_ask_nothing_of_the_host() {
+    // Neither the host nor its page can be cloned or printed.
+    let page = TestPage::run(1);
+    let segments = [BioVec::new(page, 0, 8).unwrap()];
+    let mut iter = OddIter::<Source>::bvec(&segments, 8).unwrap();
+    let state = iter.save().clone();
+    assert_eq!(format!("{state:?}"), format!("State({iter:?})"));
+
+    let mut entries = Fixed::<_, 1>::new();
+    assert_eq!(iter.extract_to_scatter_list(8, 1, &mut entries), Ok(8));
+    let printed = format!("{:?}", entries[0]);
+    assert_eq!(printed, "ScatterEntry { page: HeldPage(None), offset: 0, len: 8 }");
+    assert!(iter.is_empty() && iter.restore(&state).is_ok() && iter.remaining() == 8);
+
+    assert!(refusal(KVec::from(&b"kept"[..])).contains("NotGrowable"));
 }
