@@ -195,7 +195,8 @@ impl<'p> Piece<'p, Dest> {
     #[inline]
     pub fn flush_cache(self) {
         if self.len > 0 {
-            flush::lines(self.base, self.len);
+            // SAFETY: a destination of non-zero length is valid for writes, so its memory is mapped.
+            unsafe { flush::lines(self.base, self.len) };
         }
     }
 
@@ -337,14 +338,19 @@ mod flush {
     /// Smallest line size of any x86-64 CPU.
     const LINE: usize = 64;
 
+    /// Writes back the lines that hold the `len` bytes at `base`.
+    ///
+    /// # Safety
+    ///
+    /// The bytes must be mapped.
     #[inline]
-    pub fn lines(base: *const u8, len: usize) {
+    pub unsafe fn lines(base: *const u8, len: usize) {
         let first = base.addr() & !(LINE - 1);
         let mut skip = 0;
         while skip < len.saturating_add(base.addr() & (LINE - 1)) {
             let line = first.wrapping_add(skip);
             // SAFETY: every line visited holds at least one of the `len` bytes at `base`, which
-            // the caller knows to be mapped; clflush (baseline on x86-64) changes no contents.
+            // the caller promises to be mapped; clflush (baseline on x86-64) changes no contents.
             unsafe { asm!("clflush [{}]", in(reg) line, options(nostack, preserves_flags)) };
             skip = skip.saturating_add(LINE);
         }
@@ -361,14 +367,19 @@ mod flush {
     /// Not larger than any cache line of an AArch64 CPU.
     const LINE: usize = 16;
 
+    /// Writes back the lines that hold the `len` bytes at `base`.
+    ///
+    /// # Safety
+    ///
+    /// The bytes must be mapped.
     #[inline]
-    pub fn lines(base: *const u8, len: usize) {
+    pub unsafe fn lines(base: *const u8, len: usize) {
         let first = base.addr() & !(LINE - 1);
         let mut skip = 0;
         while skip < len.saturating_add(base.addr() & (LINE - 1)) {
             let line = first.wrapping_add(skip);
             // SAFETY: every line visited holds at least one of the `len` bytes at `base`, which
-            // the caller knows to be mapped; a clean to the point of coherency changes no contents.
+            // the caller promises to be mapped; a clean to the point of coherency changes no contents.
             unsafe { asm!("dc cvac, {}", in(reg) line, options(nostack, preserves_flags)) };
             skip = skip.saturating_add(LINE);
         }
@@ -381,8 +392,13 @@ mod flush {
 mod flush {
     pub const SUPPORTED: bool = false;
 
+    /// Does nothing.
+    ///
+    /// # Safety
+    ///
+    /// As where it does something.
     #[inline]
-    pub fn lines(_base: *const u8, _len: usize) {}
+    pub unsafe fn lines(_base: *const u8, _len: usize) {}
 }
 
 // struct iovec { void *iov_base; size_t iov_len; }
