@@ -47,7 +47,7 @@ pub enum Dest {}
 /// impl iov_iter::Direction for Sideways {}
 /// ```
 #[diagnostic::on_unimplemented(message = "a direction is `Source` or `Dest`")]
-pub trait Direction: sealed::Sealed + 'static {
+pub trait Direction: sealed::Sealed + core::fmt::Debug + 'static {
     /// Evidence that data of this direction may vanish: only a destination can be discarded.
     #[doc(hidden)]
     type Discardable: Copy + core::fmt::Debug;

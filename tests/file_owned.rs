@@ -102,4 +102,14 @@ fn a_linear_file_copies() {
     assert_eq!((&buffer[..], writer.entries()), (&[3; 100][..], 1));
     writer.close().unwrap();
     assert_eq!((recorder.bytes[0], recorder.bytes.len()), (7, 101));
+
+    // What was put of a buffer that met a blocked channel is told by the position.
+    let mut recorder = Recorder::scripted([BLOCK, BLOCK]);
+    let mut writer = FileWriter::linear(&mut recorder).unwrap();
+    let mut buffer: Vec<u8> = (0..40000).map(|i| i as u8).collect();
+    assert_eq!(writer.put_owned(&mut buffer), Err(Error::WouldBlock));
+    assert_eq!((writer.tell(), buffer.len()), (32768, 40000));
+    writer.put_buffer(&buffer[32768..]).unwrap();
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes, buffer);
 }

@@ -122,6 +122,17 @@ fn what_is_not_flagged_or_has_no_owner_is_kept() {
 }
 
 #[test]
+fn two_owners_of_one_memory_get_their_own_ranges() {
+    let (first, second) = (Log::default(), Log::default());
+    let (one, other) = (releasable(&first), releasable(&second));
+    let mut writer = FileWriter::new(Vec::new()).unwrap();
+    writer.put_region_and_release(&one, 0..4096).unwrap();
+    writer.put_region_and_release(&other, 4096..8192).unwrap();
+    writer.close().unwrap();
+    assert_eq!((first.lengths(), second.lengths()), (vec![(0, 4096)], vec![(4096, 4096)]));
+}
+
+#[test]
 #[allow(clippy::reversed_empty_ranges, reason = "that is the point")]
 fn ranges_stay_in_the_region() {
     let log = Log::default();

@@ -3,12 +3,14 @@
 
 mod model;
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use heapless::Vec as Fixed;
+use iov_iter::iov::{IoVector, View};
 use iov_iter::{
-    BioVec, Checksum, CopyFlags, Dest, Error, HeldPage, Host, IoVec, IovIter, KVec, Page,
-    PageFlags, PageRange, Piece, Retention, Source, UserMemory,
+    BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, Error, HeldPage, Host, IoVec, IovIter,
+    KVec, List, Page, PageFlags, PageRange, Piece, Retention, Segment, Source, UserMemory,
 };
 use model::{Iter, TestPage, at, pattern, place};
 
@@ -211,4 +213,116 @@ fn page_that_cannot_be_mapped_ends_a_copy_in_front_of_it() {
     let mut iter = Iter::<Dest>::discard(0x1020);
     assert_eq!(iter.copy_page_to_iter(&run, 0xff0, 0x1020), Ok(0x10));
     assert_eq!(iter.remaining(), 0x1010);
+}
+
+/// What a caller that is generic in the direction may need of a refused segment.
+fn refusal<D: Direction>(segment: KVec<'_, D>) -> String {
+    let mut vector = IoVector::<D>::borrowed(View::default());
+    format!("{:?}", vector.add(segment).unwrap_err())
+}
+
+#[test]
+fn printing_and_cloning_ask_nothing_of_the_host() {
+    // Neither the host nor its page can be cloned or printed.
+    let page = TestPage::run(1);
+    let segments = [BioVec::new(page, 0, 8).unwrap()];
+    let mut iter = OddIter::<Source>::bvec(&segments, 8).unwrap();
+    let state = iter.save().clone();
+    assert_eq!(format!("{state:?}"), format!("State({iter:?})"));
+
+    let mut entries = Fixed::<_, 1>::new();
+    assert_eq!(iter.extract_to_scatter_list(8, 1, &mut entries), Ok(8));
+    let printed = format!("{:?}", entries[0]);
+    assert_eq!(printed, "ScatterEntry { page: HeldPage(None), offset: 0, len: 8 }");
+    assert!(iter.is_empty() && iter.restore(&state).is_ok() && iter.remaining() == 8);
+
+    assert!(refusal(KVec::from(&b"kept"[..])).contains("NotGrowable"));
+}
+
+#[test]
+fn segment_that_changes_its_length_breaks_nothing() {
+    /// Longer every time it is asked.
+    struct Growing(Cell<usize>);
+
+    impl Segment for Growing {
+        fn len(&self) -> usize {
+            self.0.replace(self.0.get() + 7)
+        }
+
+        fn address(&self) -> usize {
+            0
+        }
+    }
+
+    for first in 0..20 {
+        for n in 0..40 {
+            let list = [0, first].map(|len| Growing(Cell::new(len)));
+            let mut cursor = Cursor::new(&list[..]);
+            let passed = cursor.advance(n);
+            assert!(passed <= n && cursor.position().index <= 2);
+            let _ = cursor.revert(n);
+            assert!(cursor.pieces().map(|(_, _, len)| len).sum::<usize>() <= cursor.remaining());
+            assert!(cursor.walk(n, |_, _, len, _| len) <= n);
+        }
+    }
+}
+
+/// A list that promises room for anything.
+struct Boaster<'a>(Fixed<HeldPage<'a, TestPage>, 3>);
+
+impl<'a> List<HeldPage<'a, TestPage>> for Boaster<'a> {
+    fn make_room(&mut self, _: usize) -> Result<usize, Error> {
+        Ok(usize::MAX)
+    }
+
+    fn try_push(&mut self, page: HeldPage<'a, TestPage>) -> Result<(), HeldPage<'a, TestPage>> {
+        self.0.push(page)
+    }
+
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn cut(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+}
+
+#[test]
+fn list_that_promises_too_much_room_gets_the_pages_that_count() {
+    let run = TestPage::run(8);
+    let memory = Boastful { page: &run, gives: 9, says: Ok(9) };
+    let mut bytes = [0; 0x8000];
+    let kernel = [KVec::from(&mut bytes[..])];
+    let pages = [
+        BioVec::new(run.clone(), 0xff0, 0x10).unwrap(),
+        BioVec::new(run.clone(), 0x1000, 0x5000).unwrap(),
+    ];
+    let many = [BioVec::new(run.clone(), 0xff0, 0x5000).unwrap()];
+    type Take = fn(&mut OddIter<'_, Dest>, usize) -> (PageRange, usize);
+    let get: Take = |iter, pages| {
+        let mut list = Boaster(Fixed::new());
+        (iter.get_pages(usize::MAX, pages, &mut list).unwrap(), list.0.len())
+    };
+    let extract: Take = |iter, pages| {
+        let mut list = Boaster(Fixed::new());
+        (iter.extract_pages(usize::MAX, pages, &mut list).unwrap(), list.0.len())
+    };
+    let iters = [
+        (OddIter::<Dest>::ubuf(memory, 0x10ff0, 0x5000), get),
+        (OddIter::<Dest>::ubuf(memory, 0x10ff0, 0x5000), extract),
+        (OddIter::<Dest>::kvec(&kernel, 0x8000).unwrap(), extract),
+        (OddIter::<Dest>::bvec(&pages, 0x5010).unwrap(), extract),
+        (OddIter::<Dest>::bvec(&many, 0x5000).unwrap(), get),
+        (OddIter::<Dest>::bvec(&many, 0x5000).unwrap(), extract),
+    ];
+    for (start, take) in iters {
+        for limit in [0, 1, 2, 3, 5] {
+            let mut iter = start.clone();
+            let (range, held) = take(&mut iter, limit);
+            assert_eq!(held, limit.min(3), "{start:?}");
+            assert_eq!(range.len, (held * 0x1000).saturating_sub(range.offset), "{start:?}");
+            assert_eq!(iter.remaining(), start.remaining() - range.len);
+        }
+    }
 }

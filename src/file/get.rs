@@ -152,7 +152,7 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// [`Error::PeekOutOfRange`] if `offset` + `len` is more than
     /// [`BUFFER_SIZE`](super::BUFFER_SIZE); [`Error::WouldBlock`] if the bytes have not arrived;
-    /// the error of the file if there is one and no byte to look at.
+    /// the failure of the file if there is one and no byte to look at.
     #[doc(alias = "qemu_peek_buffer")]
     pub fn peek(&mut self, len: usize, offset: usize) -> Result<&[u8], Error> {
         let wanted = offset.checked_add(len).filter(|end| *end <= BUFFER_SIZE);

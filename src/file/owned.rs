@@ -14,7 +14,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     /// In its place it leaves a buffer that was handed over before and has been sent, with its old
     /// contents, or an empty one if there is none. So a loop that fills one buffer after the other
     /// allocates at most [`MAX_ENTRIES`](super::MAX_ENTRIES) of them and one more. An empty buffer is
-    /// not taken.
+    /// not taken, and a [linear](Self::linear) file takes none: it copies the bytes.
     ///
     /// # Errors
     ///

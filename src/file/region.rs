@@ -89,9 +89,16 @@ impl<'buf> Region<'buf> {
         Ok(Part { region: *self, offset: range.start, len, release })
     }
 
-    /// Whether both describe the same memory, so that offsets in them mean the same bytes.
+    /// Whether both describe the same memory, so that offsets in them mean the same bytes, and
+    /// release it in the same way.
     fn is(&self, other: &Self) -> bool {
-        core::ptr::eq(self.memory.as_ptr(), other.memory.as_ptr())
+        let same_owner = match (self.release, other.release) {
+            (None, None) => true,
+            (Some(one), Some(other)) => core::ptr::eq(one, other),
+            _ => false,
+        };
+        same_owner
+            && core::ptr::eq(self.memory.as_ptr(), other.memory.as_ptr())
             && self.memory.len() == other.memory.len()
     }
 }

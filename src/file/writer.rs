@@ -101,7 +101,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Opens a channel that is given one contiguous range at a time, never several.
     ///
-    /// Borrowed bytes and parts of regions are copied, too, and not [released](super::Release).
+    /// Borrowed bytes, parts of regions and buffers that are handed over are copied, too: they are
+    /// not [released](super::Release) or exchanged, and where the channel would block a part of them
+    /// may have been put, as of any longer buffer.
     ///
     /// # Errors
     ///

@@ -79,14 +79,18 @@ impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
 
         let known = segments.len();
         for piece in model.pieces() {
+            // SAFETY: a vector of destinations is not `Send` and gives no segment away.
+            let segment = unsafe { place(buffer, 0, piece.len()) };
             // There is room.
-            segments.try_push(place(buffer, 0, piece.len())).map_err(|_| Error::NoMemory)?;
+            segments.try_push(segment).map_err(|_| Error::NoMemory)?;
         }
         let added = segments.get_mut(known..).unwrap_or_default();
         for_each_run(&model, |run| {
             for (segment, piece) in added.iter_mut().zip(model.pieces()) {
                 if let Some(inside) = run.offset_of(&piece) {
-                    *segment = place(buffer, run.packed.saturating_add(inside), piece.len());
+                    let offset = run.packed.saturating_add(inside);
+                    // SAFETY: as above.
+                    *segment = unsafe { place(buffer, offset, piece.len()) };
                 }
             }
         });
@@ -96,10 +100,19 @@ impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
 }
 
 /// The segment for `len` bytes from `offset` on in `buffer`.
-fn place<'b, D: Direction>(buffer: &'b KVec<'b, D>, offset: usize, len: usize) -> KVec<'b, D> {
+///
+/// # Safety
+///
+/// That of a destination must not reach another thread than the buffer.
+unsafe fn place<'b, D: Direction>(
+    buffer: &'b KVec<'b, D>,
+    offset: usize,
+    len: usize,
+) -> KVec<'b, D> {
     let piece = buffer.piece(offset, len);
     // SAFETY: the piece lies in a segment that is borrowed for 'b, under the conditions that a
-    // segment asks for but for this alias of it. The vector that it goes to keeps it on its thread.
+    // segment asks for, but for this alias of it, which stays on the thread of the borrow as the
+    // caller promises.
     unsafe { KVec::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
 }
 

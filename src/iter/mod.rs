@@ -54,7 +54,7 @@ use crate::segment::{BioVec, Hole, IoVec, KVec, Single, Uniform};
 ///
 /// Copies return the number of bytes that moved. It is less than asked only if the bytes ran out
 /// or a fault stopped the copy; the iterator then stands exactly on the first byte that did not
-/// move, and its name in the kernel is `struct iov_iter`.
+/// move. Its name in the kernel is `struct iov_iter`.
 ///
 /// ```
 /// use iov_iter::{Dest, IovIter, KVec};
@@ -99,8 +99,20 @@ pub type IovIterDest<'a, H = KernelOnly> = IovIter<'a, Dest, H>;
 
 /// Where an [`IovIter`] stood when it was [saved](IovIter::save).
 #[doc(alias = "iov_iter_state")]
-#[derive(Clone, Debug)]
 pub struct State<'a, D: Direction, H: Host = KernelOnly>(IovIter<'a, D, H>);
+
+// A derived form would ask the host for the same.
+impl<D: Direction, H: Host> Clone for State<'_, D, H> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<D: Direction, H: Host> fmt::Debug for State<'_, D, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("State").field(&self.0).finish()
+    }
+}
 
 /// Evaluates an expression on the cursor of any kind.
 macro_rules! on_cursor {

@@ -191,7 +191,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             return Ok(PageRange::default());
         };
         let len = segment.len.min(max_size);
-        let wanted = list.make_room(pages_of(size, segment.base, len).min(max_pages))?;
+        let wanted = room(list, pages_of(size, segment.base, len).min(max_pages))?;
         if wanted == 0 {
             return Ok(PageRange::default());
         }
@@ -233,6 +233,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     }
 }
 
+/// Makes room for `wanted` more pages; for how many there is room, whatever the list promises.
+fn room<T>(list: &mut impl List<T>, wanted: usize) -> Result<usize, Error> {
+    Ok(list.make_room(wanted)?.min(wanted))
+}
+
 /// References the pages under the next segment.
 fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
     cursor: &Cursor<L>,
@@ -246,7 +251,7 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
     };
     let len = len.min(max_size);
     let at = (segment.offset() as usize).saturating_add(skip);
-    let wanted = list.make_room(pages_of(size, at, len).min(max_pages))?;
+    let wanted = room(list, pages_of(size, at, len).min(max_pages))?;
     let mut pages = 0;
     while pages < wanted {
         let Some(page) = segment.page().nth((at / size).saturating_add(pages)) else { break };
@@ -272,7 +277,7 @@ fn kernel_pages<'a, D: Direction, P: Page + 'a>(
     let len = len.min(max_size);
     let start = segment.as_ptr().cast_mut().wrapping_add(skip);
     let offset = start.addr() & (size - 1);
-    let wanted = list.make_room(pages_of(size, offset, len).min(max_pages))?;
+    let wanted = room(list, pages_of(size, offset, len).min(max_pages))?;
     let mut pages = 0;
     while pages < wanted {
         let page = start.wrapping_sub(offset).wrapping_add(pages * size);
@@ -298,7 +303,7 @@ fn borrow<'a, P: Page, L: Segments>(
     let wanted_len = cursor.remaining().min(max_size);
     // Linux's limit: as if the segment began at the start of a page.
     let most = wanted_len.saturating_add(position.offset).div_ceil(size);
-    let room = list.make_room(most.min(max_pages))?;
+    let room = room(list, most.min(max_pages))?;
 
     let mut range = PageRange::default();
     let mut pages = 0;
@@ -311,17 +316,16 @@ fn borrow<'a, P: Page, L: Segments>(
             break;
         }
         let wanted = pages_of(size, at, len).min(room.saturating_sub(pages));
-        for index in 0..wanted {
-            let page = HeldPage::Borrowed {
-                run: segment.page(),
-                index: (at / size).saturating_add(index),
-            };
-            if list.try_push(page).is_err() {
-                return Ok(range);
+        let mut listed = 0;
+        while listed < wanted {
+            let index = (at / size).saturating_add(listed);
+            if list.try_push(HeldPage::Borrowed { run: segment.page(), index }).is_err() {
+                break;
             }
+            listed += 1;
         }
-        pages = pages.saturating_add(wanted);
-        let usable = PageRange::clip(size, offset, len, wanted).len;
+        pages = pages.saturating_add(listed);
+        let usable = PageRange::clip(size, offset, len, listed).len;
         range.len = range.len.saturating_add(usable);
         if usable < len || pages == room || at.wrapping_add(len) & (size - 1) != 0 {
             break;

@@ -1,5 +1,7 @@
 //! Scatter lists: what a DMA engine is given.
 
+use core::fmt;
+
 use super::IovIter;
 use super::pages::HeldPage;
 use crate::cursor::pieces;
@@ -10,7 +12,6 @@ use crate::list::List;
 use crate::segment::{BioVec, Position};
 
 /// One contiguous range of a scatter list.
-#[derive(Debug)]
 #[doc(alias = "scatterlist")]
 pub struct ScatterEntry<'a, P: Page> {
     /// The page in which the range begins.
@@ -20,6 +21,16 @@ pub struct ScatterEntry<'a, P: Page> {
     /// The length in bytes. A range of pages may go on into the pages that follow in the run; one
     /// of user or addressable memory ends with the page.
     pub len: usize,
+}
+
+impl<P: Page> fmt::Debug for ScatterEntry<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScatterEntry")
+            .field("page", &self.page)
+            .field("offset", &self.offset)
+            .field("len", &self.len)
+            .finish()
+    }
 }
 
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {

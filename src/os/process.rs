@@ -93,9 +93,14 @@ impl ProcessMemory {
 
     /// Moves bytes in batches of pages, in order, until one is out of reach; the bytes moved.
     ///
-    /// `transfer` gets the local address, the remote pages and their total length. The system call
-    /// promises whole elements only, and a page is the unit of what can be out of reach.
-    fn transfer(
+    /// The system call promises whole elements only, and a page is the unit of what can be out of
+    /// reach.
+    ///
+    /// # Safety
+    ///
+    /// `call` must be `process_vm_readv` and `local` valid for writes of `len` bytes, or
+    /// `process_vm_writev` and `local` valid for reads of `len` initialised bytes.
+    unsafe fn transfer(
         &self,
         addr: usize,
         len: usize,
@@ -123,9 +128,9 @@ impl ProcessMemory {
                 batch += iov_len;
             }
             let here = libc::iovec { iov_base: local.wrapping_add(done).cast(), iov_len: batch };
-            // SAFETY: `here` describes `batch` bytes of the piece that the caller passed, from
-            // `done` on, which are valid for this direction; the remote addresses are checked by
-            // the system; both arrays live through the call and have the lengths given.
+            // SAFETY: `here` describes `batch` of the caller's `len` bytes, from `done` on, which are
+            // valid for this call; the remote addresses are checked by the system; both arrays live
+            // through the call and have the lengths given.
             let moved = unsafe {
                 call(self.pid, &here, 1, pages.as_ptr(), pages.len() as libc::c_ulong, 0)
             };
@@ -166,11 +171,14 @@ unsafe impl UserMemory for ProcessMemory {
     }
 
     fn read(&self, addr: usize, dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
-        self.transfer(addr, dst.len(), dst.as_mut_ptr(), libc::process_vm_readv)
+        // SAFETY: a destination is valid for writes of its length.
+        unsafe { self.transfer(addr, dst.len(), dst.as_mut_ptr(), libc::process_vm_readv) }
     }
 
     fn write(&self, addr: usize, src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
-        self.transfer(addr, src.len(), src.as_ptr().cast_mut(), libc::process_vm_writev)
+        let local = src.as_ptr().cast_mut();
+        // SAFETY: a source is valid for reads of its length, initialised, and only read.
+        unsafe { self.transfer(addr, src.len(), local, libc::process_vm_writev) }
     }
 
     fn fault_in_readable(&self, addr: usize, len: usize) -> usize {

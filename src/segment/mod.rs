@@ -85,9 +85,10 @@ pub trait Segments: Copy {
         let mut left = n - from.offset;
         let passed = self.as_slice().get(..from.index)?;
         for (index, segment) in passed.iter().enumerate().rev() {
-            match segment.len().checked_sub(left) {
+            let len = segment.len();
+            match len.checked_sub(left) {
                 Some(offset) => return Some(Position { index, offset }),
-                None => left -= segment.len(),
+                None => left -= len,
             }
         }
         None
