@@ -239,6 +239,16 @@ impl<'p> From<&'p mut [MaybeUninit<u8>]> for Piece<'p, Dest> {
 #[doc(alias = "ARCH_HAS_UACCESS_FLUSHCACHE")]
 pub const FLUSHES_CACHE: bool = flush::SUPPORTED;
 
-// A piece aliases memory that only its creator's thread may touch; the pointer inside sees to it.
-static_assertions::assert_not_impl_any!(Piece<'static, Source>: Send, Sync);
-static_assertions::assert_not_impl_any!(Piece<'static, Dest>: Send, Sync);
+mod layout {
+    use super::*;
+    use static_assertions::*;
+
+    // struct iovec and struct kvec { void *iov_base; size_t iov_len; }
+    assert_eq_size!(Piece<'static, Source>, [usize; 2]);
+    assert_eq_align!(Piece<'static, Source>, usize);
+    const_assert_eq!(core::mem::offset_of!(Piece<'static, Dest>, base), 0);
+    const_assert_eq!(core::mem::offset_of!(Piece<'static, Dest>, len), size_of::<usize>());
+    // A piece aliases memory that only its creator's thread may touch; the pointer inside sees to it.
+    assert_not_impl_any!(Piece<'static, Source>: Send, Sync);
+    assert_not_impl_any!(Piece<'static, Dest>: Send, Sync);
+}

@@ -54,7 +54,4 @@ mod layout {
     const_assert_eq!(core::mem::offset_of!(IoVec, base), 0);
     const_assert_eq!(core::mem::offset_of!(IoVec, len), size_of::<usize>());
     assert_impl_all!(IoVec: Send, Sync, Copy);
-    // A list of pieces can be handed to a system call, too.
-    assert_eq_size!(crate::memory::Piece<'static, crate::direction::Source>, IoVec);
-    assert_eq_align!(crate::memory::Piece<'static, crate::direction::Source>, IoVec);
 }

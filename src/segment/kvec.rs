@@ -1,12 +1,11 @@
 //! Segments of addressable memory.
 
 use core::fmt;
-use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::Segment;
-use crate::direction::{Borrow, Dest, Direction, Source};
+use crate::direction::{Dest, Direction, Source};
 use crate::memory::Piece;
 
 /// Memory of this address space, laid out as `struct kvec` and `struct iovec`.
@@ -43,11 +42,10 @@ use crate::memory::Piece;
 /// assert_eq!(segment.len(), 3);
 /// ```
 #[doc(alias = "kvec")]
-#[repr(C)]
+#[repr(transparent)]
 pub struct KVec<'a, D: Direction> {
-    base: *mut u8,
-    len: usize,
-    _marker: Borrow<'a, D>,
+    // As long as the segment lives, nothing but it uses the memory, or nothing writes it.
+    piece: Piece<'a, D>,
 }
 
 // SAFETY: a source is a `&'a [u8]`, which any thread may read.
@@ -74,45 +72,42 @@ impl<'a, D: Direction> KVec<'a, D> {
     #[must_use]
     pub const unsafe fn from_raw_parts(base: *mut u8, len: usize) -> Self {
         let base = if base.is_null() { NonNull::dangling().as_ptr() } else { base };
-        Self { base, len, _marker: PhantomData }
+        // SAFETY: a segment asks for more than a piece does.
+        Self { piece: unsafe { Piece::from_raw_parts(base, len) } }
     }
 
     /// The length in bytes.
     #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.len
+        self.piece.len()
     }
 
     /// Whether the segment has no bytes.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.len == 0
+        self.piece.is_empty()
     }
 
     /// The address of the first byte; dangling if the segment is empty.
     #[inline]
     #[must_use]
     pub const fn as_ptr(&self) -> *const u8 {
-        self.base
+        self.piece.as_ptr()
     }
 
     /// The part of at most `len` bytes from `offset` on, cut to what the segment has.
     #[inline]
     #[must_use]
     pub const fn piece(&self, offset: usize, len: usize) -> Piece<'_, D> {
-        // SAFETY: the memory is borrowed for 'a, which outlives this borrow, under the same
-        // conditions that a piece asks for.
-        unsafe { Piece::from_raw_parts(self.base, self.len) }.slice(offset, len)
+        self.piece.slice(offset, len)
     }
 
     /// Cuts the segment to its first `len` bytes, if it is longer.
     #[inline]
     pub const fn truncate(&mut self, len: usize) {
-        if len < self.len {
-            self.len = len;
-        }
+        self.piece = self.piece.slice(0, len);
     }
 
     /// Another segment for the same memory.
@@ -121,7 +116,7 @@ impl<'a, D: Direction> KVec<'a, D> {
     ///
     /// The copy of a destination must not reach another thread than the original.
     pub(crate) const unsafe fn alias(&self) -> Self {
-        Self { base: self.base, len: self.len, _marker: PhantomData }
+        Self { piece: self.piece }
     }
 }
 
@@ -130,12 +125,8 @@ impl<'a> KVec<'a, Source> {
     #[inline]
     #[must_use]
     pub const fn as_slice(&self) -> &'a [u8] {
-        if self.len == 0 {
-            return &[];
-        }
-        // SAFETY: a source of non-zero length is valid for reads of `len` initialised bytes, at
-        // most `isize::MAX`, that nothing writes during 'a.
-        unsafe { core::slice::from_raw_parts(self.base, self.len) }
+        // SAFETY: nothing writes the bytes of a source segment during 'a.
+        unsafe { self.piece.as_slice() }
     }
 }
 
@@ -152,7 +143,7 @@ impl<D: Direction> fmt::Debug for KVec<'_, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KVec")
             .field("direction", &format_args!("{}", D::NAME))
-            .field("len", &self.len)
+            .field("len", &self.len())
             .finish()
     }
 }
@@ -160,35 +151,33 @@ impl<D: Direction> fmt::Debug for KVec<'_, D> {
 impl<D: Direction> Segment for KVec<'_, D> {
     #[inline]
     fn len(&self) -> usize {
-        self.len
+        self.piece.len()
     }
 
     #[inline]
     fn address(&self) -> usize {
-        self.base.addr()
+        self.piece.as_ptr().addr()
     }
 }
 
 impl<'a> From<&'a [u8]> for KVec<'a, Source> {
     #[inline]
     fn from(bytes: &'a [u8]) -> Self {
-        // The pointer is only ever read: there is no writing operation on a source.
-        Self { base: bytes.as_ptr().cast_mut(), len: bytes.len(), _marker: PhantomData }
+        Self { piece: Piece::from(bytes) }
     }
 }
 
 impl<'a> From<&'a mut [u8]> for KVec<'a, Dest> {
     #[inline]
     fn from(bytes: &'a mut [u8]) -> Self {
-        // Only initialised bytes are ever written, so the slice stays initialised.
-        Self { base: bytes.as_mut_ptr(), len: bytes.len(), _marker: PhantomData }
+        Self { piece: Piece::from(bytes) }
     }
 }
 
 impl<'a> From<&'a mut [MaybeUninit<u8>]> for KVec<'a, Dest> {
     #[inline]
     fn from(bytes: &'a mut [MaybeUninit<u8>]) -> Self {
-        Self { base: bytes.as_mut_ptr().cast(), len: bytes.len(), _marker: PhantomData }
+        Self { piece: Piece::from(bytes) }
     }
 }
 
@@ -198,11 +187,9 @@ mod layout {
     use static_assertions::*;
 
     // struct kvec { void *iov_base; size_t iov_len; }
-    assert_eq_size!(KVec<'static, Source>, [usize; 2]);
-    assert_eq_align!(KVec<'static, Source>, usize);
-    assert_eq_size!(KVec<'static, Dest>, IoVec);
-    const_assert_eq!(core::mem::offset_of!(KVec<'static, Dest>, base), 0);
-    const_assert_eq!(core::mem::offset_of!(KVec<'static, Dest>, len), size_of::<usize>());
+    // The piece inside is laid out like this; see there.
+    assert_eq_size!(KVec<'static, Source>, Piece<'static, Source>, IoVec);
+    assert_eq_align!(KVec<'static, Dest>, Piece<'static, Dest>, IoVec);
     assert_impl_all!(KVec<'static, Source>: Send, Sync, Copy);
     assert_impl_all!(KVec<'static, Dest>: Send);
     assert_not_impl_any!(KVec<'static, Dest>: Sync, Clone);
