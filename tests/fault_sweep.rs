@@ -28,7 +28,7 @@ const OLD: u8 = 0xee;
 
 /// Every byte of the segments, and none; fewer where every step is interpreted.
 fn faults() -> impl Iterator<Item = usize> {
-    (0..=TOTAL).filter(|fault| !cfg!(miri) || fault % 9 == 7)
+    (0..=TOTAL).filter(|fault| !cfg!(miri) || fault % 18 == 7)
 }
 
 /// The address of each byte.
@@ -226,7 +226,7 @@ fn zero() {
     // Longer than the host's block of zeros.
     let space = UserSpace::<P>::new();
     space.store(BASE, &[OLD; 1024]);
-    for fault in (0..1000).step_by(if cfg!(miri) { 83 } else { 1 }) {
+    for fault in (0..1000).step_by(if cfg!(miri) { 199 } else { 1 }) {
         space.poke(BASE, &[OLD; 1024]);
         space.heal();
         space.make_bad(BASE + 3 + fault..BASE + 4 + fault);
@@ -338,7 +338,7 @@ fn csum_and_copy_to_iter() {
 #[test]
 fn integers() {
     // 16 bytes that begin at each byte in turn, so that every border is crossed everywhere.
-    for start in (0..=TOTAL - 16).step_by(if cfg!(miri) { 13 } else { 1 }) {
+    for start in (0..=TOTAL - 16).step_by(if cfg!(miri) { 26 } else { 1 }) {
         let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u128::from(*byte));
         let value = number(&pattern(TOTAL)[start..start + 16]);
         for fault in start..start + 17 {
@@ -434,7 +434,7 @@ fn transfers_between_user_memories() {
 fn transfers_longer_than_any_buffer() {
     const LONG: usize = 1500;
     let data = pattern(LONG);
-    let step = if cfg!(miri) { 255 } else { 1 };
+    let step = if cfg!(miri) { 500 } else { 1 };
     for fault in (0..=LONG).step_by(step) {
         for at_source in [false, true] {
             let (from, to) = (UserSpace::<64>::new(), UserSpace::<64>::new());
@@ -491,7 +491,7 @@ fn import() {
     for (abi, element) in [(Abi::Native, element), (Abi::Compat, 8)] {
         for count in [1, 2, 3, 8] {
             let size = element * count;
-            for fault in (0..=size).rev().step_by(if cfg!(miri) { 11 } else { 1 }) {
+            for fault in (0..=size).rev().step_by(if cfg!(miri) { 23 } else { 1 }) {
                 let space = UserSpace::<P>::new();
                 // Zeros are the address 0 and the length 0: all valid.
                 space.store(BASE + 4, &vec![0; size]);

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 /// How many cases to run: few where every step is interpreted.
 fn cases(count: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: if cfg!(miri) { count / 128 } else { count },
+        cases: if cfg!(miri) { count / 256 } else { count },
         failure_persistence: None,
         ..ProptestConfig::default()
     }

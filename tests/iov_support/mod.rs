@@ -8,7 +8,7 @@ use proptest::prelude::*;
 /// failures in.
 pub fn cases(cases: u32) -> ProptestConfig {
     if cfg!(miri) {
-        ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() }
+        ProptestConfig { cases: 2, failure_persistence: None, ..ProptestConfig::default() }
     } else {
         ProptestConfig::with_cases(cases)
     }
