@@ -63,7 +63,8 @@
 //!
 //! - No public function panics, overflows or indexes out of bounds, whatever its input. A program
 //!   that calls all of the core is linked, with overflow checks on, without a panic handler.
-//! - `unsafe` is needed only to implement a [`Host`], or to describe memory by a raw pointer.
+//! - `unsafe` is needed only to implement what a [`Host`] provides, to describe memory by a raw
+//!   pointer, and to borrow bytes that others may write.
 //! - The minimum Rust version is 1.87. Raising it is a minor release.
 
 #![no_std]
