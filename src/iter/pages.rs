@@ -121,7 +121,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// # Errors
     ///
     /// [`Error::NoPages`] for addressable and discarded memory, [`Error::NoMemory`] if `list`
-    /// cannot grow, or what the host reports if it gets no page at all. Nothing has moved then.
+    /// cannot grow, [`Error::Fault`] if the bytes leave the user's part of the address space, or
+    /// what the host reports if it gets no page at all. Nothing has moved then.
     #[doc(alias = "iov_iter_get_pages")]
     #[doc(alias = "iov_iter_get_pages2")]
     #[doc(alias = "iov_iter_get_pages_alloc")]
