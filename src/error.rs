@@ -4,8 +4,8 @@ use core::fmt;
 
 /// Why an operation was refused or could not be finished.
 ///
-/// Operations that may end early report the bytes that moved as a plain count; an `Error` is
-/// returned where nothing has moved. [`errno`](Self::errno) gives the number that Linux returns
+/// Operations that may end early report the bytes that moved as a plain count; where an `Error` is
+/// returned, the iterator has not moved. [`errno`](Self::errno) gives the number that Linux returns
 /// in the same place.
 ///
 /// ```

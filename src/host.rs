@@ -62,6 +62,67 @@ bitflags! {
 /// a fault. Values are small handles: a zero-sized `CurrentTask`, or a reference to a guest's
 /// memory.
 ///
+/// Memory that ends, as a hypervisor may keep it for a guest:
+///
+/// ```
+/// use std::{cell::Cell, marker::PhantomData};
+/// use iov_iter::{CopyFlags, Dest, Host, IovIter, Piece, Source, UserMemory, host::NoPage};
+///
+/// /// The guest's addresses count from the first byte.
+/// #[derive(Clone, Copy)]
+/// struct Guest<'m>(&'m [Cell<u8>]);
+///
+/// impl Guest<'_> {
+///     /// The address here of the memory from `addr` on, and its length, at most `len`.
+///     fn at(&self, addr: usize, len: usize) -> (*mut u8, usize) {
+///         let rest = self.0.get(addr..).unwrap_or_default();
+///         (rest.as_ptr().cast_mut().cast(), rest.len().min(len))
+///     }
+/// }
+///
+/// // SAFETY: `read` returns the number of bytes that it copied to the front of `dst`.
+/// unsafe impl UserMemory for Guest<'_> {
+///     type Page = NoPage;
+///
+///     fn access_ok(&self, addr: usize, len: usize) -> bool {
+///         addr.checked_add(len).is_some()
+///     }
+///
+///     fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
+///         let (start, len) = self.at(addr, dst.len());
+///         // SAFETY: so many cells of this thread start there, and nobody has a reference into them.
+///         dst.copy_from(unsafe { Piece::from_raw_parts(start, len) })
+///     }
+///
+///     fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
+///         let (start, len) = self.at(addr, src.len());
+///         // SAFETY: as above, and cells may be written.
+///         src.copy_to(unsafe { Piece::from_raw_parts(start, len) })
+///     }
+///
+///     fn fault_in_readable(&self, addr: usize, len: usize) -> usize {
+///         self.at(addr, len).1
+///     }
+///
+///     fn fault_in_writeable(&self, addr: usize, len: usize) -> usize {
+///         self.at(addr, len).1
+///     }
+/// }
+///
+/// struct Hypervisor<'m>(PhantomData<Guest<'m>>);
+///
+/// impl<'m> Host for Hypervisor<'m> {
+///     type Page = NoPage;
+///     type User = Guest<'m>;
+/// }
+///
+/// let mut ram = *b"guest memory";
+/// let guest = Guest(Cell::from_mut(&mut ram[..]).as_slice_of_cells());
+/// let mut iter = IovIter::<Dest, Hypervisor>::ubuf(guest, 6, 100);
+/// assert_eq!(iter.copy_to_iter(b"MEMORY that ends"), 6);
+/// assert_eq!((iter.remaining(), &ram), (94, b"guest MEMORY"));
+/// ```
+///
 /// # Safety
 ///
 /// [`read`](Self::read) must return at most `dst.len()`, and must have initialised that many
@@ -153,6 +214,55 @@ pub unsafe trait UserMemory: Copy {
 /// A handle to a run of physically contiguous pages, at least one.
 ///
 /// Cloning the handle takes a reference, dropping it gives the reference back.
+///
+/// A page of the heap, with a count of its references:
+///
+/// ```
+/// use std::{cell::UnsafeCell, ptr::NonNull, rc::Rc};
+/// use iov_iter::{BioVec, Host, IovIter, Page, Piece, Source, host::NoUser};
+///
+/// #[derive(Clone)]
+/// struct HeapPage(Rc<UnsafeCell<[u8; 4096]>>);
+///
+/// // SAFETY: the bytes live as long as any handle, and are accessed by mappings of one thread only.
+/// unsafe impl Page for HeapPage {
+///     const SIZE: usize = 4096;
+///     type Pin = Self;
+///
+///     fn run_length(&self) -> usize {
+///         1
+///     }
+///
+///     fn nth(&self, index: usize) -> Option<Self> {
+///         (index == 0).then(|| self.clone())
+///     }
+///
+///     fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+///         let start = NonNull::new(self.0.get().cast())?;
+///         (index == 0).then(|| f(start))
+///     }
+/// }
+///
+/// impl AsRef<Self> for HeapPage {
+///     fn as_ref(&self) -> &Self {
+///         self
+///     }
+/// }
+///
+/// enum Kernel {}
+///
+/// impl Host for Kernel {
+///     type Page = HeapPage;
+///     type User = NoUser<HeapPage>;
+/// }
+///
+/// let page = HeapPage(Rc::new(UnsafeCell::new([0; 4096])));
+/// page.write_at(4090, Piece::from(&b"a page"[..])).unwrap();
+/// let segments = [BioVec::new(page, 4092, 4).unwrap()];
+/// let mut iter = IovIter::<Source, Kernel>::bvec(&segments, 4).unwrap();
+/// let mut copy = [0; 4];
+/// assert_eq!((iter.copy_from_iter(&mut copy), &copy), (4, b"page"));
+/// ```
 ///
 /// # Safety
 ///

@@ -64,7 +64,8 @@
 //! - No public function panics, overflows or indexes out of bounds, whatever its input, and none
 //!   aborts when memory runs out. A program that calls the core and what `alloc` adds is linked, with
 //!   overflow checks on, without a panic handler.
-//! - `unsafe` is needed only to implement a [`Host`], or to describe memory by a raw pointer.
+//! - `unsafe` is needed only to implement what a [`Host`] provides, to describe memory by a raw
+//!   pointer, and to borrow bytes that others may write.
 //! - The minimum Rust version is 1.87. Raising it is a minor release.
 
 #![no_std]
@@ -76,6 +77,8 @@ extern crate alloc;
 extern crate std;
 
 #[doc = include_str!("c_names.md")]
+// Without the features some of the items are not there; their names are plain text then.
+#[cfg_attr(not(all(feature = "std", feature = "zlib")), allow(rustdoc::broken_intra_doc_links))]
 pub mod c_names {}
 mod cursor;
 mod direction;

@@ -4,10 +4,14 @@
 mod model;
 
 use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::MutexGuard;
 
 use iov_iter::{
-    Cursor, Dest, Error, IoVec, IovIter, IovIterDest, IovIterSource, KVec, Segment, Source,
-    Uniform, copy_iter_to_iter,
+    Cursor, Dest, Error, HeldPage, IoVec, IovIter, IovIterDest, IovIterSource, KVec, Page,
+    ScatterEntry, Segment, Source, Uniform, copy_iter_to_iter,
 };
 use model::{Iter, UserSpace, at, pattern, place};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -172,4 +176,56 @@ fn threads() {
     assert_not_impl_any!(IovIterDest<'static>: Send, Sync);
     assert_not_impl_any!(iov_iter::DupStorage<'static, Dest>: Send, Sync);
     assert_impl_all!(iov_iter::DupStorage<'static, Source>: Send, Sync);
+}
+
+/// A page with a handle like `H` and a pin like `P`.
+struct Like<H, P>(H, PhantomData<fn() -> P>);
+
+struct Pin<H, P>(Like<H, P>, PhantomData<P>);
+
+impl<H: Clone, P> Clone for Like<H, P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+
+impl<H, P> AsRef<Like<H, P>> for Pin<H, P> {
+    fn as_ref(&self) -> &Like<H, P> {
+        &self.0
+    }
+}
+
+// SAFETY: it is never mapped.
+unsafe impl<H: Clone, P> Page for Like<H, P> {
+    const SIZE: usize = 4096;
+    type Pin = Pin<H, P>;
+
+    fn run_length(&self) -> usize {
+        1
+    }
+
+    fn nth(&self, _: usize) -> Option<Self> {
+        None
+    }
+
+    fn map<R>(&self, _: usize, _: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+        None
+    }
+}
+
+#[test]
+fn held_pages_cross_threads_where_handle_and_pin_do() {
+    type Held<H, P> = HeldPage<'static, Like<H, P>>;
+    type Entry<H, P> = ScatterEntry<'static, Like<H, P>>;
+    assert_impl_all!(Held<(), ()>: Send, Sync);
+    assert_impl_all!(Entry<(), ()>: Send, Sync);
+    assert_not_impl_any!(Held<Rc<()>, ()>: Send, Sync);
+    assert_not_impl_any!(Held<(), Rc<()>>: Send, Sync);
+    // A run that is borrowed from two threads is shared by them.
+    assert_not_impl_any!(Held<Cell<()>, ()>: Send, Sync);
+    assert_impl_all!(Held<(), Cell<()>>: Send);
+    assert_not_impl_any!(Held<(), Cell<()>>: Sync);
+    assert_impl_all!(Held<(), MutexGuard<'static, ()>>: Sync);
+    assert_not_impl_any!(Held<(), MutexGuard<'static, ()>>: Send);
+    assert_not_impl_any!(Entry<Rc<()>, ()>: Send, Sync);
 }

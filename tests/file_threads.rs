@@ -99,16 +99,42 @@ fn a_waiting_reader_is_stopped() {
     assert_eq!(worker.join().unwrap(), (Err(stopped), Some(stopped), Err(stopped)));
 }
 
+/// An end that tells when a write has succeeded.
+struct Telling(PairEnd, mpsc::Sender<usize>);
+
+impl Channel for Telling {
+    fn shutdown(&self) -> Result<(), ChannelError> {
+        self.0.shutdown()
+    }
+}
+
+impl WriteChannel for Telling {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        let taken = self.0.write(from)?;
+        self.1.send(taken).unwrap();
+        Ok(taken)
+    }
+}
+
+impl Duplex for Telling {
+    fn try_clone(&self) -> Result<Self, ChannelError> {
+        Ok(Self(self.0.try_clone()?, self.1.clone()))
+    }
+}
+
 #[test]
 fn a_waiting_writer_is_stopped() {
     let (here, _there) = pair(10).unwrap();
-    let mut writer = FileWriter::new(here).unwrap();
+    let (tell, told) = mpsc::channel();
+    let mut writer = FileWriter::new(Telling(here, tell)).unwrap();
     let stopper = writer.stopper().unwrap();
     let worker = thread::spawn(move || {
         writer.put_buffer(&[7; 30]).unwrap();
         let result = writer.flush();
         (result, writer.flushed(), writer.close())
     });
+    // Long enough for the next write to wait; if it is not, the result is the same.
+    assert_eq!(told.recv(), Ok(10));
     thread::sleep(Duration::from_millis(20));
     stopper.stop().unwrap();
     let stopped = Err(Error::Stopped);

@@ -247,6 +247,12 @@ fn a_slice_is_peeled_on_its_own() {
     slice.undo(undo).unwrap();
     assert_eq!(pieces(&slice), [(3, 1), (4, 5)]);
     assert_eq!(view.size(), 12);
+
+    // A token of the whole vector knows nothing of the slice.
+    let mut whole = view;
+    let undo = whole.discard_back_undoable(1);
+    slice.undo(undo).unwrap();
+    assert_eq!(pieces(&slice), pieces(&view));
 }
 
 /// The layouts of a block device request: header of 16 bytes off the front of `out`, status byte

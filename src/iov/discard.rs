@@ -88,7 +88,8 @@ impl<'v, D: Direction> View<'v, D> {
     /// Takes a discard back, and with it every later one.
     ///
     /// The view has both edges that it had before the discard. One that was undone already, with
-    /// an older token, is not undone again.
+    /// an older token, is not undone again. A token of another view of the same vector gives the
+    /// edges of that view, where they are further out.
     ///
     /// # Errors
     ///

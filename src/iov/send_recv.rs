@@ -5,9 +5,8 @@
 //! stops it; the result tells both how far it came and why it stopped.
 
 use super::View;
-
 use crate::direction::{Dest, Direction, Source};
-use crate::segment::{KVec, MAX_SEGMENTS};
+use crate::segment::{KVec, MAX_SEGMENTS, Segments};
 
 /// Why a single call of a transport moved nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,8 +205,7 @@ fn one_call<D: Direction, E>(
     // SAFETY: the batch lives on this stack and is only lent by shared reference, which for a
     // destination does not leave the thread, and out of which no segment can be moved.
     batch.extend(unsafe { first.segments() }.take(limit.min(BATCH)));
-    let size = batch.iter().fold(0_usize, |size, segment| size.saturating_add(segment.len()));
-    call(&batch).map(|moved| moved.min(size))
+    call(&batch).map(|moved| moved.min(batch.as_slice().total()))
 }
 
 /// The segments of the vector that the front of `view` covers completely, no more than `limit`

@@ -195,6 +195,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Addresses are checked when they are used, not here; see
     /// [`import_ubuf`](Self::import_ubuf).
     #[inline]
+    #[must_use]
     #[doc(alias = "iov_iter_ubuf")]
     pub fn ubuf(memory: H::User, base: usize, len: usize) -> Self {
         let cursor = Cursor::new(Single(IoVec::new(base, len)));

@@ -10,8 +10,8 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// Copies `len` bytes from `offset` bytes into the run of `page` into the iterator and returns
     /// the bytes copied.
     ///
-    /// The run is a single page or a whole folio. Fewer than `len` if the iterator ends or user
-    /// memory faults.
+    /// The run is a single page or a whole folio. Fewer than `len` if the iterator ends, user memory
+    /// faults or a page cannot be mapped.
     ///
     /// # Errors
     ///
@@ -47,8 +47,8 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// Copies `len` bytes from the iterator to `offset` bytes into the run of `page` and returns
     /// the bytes copied.
     ///
-    /// The run is a single page or a whole folio. Fewer than `len` if the iterator ends or user
-    /// memory faults.
+    /// The run is a single page or a whole folio. Fewer than `len` if the iterator ends, user memory
+    /// faults or a page cannot be mapped.
     ///
     /// # Errors
     ///

@@ -16,13 +16,14 @@ use super::query::pages_of;
 use crate::cursor::{Cursor, pieces};
 use crate::direction::Direction;
 use crate::error::Error;
-use crate::host::{Host, Page, PageFlags, UserMemory};
+use crate::host::{Host, NoPage, Page, PageFlags, UserMemory};
 use crate::list::List;
 use crate::segment::{BioVec, KVec, Segments};
 
 /// A page under an iterator, held in the way that its kind asks for.
 ///
-/// Dropping it gives back the reference or the pin.
+/// Dropping it gives back the reference or the pin. That may be done where the I/O ends, on another
+/// thread: a held page is `Send` and `Sync` where the host's pages and pins are.
 pub enum HeldPage<'a, P: Page> {
     /// A reference was taken.
     Referenced(P),
@@ -38,6 +39,14 @@ pub enum HeldPage<'a, P: Page> {
     /// Nothing was taken: the page of addressable memory that starts at this address.
     Kernel(NonNull<u8>, PhantomData<&'a u8>),
 }
+
+// SAFETY: the handle, the pin and the borrowed run go where their own types allow it. Of addressable
+// memory there is only an address: it takes unsafe code to use it, whatever thread that is on.
+unsafe impl<P: Page + Send + Sync> Send for HeldPage<'_, P> where P::Pin: Send {}
+// SAFETY: as above; a shared page gives no more than a `&P`, from the handle, the pin or the run.
+unsafe impl<P: Page + Sync> Sync for HeldPage<'_, P> where P::Pin: Sync {}
+
+static_assertions::assert_impl_all!(HeldPage<'static, NoPage>: Send, Sync);
 
 /// How a [`HeldPage`] is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,7 +121,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// # Errors
     ///
     /// [`Error::NoPages`] for addressable and discarded memory, [`Error::NoMemory`] if `list`
-    /// cannot grow, or what the host reports if it gets no page at all. Nothing has moved then.
+    /// cannot grow, [`Error::Fault`] if the bytes leave the user's part of the address space, or
+    /// what the host reports if it gets no page at all. Nothing has moved then.
     #[doc(alias = "iov_iter_get_pages")]
     #[doc(alias = "iov_iter_get_pages2")]
     #[doc(alias = "iov_iter_get_pages_alloc")]

@@ -41,7 +41,7 @@ use libc::{off64_t as off_t, preadv64 as preadv, pwritev64 as pwritev};
 
 use crate::direction::{Dest, Direction, Source};
 use crate::iov::{CallError, VectoredRead, VectoredWrite};
-use crate::segment::{KVec, MAX_SEGMENTS};
+use crate::segment::{KVec, MAX_SEGMENTS, Segments};
 
 /// The segments as slices for [`write_vectored`](io::Write::write_vectored), without conversion.
 ///
@@ -157,8 +157,7 @@ impl<F: AsFd> VectoredRead for Socket<F> {
         // that may be written.
         let received = moved(unsafe { libc::recvmsg(fd, &mut message, self.flags) })?;
         // With MSG_TRUNC the length of a datagram is reported, which may be more than was put.
-        let room = segments.iter().fold(0_usize, |sum, segment| sum.saturating_add(segment.len()));
-        Ok(received.min(room))
+        Ok(received.min(segments.total()))
     }
 }
 

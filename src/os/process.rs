@@ -36,6 +36,9 @@ impl Host for Process {
 /// right to trace the other one, which it has over its own children. A process that has ended, or
 /// has become out of reach, looks as if nothing were mapped.
 ///
+/// The process may be the calling one, too; what its Rust code relies on must not be written then,
+/// which the system does not check, as it does not for `/proc/self/mem`.
+///
 /// The system calls may always sleep, so [`CopyFlags::NOFAULT`] makes no difference here.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessMemory {
