@@ -4,7 +4,7 @@ mod iov_support;
 
 use iov_iter::KVec;
 use iov_iter::iov::{Error, View};
-use iov_support::cut;
+use iov_support::flat::cut;
 
 fn compare(
     left: (&[u8], &[usize]),

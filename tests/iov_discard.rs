@@ -99,7 +99,7 @@ fn two(
     undo_first_first: bool,
 ) -> (usize, usize) {
     let bytes = vec![0; lengths.iter().sum()];
-    let segments = iov_support::cut(&bytes, lengths);
+    let segments = iov_support::flat::cut(&bytes, lengths);
     let mut view = View::new(&segments).unwrap();
     let (first, second) = if front_first {
         (view.discard_front_undoable(front), view.discard_back_undoable(back))

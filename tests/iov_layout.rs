@@ -4,7 +4,7 @@ mod iov_support;
 
 use iov_iter::iov::{Error, IoVector, View};
 use iov_iter::{Dest, KVec, Source};
-use iov_support::elements;
+use iov_support::flat::{elements, packed};
 use proptest::prelude::*;
 
 /// Where each piece of the view starts behind `base`, and its length.
@@ -93,17 +93,7 @@ proptest! {
     fn every_element_lies_behind_the_covered_addresses_below(
         model in prop::collection::vec((0_usize..120, 0_usize..24), 0..=40),
     ) {
-        let mut covered = [false; 160];
-        for (start, len) in &model {
-            covered[*start..start + len].fill(true);
-        }
-        let below = |address| covered[..address].iter().filter(|covered| **covered).count();
-        let expected: Vec<_> = model
-            .iter()
-            .filter(|(_, len)| *len > 0)
-            .map(|(start, len)| (below(*start), *len))
-            .collect();
-        let needed = below(covered.len());
+        let (expected, needed) = packed(&model);
         prop_assert_eq!(layout(&model, needed), Ok((expected, needed)));
     }
 }

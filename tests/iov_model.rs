@@ -2,9 +2,9 @@
 
 mod iov_support;
 
-use iov_iter::iov::{Error, IoVector, Undo, View};
+use iov_iter::iov::{Error, IoVector, View};
 use iov_iter::{KVec, Source};
-use iov_support::{cut, cut_mut, elements};
+use iov_support::flat::{Peel, cut, cut_mut, elements, flat, peel, range, read};
 use proptest::prelude::*;
 
 /// Lengths of 0 to 40 elements, empty ones anywhere.
@@ -25,24 +25,6 @@ fn up_to(fraction: f64, most: usize) -> usize {
 
 fn memory() -> Vec<u8> {
     (0..=255).collect()
-}
-
-fn flat(memory: &[u8], at: &[(usize, usize)]) -> Vec<u8> {
-    at.iter().flat_map(|(start, len)| &memory[*start..start + len]).copied().collect()
-}
-
-/// What the model has from `offset` on, at most `len` bytes.
-fn range(model: &[u8], offset: usize, len: usize) -> Result<&[u8], Error> {
-    let size = model.len();
-    let rest = model.get(offset..).ok_or(Error::OffsetOutOfRange { offset, size })?;
-    Ok(&rest[..len.min(rest.len())])
-}
-
-/// All bytes in view.
-fn read(view: &View<'_, Source>) -> Vec<u8> {
-    let mut bytes = vec![0; view.size()];
-    assert_eq!(view.to_buf(0, &mut bytes), Ok(view.size()));
-    bytes
 }
 
 const FRACTION: std::ops::RangeInclusive<f64> = 0.0..=1.0;
@@ -269,15 +251,6 @@ proptest! {
     }
 }
 
-/// Something done to a view that is peeled.
-#[derive(Clone, Copy, Debug)]
-enum Peel {
-    Front(usize),
-    Back(usize),
-    /// Undo with the token of this number, counted around.
-    Undo(usize),
-}
-
 fn peels() -> impl Strategy<Value = Vec<Peel>> {
     let peel = prop_oneof![
         (0_usize..40).prop_map(Peel::Front),
@@ -285,33 +258,6 @@ fn peels() -> impl Strategy<Value = Vec<Peel>> {
         (0_usize..9).prop_map(Peel::Undo),
     ];
     prop::collection::vec(peel, 0..24)
-}
-
-/// Does it, on the view and on the edges of the flat model.
-fn peel<'v>(
-    view: &mut View<'v, Source>,
-    edges: &mut (usize, usize),
-    tokens: &mut Vec<(Undo<'v, Source>, (usize, usize))>,
-    what: Peel,
-) {
-    let before = *edges;
-    let size = edges.1 - edges.0;
-    match what {
-        Peel::Front(bytes) => {
-            tokens.push((view.discard_front_undoable(bytes), before));
-            edges.0 += bytes.min(size);
-        }
-        Peel::Back(bytes) => {
-            tokens.push((view.discard_back_undoable(bytes), before));
-            edges.1 -= bytes.min(size);
-        }
-        Peel::Undo(_) if tokens.is_empty() => {}
-        Peel::Undo(number) => {
-            let (token, old) = tokens.remove(number % tokens.len());
-            view.undo(token).unwrap();
-            *edges = (edges.0.min(old.0), edges.1.max(old.1));
-        }
-    }
 }
 
 proptest! {

@@ -2,97 +2,12 @@
 
 mod iov_support;
 
-use std::collections::VecDeque;
-
-use iov_iter::iov::{CallError, Stop, Transfer, VectoredRead, VectoredWrite, View};
-use iov_iter::{Dest, KVec, Piece, Source};
-use iov_support::{cut, cut_mut};
+use iov_iter::iov::{CallError, Stop, Transfer, VectoredWrite, View};
+use iov_iter::{KVec, Source};
+use iov_support::flat::{cut, cut_mut};
+use iov_support::transport::Step::*;
+use iov_support::transport::{BrokenPipe, Scripted, Step, expected};
 use proptest::prelude::*;
-
-/// What the next call does.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Move(usize),
-    Interrupt,
-    Block,
-    Fail,
-}
-use Step::*;
-
-#[derive(Debug, PartialEq, Eq)]
-struct BrokenPipe;
-
-/// Moves what its script says; behind the end of the script it moves nothing.
-struct Scripted {
-    script: VecDeque<Step>,
-    limit: usize,
-    /// The lengths that each call described.
-    calls: Vec<Vec<usize>>,
-    /// What was sent, or what is to be received.
-    data: VecDeque<u8>,
-}
-
-impl Scripted {
-    fn new(script: &[Step]) -> Self {
-        let script = script.iter().copied().collect();
-        Self { script, limit: 1024, calls: vec![], data: VecDeque::new() }
-    }
-
-    /// The bytes that the next call moves, at most.
-    fn next(&mut self, lengths: Vec<usize>) -> Result<usize, CallError<BrokenPipe>> {
-        assert!(!lengths.is_empty() && lengths.len() <= self.limit);
-        assert!(lengths.iter().sum::<usize>() > 0);
-        self.calls.push(lengths);
-        match self.script.pop_front() {
-            Some(Move(most)) => Ok(most),
-            Some(Interrupt) => Err(CallError::Interrupted),
-            Some(Block) => Err(CallError::WouldBlock),
-            Some(Fail) => Err(CallError::Failed(BrokenPipe)),
-            None => Ok(0),
-        }
-    }
-}
-
-impl VectoredWrite for Scripted {
-    type Error = BrokenPipe;
-
-    fn max_segments(&self) -> usize {
-        self.limit
-    }
-
-    fn write_vectored(
-        &mut self,
-        segments: &[KVec<'_, Source>],
-    ) -> Result<usize, CallError<BrokenPipe>> {
-        let most = self.next(segments.iter().map(|segment| segment.len()).collect())?;
-        let before = self.data.len();
-        self.data.extend(segments.iter().flat_map(|segment| segment.as_slice()).take(most));
-        Ok(self.data.len() - before)
-    }
-}
-
-impl VectoredRead for Scripted {
-    type Error = BrokenPipe;
-
-    fn max_segments(&self) -> usize {
-        self.limit
-    }
-
-    fn read_vectored(
-        &mut self,
-        segments: &[KVec<'_, Dest>],
-    ) -> Result<usize, CallError<BrokenPipe>> {
-        let mut left = self.next(segments.iter().map(|segment| segment.len()).collect())?;
-        let mut moved = 0;
-        for segment in segments {
-            let len = segment.len().min(left).min(self.data.len());
-            let bytes: Vec<u8> = self.data.drain(..len).collect();
-            moved += segment.piece(0, len).copy_from(Piece::from(&bytes[..]));
-            left -= len;
-        }
-        Ok(moved)
-    }
-}
 
 static BYTES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 
@@ -322,26 +237,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
-/// What a script moves of `len` bytes, and why it stops.
-fn expected(
-    script: &[Step],
-    len: usize,
-    per_call: impl Fn(usize) -> usize,
-) -> (usize, Stop<BrokenPipe>) {
-    let mut moved = 0;
-    let mut script = script.iter();
-    while moved < len {
-        match script.next() {
-            Some(Move(most)) => moved += (*most).min(per_call(moved)),
-            Some(Interrupt) => {}
-            Some(Block) => return (moved, Stop::WouldBlock),
-            Some(Fail) => return (moved, Stop::Failed(BrokenPipe)),
-            None => return (moved, Stop::Closed),
-        }
-    }
-    (moved, Stop::Finished)
-}
-
 proptest! {
     #![proptest_config(iov_support::cases(256))]
 
@@ -357,18 +252,7 @@ proptest! {
         let len = (range.1 * (size - offset) as f64) as usize;
         let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
 
-        // How many bytes the call that starts behind `moved` bytes can describe.
-        let ends: Vec<usize> = lengths
-            .iter()
-            .filter(|len| **len > 0)
-            .scan(0, |end, len| { *end += len; Some(*end) })
-            .collect();
-        let per_call = |moved: usize| {
-            let at = offset + moved;
-            let last = ends.iter().filter(|end| **end > at).nth(limit - 1);
-            last.map_or(offset + len, |end| (*end).min(offset + len)) - at
-        };
-        let (moved, stop) = expected(&script, len, per_call);
+        let (moved, stop) = expected(&script, &lengths, (offset, len), limit);
 
         let segments = cut(&bytes, &lengths);
         let mut transport = Scripted::new(&script);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use iov_iter::KVec;
 use iov_iter::iov::{Stop, View};
 use iov_iter::os::io::{FileAt, Socket, Stream};
-use iov_support::{cut, cut_mut};
+use iov_support::flat::{cut, cut_mut};
 
 /// 300 elements, empty ones among them.
 const LENGTHS: [usize; 300] = {

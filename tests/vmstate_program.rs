@@ -3,12 +3,16 @@
 
 mod vmstate_support;
 
+#[path = "vmstate_support/program.rs"]
+mod program;
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use vmstate_support::{SHIPPED, inspect, program, t1, t2};
+use program::program;
+use vmstate_support::{SHIPPED, inspect, t1, t2};
 
 /// Runs the program in `dir` with `input` coming through a pipe.
 fn run(dir: &Path, arguments: &[&str], input: &[u8]) -> Output {

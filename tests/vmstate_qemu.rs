@@ -4,6 +4,8 @@
 
 mod vmstate_support;
 
+#[path = "vmstate_support/program.rs"]
+mod program;
 #[path = "vmstate_support/qemu.rs"]
 mod qemu;
 
@@ -13,11 +15,12 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use program::program;
 use qemu::Qemu;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vmstate_support::migration::{Failure, Options};
-use vmstate_support::{SHIPPED, copy_pipe, inspect, inspect_with, program, t1, t1_sections};
+use vmstate_support::{SHIPPED, copy_pipe, inspect, inspect_with, t1, t1_sections};
 
 const SAVE: &str = "exec:cat > saved.mig";
 

@@ -1,0 +1,202 @@
+//! Putting, against the bytes put.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use iov_iter::file::{Error, FileWriter, MAX_ENTRIES, Region, Release, WriteChannel};
+
+use crate::file_support::{EIO, Fickle};
+
+#[derive(Clone, Debug)]
+pub enum Put {
+    Byte(u8),
+    Be16(u16),
+    Be32(u32),
+    Be64(u64),
+    Le32(u32),
+    Buffer(Range<usize>),
+    Borrowed(Range<usize>),
+    Owned(Range<usize>),
+    Region(Range<usize>, bool),
+    /// Continues the last range of the region.
+    Next(usize, bool),
+    Counted(u8),
+    Flush,
+}
+
+/// Checks that every released range was sent before.
+struct Watch {
+    moved: Arc<AtomicUsize>,
+    /// Ranges to be released, in order, and where each ends in the stream.
+    due: Mutex<Vec<(Range<usize>, usize)>>,
+}
+
+impl Release for Watch {
+    fn release(&self, range: Range<usize>) {
+        let mut due = self.due.lock().unwrap();
+        let mut at = range.start;
+        while at < range.end {
+            let (part, end) = due.remove(0);
+            assert_eq!(part.start, at, "released in order, and what was asked for");
+            assert!(end <= self.moved.load(Ordering::SeqCst), "sent before");
+            at = part.end;
+        }
+        assert_eq!(at, range.end);
+    }
+}
+
+/// A writer and the model of it.
+struct Model<'m, C: WriteChannel> {
+    writer: FileWriter<'m, C>,
+    memory: &'m [u8],
+    region: Region<'m>,
+    watch: &'m Watch,
+    next: usize,
+    /// All that was put.
+    put: Vec<u8>,
+}
+
+impl<'m, C: WriteChannel> Model<'m, C> {
+    fn into_parts(self) -> (FileWriter<'m, C>, Vec<u8>) {
+        (self.writer, self.put)
+    }
+
+    /// Does one operation, again and again while the channel blocks.
+    fn apply(&mut self, operation: &Put) -> Result<(), Error> {
+        for _ in 0..1_000_000 {
+            let before = self.writer.tell();
+            assert_eq!(before, self.put.len() as u64);
+            let (bytes, result) = self.attempt(operation);
+            let taken = (self.writer.tell() - before) as usize;
+            self.put.extend_from_slice(&bytes[..taken]);
+            match result {
+                Ok(()) => {
+                    assert_eq!(taken, bytes.len());
+                    return Ok(());
+                }
+                Err(Error::WouldBlock) => match operation {
+                    Put::Buffer(range) if taken > 0 => {
+                        return self.apply(&Put::Buffer(range.start + taken..range.end));
+                    }
+                    _ => assert_eq!(taken, 0, "all or nothing"),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+        panic!("blocked for ever");
+    }
+
+    fn attempt(&mut self, operation: &Put) -> (Vec<u8>, Result<(), Error>) {
+        let Self { writer, memory, .. } = self;
+        match operation {
+            Put::Byte(byte) => (vec![*byte], writer.put_byte(*byte)),
+            Put::Be16(value) => (value.to_be_bytes().to_vec(), writer.put_be16(*value)),
+            Put::Be32(value) => (value.to_be_bytes().to_vec(), writer.put_be32(*value)),
+            Put::Be64(value) => (value.to_be_bytes().to_vec(), writer.put_be64(*value)),
+            Put::Le32(value) => (value.to_le_bytes().to_vec(), writer.put_le32(*value)),
+            Put::Buffer(range) => {
+                (memory[range.clone()].to_vec(), writer.put_buffer(&memory[range.clone()]))
+            }
+            Put::Borrowed(range) => {
+                (memory[range.clone()].to_vec(), writer.put_borrowed(&memory[range.clone()]))
+            }
+            Put::Owned(range) => {
+                let mut buffer = memory[range.clone()].to_vec();
+                (buffer.clone(), writer.put_owned(&mut buffer))
+            }
+            Put::Region(range, release) => self.put_region(range.clone(), *release),
+            Put::Next(len, release) => {
+                let start = if self.next >= memory.len() { 0 } else { self.next };
+                let end = (start + len).min(memory.len());
+                self.put_region(start..end, *release)
+            }
+            Put::Counted(len) => {
+                let text = &memory[..usize::from(*len)];
+                ([&[*len], text].concat(), writer.put_counted_string(text))
+            }
+            Put::Flush => (Vec::new(), writer.flush()),
+        }
+    }
+
+    fn put_region(&mut self, range: Range<usize>, release: bool) -> (Vec<u8>, Result<(), Error>) {
+        let bytes = self.memory[range.clone()].to_vec();
+        if !release || range.is_empty() {
+            let result = self.writer.put_region(&self.region, range.clone());
+            self.next = range.end;
+            return (bytes, result);
+        }
+        // It may be released by this very call.
+        let end = self.put.len() + bytes.len();
+        self.watch.due.lock().unwrap().push((range.clone(), end));
+        let before = self.writer.tell();
+        let result = self.writer.put_region_and_release(&self.region, range.clone());
+        if self.writer.tell() == before {
+            self.watch.due.lock().unwrap().pop();
+        } else {
+            self.next = range.end;
+        }
+        (bytes, result)
+    }
+}
+
+/// Puts ranges of `memory` and other things, over a channel of these portions that may fail at a
+/// byte; returns what arrived.
+///
+/// What arrives is what was put, whatever the channel does, and all of it if it does not fail; a
+/// failure is counted exactly and stays.
+pub fn check(
+    operations: &[Put],
+    portions: &[Option<usize>],
+    fails_at: Option<usize>,
+    memory: &[u8],
+) -> Vec<u8> {
+    let mut channel = Fickle::new(portions, fails_at);
+    let watch = Watch { moved: channel.moved.clone(), due: Mutex::new(Vec::new()) };
+    let region = Region::with_release(memory, &watch);
+    let writer = FileWriter::new(&mut channel).unwrap();
+    let mut model = Model { writer, memory, region, watch: &watch, next: 0, put: Vec::new() };
+    let error = Error::Write(EIO);
+    let failed = operations.iter().chain([&Put::Flush]).any(|operation| {
+        let result = model.apply(operation);
+        let writer = &model.writer;
+        assert!(result == Ok(()) || fails_at.is_some() && result == Err(error), "{result:?}");
+        assert_eq!(writer.error(), result.err());
+        assert_eq!(writer.tell(), model.put.len() as u64);
+        assert_eq!(writer.tell(), writer.flushed() + writer.pending());
+        assert_eq!(writer.flushed(), watch.moved.load(Ordering::SeqCst) as u64);
+        assert_eq!(writer.rate().used(), writer.tell());
+        assert!(writer.entries() <= MAX_ENTRIES);
+        let mut unsent = &model.put[writer.flushed() as usize..];
+        for part in writer.unsent() {
+            assert!(unsent.starts_with(part));
+            unsent = &unsent[part.len()..];
+        }
+        assert!(unsent.is_empty());
+        result.is_err()
+    });
+    let (mut writer, put) = model.into_parts();
+    let sent = if failed { fails_at.unwrap() } else { put.len() };
+    assert_eq!(writer.flushed(), sent as u64);
+    if failed {
+        let some = 0..memory.len().min(1);
+        for result in [
+            writer.put_byte(0),
+            writer.put_be64(0),
+            writer.put_buffer(memory),
+            writer.put_borrowed(&memory[some.clone()]),
+            writer.put_owned(&mut vec![0]),
+            writer.put_region_and_release(&region, some),
+            writer.flush(),
+        ] {
+            assert_eq!(result, Err(error));
+        }
+        assert_eq!(writer.tell(), put.len() as u64);
+    }
+    let calls = writer.channel().calls;
+    assert_eq!(writer.close(), if failed { Err(error) } else { Ok(()) });
+    assert_eq!(channel.calls, calls);
+    assert!(channel.bytes == put[..sent]);
+    assert!(failed || watch.due.lock().unwrap().is_empty(), "all was released");
+    channel.bytes
+}
