@@ -116,6 +116,31 @@ pub trait ReadChannel: Channel {
 }
 
 /// A channel that bytes can be written to.
+///
+/// ```
+/// use iov_iter::file::{Channel, ChannelError, FileWriter, WriteChannel};
+/// use iov_iter::{KVec, Source};
+///
+/// /// A device that takes three bytes at a time.
+/// struct Device(Vec<u8>);
+///
+/// impl Channel for Device {}
+///
+/// impl WriteChannel for Device {
+///     fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+///         let before = self.0.len();
+///         self.0.extend(from.iter().flat_map(|segment| segment.as_slice()).take(3));
+///         Ok(self.0.len() - before)
+///     }
+/// }
+///
+/// let mut device = Device(Vec::new());
+/// let mut writer = FileWriter::new(&mut device)?;
+/// writer.put_be64(0x0102_0304_0506_0708)?;
+/// writer.close()?;
+/// assert_eq!(device.0, [1, 2, 3, 4, 5, 6, 7, 8]);
+/// # Ok::<(), iov_iter::file::Error>(())
+/// ```
 pub trait WriteChannel: Channel {
     /// Writes the front of `from` and returns how many bytes, which may end inside any segment.
     ///

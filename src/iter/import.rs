@@ -87,6 +87,28 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// - for the first segment that has it, [`Error::Fault`] if it cannot be read, or
     ///   [`Error::NegativeLength`];
     /// - [`Error::Fault`] if any segment, uncut, leaves the user's part of the address space.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "std", target_os = "linux"))] {
+    /// use iov_iter::os::{Process, ProcessMemory};
+    /// use iov_iter::{Abi, InlineVec, IoVec, IovIter, Source};
+    ///
+    /// // What a process, here this one, passes to `writev`.
+    /// let (head, body) = (*b"GET ", *b"/index");
+    /// let [first, second] = [&head[..], &body].map(|bytes| {
+    ///     IoVec::new(bytes.as_ptr().expose_provenance(), bytes.len())
+    /// });
+    /// let array = [first, second];
+    /// let (address, count) = (array.as_ptr().expose_provenance(), array.len());
+    ///
+    /// let memory = ProcessMemory::of(std::process::id()).unwrap();
+    /// let mut storage = InlineVec::<IoVec, 8>::new();
+    /// let imported = IovIter::import_iovec(memory, address, count, Abi::Native, &mut storage);
+    /// let mut iter: IovIter<Source, Process> = imported.unwrap();
+    /// let mut bytes = [0; 10];
+    /// assert_eq!((iter.copy_from_iter(&mut bytes), &bytes), (10, b"GET /index"));
+    /// # }
+    /// ```
     #[doc(alias = "__import_iovec")]
     #[doc(alias = "compat_import_iovec")]
     #[doc(alias = "iovec_from_user")]

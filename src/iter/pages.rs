@@ -156,6 +156,19 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// # Errors
     ///
     /// [`Error::NoPages`] for discarded memory, otherwise as [`get_pages`](Self::get_pages).
+    ///
+    /// ```
+    /// use iov_iter::{HeldPage, InlineVec, IovIter, KVec, Source};
+    ///
+    /// let bytes = [0; 10_000];
+    /// let segments = [KVec::from(&bytes[..])];
+    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut pages = InlineVec::<HeldPage<_>, 8>::new();
+    /// let range = iter.extract_pages(usize::MAX, 2, &mut pages).unwrap();
+    /// assert_eq!(range.offset, bytes.as_ptr().addr() % 4096);
+    /// assert_eq!((pages.len(), range.len), (2, 2 * 4096 - range.offset));
+    /// assert_eq!(iter.remaining(), 10_000 - range.len);
+    /// ```
     #[doc(alias = "iov_iter_extract_pages")]
     pub fn extract_pages(
         &mut self,

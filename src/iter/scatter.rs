@@ -45,6 +45,21 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// [`Error::NoScatterList`] for discarded memory, [`Error::NoMemory`] if `list` cannot grow,
     /// [`Error::Fault`] or what the host reports if user pages cannot be pinned. `list` and the
     /// iterator are as they were then, and nothing stays pinned.
+    ///
+    /// ```
+    /// use iov_iter::{InlineVec, IovIter, KVec, ScatterEntry, Source};
+    ///
+    /// let bytes = [0; 10_000];
+    /// let segments = [KVec::from(&bytes[..16]), KVec::from(&bytes[4000..])];
+    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut entries = InlineVec::<ScatterEntry<_>, 8>::new();
+    /// assert_eq!(iter.extract_to_scatter_list(usize::MAX, 8, &mut entries), Ok(6016));
+    /// for entry in entries.iter() {
+    ///     // What a DMA engine would be told.
+    ///     let _start = entry.page.map(|page| page.addr().get() + entry.offset);
+    ///     assert!(entry.offset + entry.len <= 4096);
+    /// }
+    /// ```
     #[doc(alias = "extract_iter_to_sg")]
     pub fn extract_to_scatter_list(
         &mut self,

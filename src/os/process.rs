@@ -16,8 +16,9 @@ use crate::memory::Piece;
 ///
 /// let memory = ProcessMemory::of(std::process::id()).unwrap();
 /// let secret = *b"in my own memory";
+/// let address = secret.as_ptr().expose_provenance();
 ///
-/// let mut iter = IovIter::<Source, Process>::ubuf(memory, secret.as_ptr().addr(), secret.len());
+/// let mut iter = IovIter::<Source, Process>::ubuf(memory, address, secret.len());
 /// let mut copy = [0; 16];
 /// assert_eq!(iter.copy_from_iter(&mut copy), 16);
 /// assert_eq!(copy, secret);
