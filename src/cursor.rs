@@ -169,7 +169,8 @@ impl<L: Segments> Cursor<L> {
     /// # Errors
     ///
     /// [`Error::RevertPastStart`] if that would pass the first byte of the list, and
-    /// [`Error::OutOfRange`] if more than `usize::MAX` bytes would be left. The cursor has not
+    /// [`Error::OutOfRange`] if more than `usize::MAX` bytes would be left, which only segments
+    /// that change their length can bring about. The cursor has not
     /// moved then.
     pub fn revert(&mut self, n: usize) -> Result<(), Error> {
         let at = self.list.back(self.at, n).ok_or(Error::RevertPastStart)?;

@@ -57,7 +57,8 @@ bitflags! {
 
 /// Memory in somebody else's address space: a user process, a guest.
 ///
-/// Addresses are plain numbers and never dereferenced by this crate. Every function that moves or
+/// Addresses are plain numbers and never dereferenced by this crate; they are as wide as a `usize`,
+/// so that a 32-bit host reaches a larger guest through a window. Every function that moves or
 /// probes returns the length of the prefix that succeeded, so a short result is the exact place of
 /// a fault. Values are small handles: a zero-sized `CurrentTask`, or a reference to a guest's
 /// memory.

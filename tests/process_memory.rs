@@ -216,3 +216,14 @@ fn a_process_that_is_gone_or_never_was_has_no_memory() {
     child.wait().unwrap();
     assert!(ProcessMemory::of(pid).is_err());
 }
+
+#[test]
+fn errors_are_those_of_the_system() {
+    let system = |error: Error| std::io::Error::from(error).raw_os_error();
+    assert_eq!(system(Error::Fault), Some(libc::EFAULT));
+    assert_eq!(system(Error::NoMemory), Some(libc::ENOMEM));
+    assert_eq!(system(Error::NoScatterList), Some(libc::EIO));
+    assert_eq!(system(Error::TooManySegments), Some(libc::EINVAL));
+    let refused = iov_iter::iov::Error::NoMemory;
+    assert_eq!(std::io::Error::from(refused).raw_os_error(), Some(libc::ENOMEM));
+}

@@ -231,7 +231,8 @@ impl<'a, D: Direction, H: Host> From<&'a [KVec<'a, D>]> for IovIter<'a, D, H> {
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Bytes left.
     ///
-    /// User memory may fault before they are used up.
+    /// User memory may fault before they are used up. Not to be mistaken for the `count` that a
+    /// source of addressable memory has as an [`Iterator`], which counts chunks and uses them up.
     #[inline]
     #[must_use]
     #[doc(alias = "iov_iter_count")]
@@ -288,7 +289,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     }
 
     /// Goes back to where the iterator was saved, after any amount of copying, moving and
-    /// truncating.
+    /// truncating. [Page flags](Self::set_page_flags) stay as they are.
     ///
     /// # Errors
     ///

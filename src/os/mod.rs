@@ -8,6 +8,7 @@
 mod channel;
 #[cfg(target_os = "linux")]
 mod descriptor;
+mod errors;
 #[cfg(unix)]
 pub mod io;
 mod pair;

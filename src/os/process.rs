@@ -23,6 +23,9 @@ use crate::memory::Piece;
 /// assert_eq!(iter.copy_from_iter(&mut copy), 16);
 /// assert_eq!(copy, secret);
 /// ```
+///
+/// Queries about pages count in units of 4096 bytes, whatever the page size of the machine; copies
+/// are exact for any.
 #[derive(Clone, Copy, Debug)]
 pub enum Process {}
 
