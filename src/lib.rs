@@ -76,6 +76,11 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+// The example in the README is tested with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
+
 #[doc = include_str!("c_names.md")]
 // Without the features some of the items are not there; their names are plain text then.
 #[cfg_attr(not(all(feature = "std", feature = "zlib")), allow(rustdoc::broken_intra_doc_links))]
