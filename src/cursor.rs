@@ -221,30 +221,51 @@ impl<L: Segments> Cursor<L> {
     /// The pieces of the bytes left: segment, offset in it, length (never 0). The cursor stays.
     #[doc(alias = "iov_for_each")]
     pub fn pieces(&self) -> impl Iterator<Item = (&L::Segment, usize, usize)> {
-        pieces(self.list.as_slice(), self.at, self.count)
+        Pieces::new(self.list.as_slice(), self.at, self.count)
     }
 }
 
-/// The pieces of `count` bytes from `at` on.
-pub(crate) fn pieces<S: Segment>(
-    segments: &[S],
-    at: Position,
-    count: usize,
-) -> impl Iterator<Item = (&S, usize, usize)> {
-    let mut left = count;
-    let mut skip = at.offset;
-    segments
-        .get(at.index..)
-        .unwrap_or_default()
-        .iter()
-        .map_while(move |segment| {
-            if left == 0 {
-                return None;
+/// The pieces of some bytes of a list: segment, offset in it, length (never 0).
+#[derive(Debug)]
+pub(crate) struct Pieces<'s, S> {
+    segments: core::slice::Iter<'s, S>,
+    skip: usize,
+    left: usize,
+}
+
+impl<'s, S: Segment> Pieces<'s, S> {
+    /// Those of `count` bytes from `at` on.
+    #[inline]
+    pub(crate) fn new(segments: &'s [S], at: Position, count: usize) -> Self {
+        let segments = segments.get(at.index..).unwrap_or_default().iter();
+        Self { segments, skip: at.offset, left: count }
+    }
+}
+
+impl<S> Clone for Pieces<'_, S> {
+    fn clone(&self) -> Self {
+        Self { segments: self.segments.clone(), skip: self.skip, left: self.left }
+    }
+}
+
+impl<'s, S: Segment> Iterator for Pieces<'s, S> {
+    type Item = (&'s S, usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.left > 0 {
+            let segment = self.segments.next()?;
+            let offset = core::mem::take(&mut self.skip);
+            let piece = segment.len().saturating_sub(offset).min(self.left);
+            if piece > 0 {
+                self.left -= piece;
+                return Some((segment, offset, piece));
             }
-            let offset = core::mem::take(&mut skip);
-            let piece = segment.len().saturating_sub(offset).min(left);
-            left -= piece;
-            Some((segment, offset, piece))
-        })
-        .filter(|(_, _, piece)| *piece > 0)
+        }
+        None
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::from(self.left > 0), Some(self.segments.len().min(self.left)))
+    }
 }

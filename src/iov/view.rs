@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::Error;
-use crate::cursor::Cursor;
+use crate::cursor::{self, Cursor};
 use crate::direction::Direction;
 use crate::list::List;
 use crate::memory::Piece;
@@ -158,9 +158,8 @@ impl<'v, D: Direction> View<'v, D> {
     #[inline]
     #[must_use]
     pub fn pieces(&self) -> Pieces<'v, D> {
-        let at = self.cursor.position();
-        let segments = self.cursor.list().get(at.index..).unwrap_or_default();
-        Pieces { segments: segments.iter(), skip: at.offset, left: self.size() }
+        let segments = self.cursor.list();
+        Pieces { inner: cursor::Pieces::new(segments, self.cursor.position(), self.size()) }
     }
 
     /// The number of [`pieces`](Self::pieces): descriptors that a device would need.
@@ -231,14 +230,12 @@ pub(super) fn add(size: usize, added: usize) -> Result<usize, Error> {
 /// The pieces of memory in a [`View`], in order.
 #[derive(Debug)]
 pub struct Pieces<'v, D: Direction> {
-    segments: core::slice::Iter<'v, KVec<'v, D>>,
-    skip: usize,
-    left: usize,
+    inner: cursor::Pieces<'v, KVec<'v, D>>,
 }
 
 impl<D: Direction> Clone for Pieces<'_, D> {
     fn clone(&self) -> Self {
-        Self { segments: self.segments.clone(), skip: self.skip, left: self.left }
+        Self { inner: self.inner.clone() }
     }
 }
 
@@ -247,19 +244,11 @@ impl<'v, D: Direction> Iterator for Pieces<'v, D> {
 
     #[inline]
     fn next(&mut self) -> Option<Piece<'v, D>> {
-        while self.left > 0 {
-            let segment = self.segments.next()?;
-            let piece = segment.piece(core::mem::take(&mut self.skip), self.left);
-            if !piece.is_empty() {
-                self.left = self.left.saturating_sub(piece.len());
-                return Some(piece);
-            }
-        }
-        None
+        self.inner.next().map(|(segment, offset, len)| segment.piece(offset, len))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (usize::from(self.left > 0), Some(self.segments.len().min(self.left)))
+        self.inner.size_hint()
     }
 }
 

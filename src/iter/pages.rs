@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 
 use super::IovIter;
 use super::query::pages_of;
-use crate::cursor::{Cursor, pieces};
+use crate::cursor::{Cursor, Pieces};
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Host, NoPage, Page, PageFlags, UserMemory};
@@ -261,6 +261,27 @@ fn room<T>(list: &mut impl List<T>, wanted: usize) -> Result<usize, Error> {
     Ok(list.make_room(wanted)?.min(wanted))
 }
 
+/// Lists the pages under `len` bytes at `at`, an address or an offset in a run; `page` gives them by
+/// their index.
+fn list_pages<'a, P: Page + 'a>(
+    at: usize,
+    len: usize,
+    max_pages: usize,
+    list: &mut impl List<HeldPage<'a, P>>,
+    page: impl Fn(usize) -> Option<HeldPage<'a, P>>,
+) -> Result<PageRange, Error> {
+    let wanted = room(list, pages_of(P::SIZE, at, len).min(max_pages))?;
+    let mut pages = 0;
+    while pages < wanted {
+        let Some(page) = page(pages) else { break };
+        if list.try_push(page).is_err() {
+            break;
+        }
+        pages += 1;
+    }
+    Ok(PageRange::clip(P::SIZE, at & (P::SIZE - 1), len, pages))
+}
+
 /// References the pages under the next segment.
 fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
     cursor: &Cursor<L>,
@@ -268,22 +289,13 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,
 ) -> Result<PageRange, Error> {
-    let size = P::SIZE;
     let Some((segment, skip, len)) = cursor.pieces().next() else {
         return Ok(PageRange::default());
     };
-    let len = len.min(max_size);
     let at = (segment.offset() as usize).saturating_add(skip);
-    let wanted = room(list, pages_of(size, at, len).min(max_pages))?;
-    let mut pages = 0;
-    while pages < wanted {
-        let Some(page) = segment.page().nth((at / size).saturating_add(pages)) else { break };
-        if list.try_push(HeldPage::Referenced(page)).is_err() {
-            break;
-        }
-        pages += 1;
-    }
-    Ok(PageRange::clip(size, at & (size - 1), len, pages))
+    list_pages(at, len.min(max_size), max_pages, list, |index| {
+        segment.page().nth((at / P::SIZE).saturating_add(index)).map(HeldPage::Referenced)
+    })
 }
 
 /// Lists the pages under the next segment of addressable memory.
@@ -293,24 +305,15 @@ fn kernel_pages<'a, D: Direction, P: Page + 'a>(
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,
 ) -> Result<PageRange, Error> {
-    let size = P::SIZE;
     let Some((segment, skip, len)) = cursor.pieces().next() else {
         return Ok(PageRange::default());
     };
-    let len = len.min(max_size);
     let start = segment.as_ptr().cast_mut().wrapping_add(skip);
-    let offset = start.addr() & (size - 1);
-    let wanted = room(list, pages_of(size, offset, len).min(max_pages))?;
-    let mut pages = 0;
-    while pages < wanted {
-        let page = start.wrapping_sub(offset).wrapping_add(pages * size);
-        let Some(address) = NonNull::new(page) else { break };
-        if list.try_push(HeldPage::Kernel(address, PhantomData)).is_err() {
-            break;
-        }
-        pages += 1;
-    }
-    Ok(PageRange::clip(size, offset, len, pages))
+    let first = start.wrapping_sub(start.addr() & (P::SIZE - 1));
+    list_pages(start.addr(), len.min(max_size), max_pages, list, |index| {
+        let page = NonNull::new(first.wrapping_add(index.wrapping_mul(P::SIZE)))?;
+        Some(HeldPage::Kernel(page, PhantomData))
+    })
 }
 
 /// Lists the pages under the next segments, as far as they follow each other page after page.
@@ -330,7 +333,7 @@ fn borrow<'a, P: Page, L: Segments>(
 
     let mut range = PageRange::default();
     let mut pages = 0;
-    for (segment, skip, len) in pieces(segments, position, wanted_len) {
+    for (segment, skip, len) in Pieces::new(segments, position, wanted_len) {
         let at = (segment.offset() as usize).saturating_add(skip);
         let offset = at & (size - 1);
         if pages == 0 {

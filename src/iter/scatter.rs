@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::IovIter;
 use super::pages::HeldPage;
-use crate::cursor::pieces;
+use crate::cursor::Pieces;
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Host, Page};
@@ -160,7 +160,7 @@ fn scatter_runs<'a, P: Page>(
     list: &mut impl List<ScatterEntry<'a, P>>,
 ) -> Result<usize, Error> {
     let mut done = 0usize;
-    for (segment, skip, len) in pieces(segments, at, max_size).take(max_entries) {
+    for (segment, skip, len) in Pieces::new(segments, at, max_size).take(max_entries) {
         if list.make_room(1)? == 0 {
             break;
         }
