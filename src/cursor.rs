@@ -134,7 +134,7 @@ impl<L: Segments> Cursor<L> {
                 break;
             }
             let rest = segment.len().saturating_sub(offset);
-            let piece = rest.min(wanted - done);
+            let piece = rest.min(wanted.wrapping_sub(done));
             if piece > 0 {
                 let handled = step(segment, offset, piece, done).min(piece);
                 done = done.wrapping_add(handled);
@@ -159,7 +159,7 @@ impl<L: Segments> Cursor<L> {
         let n = n.min(self.count);
         if self.count > 0 {
             self.at = self.list.forward(self.at, n);
-            self.count -= n;
+            self.count = self.count.wrapping_sub(n);
         }
         n
     }
@@ -186,7 +186,7 @@ impl<L: Segments> Cursor<L> {
     pub fn truncate(&mut self, limit: u64) {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let hidden = self.count.saturating_sub(limit);
-        self.count -= hidden;
+        self.count = self.count.wrapping_sub(hidden);
         // The sum never exceeds the count that the cursor had when it was made.
         self.cut = self.cut.saturating_add(hidden);
     }
@@ -258,7 +258,7 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
             let offset = core::mem::take(&mut self.skip);
             let piece = segment.len().saturating_sub(offset).min(self.left);
             if piece > 0 {
-                self.left -= piece;
+                self.left = self.left.wrapping_sub(piece);
                 return Some((segment, offset, piece));
             }
         }

@@ -359,6 +359,13 @@ pub unsafe trait Page: Clone {
     }
 }
 
+/// The index of the page of `size` bytes, a power of two, that holds `address`, and the offset of
+/// `address` in it.
+#[inline]
+pub(crate) const fn page_and_offset(size: usize, address: usize) -> (usize, usize) {
+    (address.wrapping_shr(size.trailing_zeros()), address & size.wrapping_sub(1))
+}
+
 /// Calls `step` with `len` bytes that start `offset` bytes into the run of `page`, one page at a
 /// time.
 ///
@@ -376,9 +383,9 @@ pub(crate) fn on_pages<P: Page, D: Direction>(
     let mut done = 0;
     while done < len {
         let at = offset.saturating_add(done);
-        let in_page = at & (P::SIZE - 1);
-        let rest = (P::SIZE - in_page).min(len - done);
-        let moved = page.map(at / P::SIZE, |start| {
+        let (index, in_page) = page_and_offset(P::SIZE, at);
+        let rest = P::SIZE.saturating_sub(in_page).min(len.saturating_sub(done));
+        let moved = page.map(index, |start| {
             // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
             // until this closure returns, and `in_page + rest` is at most `SIZE`.
             let piece = unsafe { Piece::from_raw_parts(start.as_ptr().add(in_page), rest) };

@@ -70,6 +70,21 @@
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Nothing that could panic; that nothing does is proved by `tests/no_panic`.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -204,7 +204,7 @@ impl<C: ReadChannel> FileReader<C> {
         }
         if self.start > 0 && self.start <= self.end && self.end <= self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
+            (self.start, self.end) = (0, self.end.saturating_sub(self.start));
         }
         let free = self.buffer.get_mut(self.end..).unwrap_or_default();
         if free.is_empty() {

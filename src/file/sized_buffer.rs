@@ -258,27 +258,26 @@ impl SizedBuffer {
 
 /// Index of the chunk that holds `position`, and the offset in it.
 const fn locate(position: usize) -> (usize, usize) {
-    if position >= DOUBLED {
-        let behind = position - DOUBLED;
-        return (DOUBLING + behind / LARGEST, behind % LARGEST);
+    if let Some(behind) = position.checked_sub(DOUBLED) {
+        return (DOUBLING.saturating_add(behind / LARGEST), behind % LARGEST);
     }
     // Chunk i starts at 1 KiB * (2^i - 1), so position + 1 KiB has its top bit at i + 10.
-    let shifted = position + (1 << FIRST);
+    let shifted = position.saturating_add(1 << FIRST);
     let top = shifted.ilog2();
     (top.saturating_sub(FIRST) as usize, shifted.saturating_sub(1 << top))
 }
 
 /// Size of the chunk with that index.
 const fn size_of_chunk(index: usize) -> usize {
-    if index >= DOUBLING { LARGEST } else { 1 << (FIRST as usize + index) }
+    if index >= DOUBLING { LARGEST } else { 1 << FIRST << index }
 }
 
 /// Position of the first byte of the chunk with that index.
 const fn start_of(index: usize) -> usize {
-    if index >= DOUBLING {
-        return DOUBLED.saturating_add((index - DOUBLING).saturating_mul(LARGEST));
+    if let Some(behind) = index.checked_sub(DOUBLING) {
+        return DOUBLED.saturating_add(behind.saturating_mul(LARGEST));
     }
-    (1 << (FIRST as usize + index)) - (1 << FIRST)
+    size_of_chunk(index).saturating_sub(1 << FIRST)
 }
 
 impl Default for SizedBuffer {

@@ -96,7 +96,7 @@ fn sum_words(bytes: &[u8]) -> u16 {
 /// Folds a sum to 16 bits with end-around carry.
 const fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
+        sum = (sum >> 16).wrapping_add(sum & 0xffff);
     }
     sum as u16
 }

@@ -201,7 +201,7 @@ impl<H: Host> IovIter<'_, Source, H> {
         list.try_reserve(self.remaining()).map_err(|_| Error::NoMemory)?;
         let copied = self.copy_from_iter_raw(list.spare_capacity_mut()).len();
         // SAFETY: the first `copied` bytes of the spare capacity have just been initialised.
-        unsafe { list.set_len(list.len() + copied) };
+        unsafe { list.set_len(list.len().saturating_add(copied)) };
         Ok(copied)
     }
 

@@ -99,7 +99,7 @@ impl<'p, D: Direction> Piece<'p, D> {
     #[must_use]
     pub const fn slice(self, offset: usize, len: usize) -> Self {
         let offset = if offset < self.len { offset } else { self.len };
-        let rest = self.len - offset;
+        let rest = self.len.wrapping_sub(offset);
         Self {
             // `offset` is at most the length of the memory that `base` points to.
             base: self.base.wrapping_add(offset),

@@ -34,7 +34,7 @@ impl<P: Page> BioVec<P> {
     ///
     /// [`Error::OutOfRange`] if they leave the run.
     pub fn new(page: P, offset: u32, len: u32) -> Result<Self, Error> {
-        let end = u64::from(offset) + u64::from(len);
+        let end = u64::from(offset).saturating_add(u64::from(len));
         let run = (page.run_length() as u64).saturating_mul(P::SIZE as u64);
         if end > run || usize::try_from(end).is_err() {
             return Err(Error::OutOfRange);
@@ -102,6 +102,8 @@ impl<P> Segment for BioVec<P> {
     }
 }
 
+// Evaluated by the compiler.
+#[allow(clippy::arithmetic_side_effects)]
 mod layout {
     use super::BioVec;
     use static_assertions::*;

@@ -71,7 +71,7 @@ pub trait Segments: Copy {
             if left < len {
                 return Position { index, offset: left };
             }
-            left -= len;
+            left = left.wrapping_sub(len);
             index = index.saturating_add(1);
         }
         Position { index, offset: 0 }
@@ -82,13 +82,13 @@ pub trait Segments: Copy {
         if let Some(offset) = from.offset.checked_sub(n) {
             return Some(Position { index: from.index, offset });
         }
-        let mut left = n - from.offset;
+        let mut left = n.wrapping_sub(from.offset);
         let passed = self.as_slice().get(..from.index)?;
         for (index, segment) in passed.iter().enumerate().rev() {
             let len = segment.len();
             match len.checked_sub(left) {
                 Some(offset) => return Some(Position { index, offset }),
-                None => left -= len,
+                None => left = left.wrapping_sub(len),
             }
         }
         None
