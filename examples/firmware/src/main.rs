@@ -50,9 +50,11 @@ static SECTORS: ConstStaticCell<[u8; reader::MEMORY]> = ConstStaticCell::new([0;
 /// The table of the file system.
 static CLUSTERS: ConstStaticCell<[u16; fat::MAX_ENTRIES]> =
     ConstStaticCell::new([0; fat::MAX_ENTRIES]);
-/// Where the boot file goes, below and above a hole.
-static LOW: ConstStaticCell<[u8; 38_001]> = ConstStaticCell::new([0; 38_001]);
-static HIGH: ConstStaticCell<[u8; 1 << 20]> = ConstStaticCell::new([0; 1 << 20]);
+/// Where the boot file goes: below and above a hole.
+const IMAGE_PARTS: [usize; 2] = [38_001, 1 << 20];
+const HOLE: usize = 4096;
+const IMAGE_MEMORY: usize = scattered::memory(&IMAGE_PARTS, HOLE);
+static IMAGE: ConstStaticCell<[u8; IMAGE_MEMORY]> = ConstStaticCell::new([0; IMAGE_MEMORY]);
 
 /// Why this disk is not booted.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,8 @@ enum Error {
     File(fat::Error),
     #[error("boot file: {0}")]
     Load(#[from] load::Error),
+    #[error("memory was written that belongs to no segment")]
+    Overrun,
 }
 
 extern "C" fn main() -> ! {
@@ -105,8 +109,11 @@ fn load_boot_file(serial: &mut Serial) -> Result<(), Error> {
 
     let file = volume.find(reader, BOOT_FILE).map_err(Error::File)?;
     let before = reader.disk().chains();
-    let mut image = Scattered::new([&mut LOW.take()[..], &mut HIGH.take()[..]]);
+    let mut image = Scattered::cut(IMAGE.take(), IMAGE_PARTS, HOLE);
     let loaded = load::load(reader, &volume, &file, &mut image)?;
+    if !reader.guards_hold() || !image.guards_hold() {
+        return Err(Error::Overrun);
+    }
     let chains = reader.disk().chains() - before;
     serial.line(format_args!("boot file: {} bytes", file.size));
     serial.line(format_args!("boot file: {} runs, read by {chains} chains", loaded.runs));

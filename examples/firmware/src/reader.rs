@@ -5,17 +5,16 @@ use core::ops::Range;
 use iov_iter::{IovIter, Source};
 
 use crate::disk::{Disk, Error, SECTOR};
-use crate::scattered::Scattered;
+use crate::scattered::{self, Scattered};
 
 /// The lengths of the parts that sectors are read into: more than one chain of descriptors takes,
 /// few of them whole sectors, some odd, one empty.
 const PARTS: [usize; 20] = [
     700, 3, 2048, 1, 509, 0, 1536, 37, 512, 4096, 5, 1019, 250, 774, 2, 3001, 511, 1025, 333, 2048,
 ];
-/// Bytes between the parts.
-const GAP: usize = 13;
-/// Bytes for parts and gaps.
-pub const MEMORY: usize = 20 * 1024;
+const GUARD: usize = 13;
+/// Bytes that a reader needs.
+pub const MEMORY: usize = scattered::memory(&PARTS, GUARD);
 
 /// A disk, and the memory through which its sectors come.
 pub struct Reader<'m> {
@@ -25,11 +24,16 @@ pub struct Reader<'m> {
 
 impl<'m> Reader<'m> {
     pub fn new(disk: Disk, memory: &'m mut [u8; MEMORY]) -> Self {
-        Self { disk, parts: Scattered::cut(memory, PARTS, GAP) }
+        Self { disk, parts: Scattered::cut(memory, PARTS, GUARD) }
     }
 
     pub const fn disk(&self) -> &Disk {
         &self.disk
+    }
+
+    /// Whether nothing was written outside of the parts.
+    pub fn guards_hold(&self) -> bool {
+        self.parts.guards_hold()
     }
 
     /// Reads sectors, as many at a time as the parts hold, and hands the bytes of each time to
