@@ -69,8 +69,7 @@ struct Layout {
 
 impl Layout {
     fn parse(mut boot_sector: IovIter<'_, Source>, partition: &Range<u64>) -> Result<Self, Error> {
-        let require =
-            |true_of_all, what| if true_of_all { Ok(()) } else { Err(Error::BootSector(what)) };
+        let require = |holds, what| if holds { Ok(()) } else { Err(Error::BootSector(what)) };
 
         let mut end = boot_sector.clone();
         end.advance(510);
