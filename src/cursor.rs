@@ -126,18 +126,19 @@ impl<L: Segments> Cursor<L> {
         mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
     ) -> usize {
         let wanted = n.min(self.count);
-        // Each of these stays below a length or a count: nothing wraps.
-        let mut done = 0usize;
         let Position { mut index, mut offset } = self.at;
+        // Each of these stays below a length or a count: nothing wraps.
+        let mut left = wanted;
         for segment in self.list.as_slice().get(index..).unwrap_or_default() {
-            if done >= wanted {
+            // A segment that became shorter ends the walk.
+            let Some(rest) = segment.len().checked_sub(offset) else { break };
+            if left == 0 {
                 break;
             }
-            let rest = segment.len().saturating_sub(offset);
-            let piece = rest.min(wanted.wrapping_sub(done));
+            let piece = rest.min(left);
             if piece > 0 {
-                let handled = step(segment, offset, piece, done).min(piece);
-                done = done.wrapping_add(handled);
+                let handled = step(segment, offset, piece, wanted.wrapping_sub(left)).min(piece);
+                left = left.wrapping_sub(handled);
                 if handled < rest {
                     // The request or the step ended inside the segment.
                     offset = offset.wrapping_add(handled);
@@ -147,6 +148,7 @@ impl<L: Segments> Cursor<L> {
             index = index.wrapping_add(1);
             offset = 0;
         }
+        let done = wanted.wrapping_sub(left);
         self.at = Position { index, offset };
         self.count = self.count.wrapping_sub(done);
         done

@@ -10,13 +10,13 @@
 //! direction. Its bytes are touched only through raw pointers, so the memory behind it may be a
 //! page that user space has mapped too, or a buffer that is not yet initialised.
 
+mod copy;
 mod flush;
 mod wide;
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr;
 
 use crate::direction::{Borrow, Dest, Direction, Source};
 
@@ -175,9 +175,21 @@ impl<'p> Piece<'p, Dest> {
     pub fn copy_from(self, src: Piece<'_, Source>) -> usize {
         let len = if src.len < self.len { src.len } else { self.len };
         // SAFETY: `src` is valid for reads and `self` for writes of `len` bytes, which is at most
-        // either length; `ptr::copy` allows overlap, and for u8 alignment is 1. With `len` 0 any
-        // pointer will do.
-        unsafe { ptr::copy(src.base, self.base, len) };
+        // either length.
+        unsafe { copy::copy::<true>(src.base, self.base, len) };
+        len
+    }
+
+    /// As [`copy_from`](Self::copy_from), for pieces that do not overlap.
+    ///
+    /// # Safety
+    ///
+    /// The first bytes of both, as many as the shorter has, must be disjoint.
+    #[inline]
+    pub(crate) unsafe fn copy_from_disjoint(self, src: Piece<'_, Source>) -> usize {
+        let len = if src.len < self.len { src.len } else { self.len };
+        // SAFETY: as in `copy_from`, and the caller promises that they do not overlap.
+        unsafe { copy::copy::<false>(src.base, self.base, len) };
         len
     }
 
@@ -206,8 +218,8 @@ impl<'p> Piece<'p, Dest> {
     /// Sets every byte to `value` and returns the length.
     #[inline]
     pub fn fill(self, value: u8) -> usize {
-        // SAFETY: `self` is valid for writes of `len` bytes; with `len` 0 any pointer will do.
-        unsafe { ptr::write_bytes(self.base, value, self.len) };
+        // SAFETY: `self` is valid for writes of `len` bytes.
+        unsafe { copy::fill(self.base, value, self.len) };
         self.len
     }
 }

@@ -110,6 +110,18 @@ impl<'a, D: Direction> KVec<'a, D> {
         self.piece = self.piece.slice(0, len);
     }
 
+    /// Takes at most `len` bytes off the front and returns them.
+    #[inline]
+    pub(crate) const fn take(&mut self, len: usize) -> Self {
+        Self { piece: self.piece.take(len) }
+    }
+
+    /// The bytes, without what the segment promises of them.
+    #[inline]
+    pub(crate) const fn into_piece(self) -> Piece<'a, D> {
+        self.piece
+    }
+
     /// Another segment for the same memory.
     ///
     /// # Safety
@@ -127,6 +139,24 @@ impl<'a> KVec<'a, Source> {
     pub const fn as_slice(&self) -> &'a [u8] {
         // SAFETY: nothing writes the bytes of a source segment during 'a.
         unsafe { self.piece.as_slice() }
+    }
+}
+
+impl KVec<'_, Source> {
+    /// Copies to the front of `dst` and returns the bytes copied: the smaller of both lengths.
+    #[inline]
+    pub(crate) fn copy_to(self, dst: Piece<'_, Dest>) -> usize {
+        // SAFETY: nothing writes the bytes of a source segment, so `dst` is other memory.
+        unsafe { dst.copy_from_disjoint(self.piece) }
+    }
+}
+
+impl KVec<'_, Dest> {
+    /// Fills the front from `src` and returns the bytes copied: the smaller of both lengths.
+    #[inline]
+    pub(crate) fn copy_from(self, src: Piece<'_, Source>) -> usize {
+        // SAFETY: nothing else accesses the bytes of a destination, so `src` is other memory.
+        unsafe { self.piece.copy_from_disjoint(src) }
     }
 }
 
