@@ -28,6 +28,7 @@
 //! vectors, [`BufferChannel`], with feature `std` files, sockets and pipes, with feature
 //! `embedded-io` whatever implements its traits.
 
+mod buffer;
 mod buffer_channel;
 mod channel;
 mod compress;

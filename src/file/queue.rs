@@ -14,6 +14,7 @@
 
 use alloc::vec::Vec;
 
+use super::buffer::Buffer;
 use super::error::Error;
 use super::region::Part;
 use super::{BUFFER_SIZE, MAX_ENTRIES};
@@ -46,9 +47,11 @@ impl Entry<'_> {
 /// The bytes that were put and not yet sent, in order.
 #[derive(Debug)]
 pub(super) struct Queue<'buf> {
-    buffer: Vec<u8>,
-    /// Bytes of the buffer in use.
-    used: usize,
+    /// Its front is in use. Its window is the room for bytes that can just be copied: it is closed
+    /// while a put has to look at more than that.
+    buffer: Buffer,
+    /// Every put has to look at more: there is an error, or there may be.
+    guarded: bool,
     /// Start of the open run: `run..used` follows all entries.
     run: usize,
     entries: Vec<Entry<'buf>>,
@@ -59,27 +62,93 @@ pub(super) struct Queue<'buf> {
     sent: u64,
     /// Bytes of all entries, the sent ones included, without the open run.
     closed: u64,
+    /// Bytes ever put, without those in the used front of the buffer.
+    put_before: u64,
 }
+
+/// More than the buffer has behind any position.
+const CLOSED: usize = BUFFER_SIZE + 1;
+/// A buffer that becomes full is sent at once, so the last byte is not just copied.
+const OPEN: usize = 1;
 
 impl<'buf> Queue<'buf> {
     pub(super) fn new() -> Result<Self, Error> {
         let mut entries = Vec::new();
         entries.try_reserve_exact(MAX_ENTRIES).map_err(|_| Error::NoMemory)?;
+        let mut buffer = Buffer::new()?;
+        buffer.set_back(OPEN);
         Ok(Self {
-            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
-            used: 0,
+            buffer,
+            guarded: false,
             run: 0,
             entries,
             owned: Vec::new(),
             owned_used: 0,
             sent: 0,
             closed: 0,
+            put_before: 0,
         })
+    }
+
+    /// Takes room for `N` bytes that need no further care; `None` if there is none, or they do.
+    #[inline]
+    pub(super) fn take_room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        self.buffer.take()
+    }
+
+    /// As [`take_room`](Self::take_room), for `len` bytes.
+    #[inline]
+    pub(super) fn take_room_slice(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.buffer.take_slice(len)
+    }
+
+    /// From now on there is no room that needs no further care.
+    pub(super) fn guard(&mut self) {
+        self.guarded = true;
+        self.review();
+    }
+
+    /// Opens or closes the window, as the state demands.
+    fn review(&mut self) {
+        let care = self.guarded || !self.can_open_run();
+        self.buffer.set_back(if care { CLOSED } else { OPEN });
+    }
+
+    /// Whether the next byte can be copied without making a flush due by its entry.
+    fn can_open_run(&self) -> bool {
+        self.run < self.used() || self.entries.len().saturating_add(1) < MAX_ENTRIES
+    }
+
+    /// Bytes of the buffer in use.
+    #[inline]
+    fn used(&self) -> usize {
+        self.buffer.front()
+    }
+
+    /// The bytes ever put.
+    pub(super) fn put(&self) -> u64 {
+        self.put_before.saturating_add(self.used() as u64)
+    }
+
+    /// Counts bytes that were put and never came here.
+    pub(super) fn passed_by(&mut self, len: usize) {
+        self.put_before = self.put_before.saturating_add(len as u64);
+    }
+
+    /// Makes the first `used` bytes of the buffer those in use; the others went elsewhere.
+    fn set_used(&mut self, used: usize) {
+        self.passed_by(self.used().saturating_sub(used));
+        self.buffer.set_front(used);
+    }
+
+    /// Whether nothing is kept here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.used() == 0 && self.entries.is_empty()
     }
 
     /// Entries, the open run included.
     pub(super) fn entries(&self) -> usize {
-        self.entries.len().saturating_add(usize::from(self.run < self.used))
+        self.entries.len().saturating_add(usize::from(self.run < self.used()))
     }
 
     /// Bytes not yet sent.
@@ -89,17 +158,17 @@ impl<'buf> Queue<'buf> {
 
     /// Bytes of the entries and of the open run, the sent ones included.
     fn total(&self) -> u64 {
-        self.closed.saturating_add(self.used.saturating_sub(self.run) as u64)
+        self.closed.saturating_add(self.used().saturating_sub(self.run) as u64)
     }
 
     /// Whether the queue has to be flushed before more can be put.
     pub(super) fn is_due(&self) -> bool {
-        self.used >= BUFFER_SIZE || self.entries() >= MAX_ENTRIES
+        self.used() >= BUFFER_SIZE || self.entries() >= MAX_ENTRIES
     }
 
     /// Whether at least one more byte can be copied.
     pub(super) fn can_copy(&self) -> bool {
-        self.used < BUFFER_SIZE && (self.run < self.used || self.entries() < MAX_ENTRIES)
+        self.used() < BUFFER_SIZE && (self.run < self.used() || self.entries() < MAX_ENTRIES)
     }
 
     /// Whether one more part can be queued, even if it does not continue the last one.
@@ -115,40 +184,34 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
-    #[inline]
     pub(super) fn copy_small(&mut self, bytes: &[u8]) -> bool {
-        let opens_run = self.run >= self.used;
-        if opens_run && self.entries.len().saturating_add(1) >= MAX_ENTRIES {
-            return false;
+        // One byte less, so that the buffer does not become full.
+        let fits = bytes.len() < self.free().len() && self.can_open_run();
+        if fits {
+            self.copy(bytes);
         }
-        // One byte more, so that the buffer does not become full.
-        let Some((into, [_, ..])) = self.free().split_at_mut_checked(bytes.len()) else {
-            return false;
-        };
-        Piece::<Dest>::from(into).copy_from(Piece::from(bytes));
-        self.used = self.used.saturating_add(bytes.len());
-        true
+        fits
     }
 
     /// The free part of the buffer. What is written there counts after [`commit`](Self::commit).
     #[inline]
     pub(super) fn free(&mut self) -> &mut [u8] {
-        self.buffer.get_mut(self.used..).unwrap_or_default()
+        self.buffer.rest()
     }
 
     /// Appends the first `len` bytes of the free part.
     #[inline]
     pub(super) fn commit(&mut self, len: usize) {
-        self.used = self.used.saturating_add(len).min(BUFFER_SIZE);
+        self.buffer.set_front(self.used().saturating_add(len));
+        self.review();
     }
 
     /// Takes the last `len` bytes back, if they were copied, and none of them was sent.
-    pub(super) fn take_back(&mut self, len: usize) -> bool {
-        let possible = len <= self.used.saturating_sub(self.run) && len as u64 <= self.pending();
-        if possible {
-            self.used = self.used.saturating_sub(len);
+    pub(super) fn take_back(&mut self, len: usize) {
+        if len <= self.used().saturating_sub(self.run) && len as u64 <= self.pending() {
+            self.buffer.set_front(self.used().saturating_sub(len));
+            self.review();
         }
-        possible
     }
 
     /// Appends a part of a region; the caller has checked [`can_queue`](Self::can_queue).
@@ -158,6 +221,7 @@ impl<'buf> Queue<'buf> {
         }
         self.close_run();
         self.closed = self.closed.saturating_add(part.len as u64);
+        self.passed_by(part.len);
         if let Some(Entry::Part(last)) = self.entries.last_mut() {
             if last.absorb(&part) {
                 return;
@@ -192,30 +256,33 @@ impl<'buf> Queue<'buf> {
         }
         self.owned_used = slot.saturating_add(1);
         self.closed = self.closed.saturating_add(len as u64);
+        self.passed_by(len);
         self.push(Entry::Owned { slot, len });
     }
 
     /// Makes the open run an entry.
     fn close_run(&mut self) {
-        if self.run < self.used {
+        if self.run < self.used() {
             self.closed = self.total();
-            self.push(Entry::Own { start: self.run, end: self.used });
-            self.run = self.used;
+            let run = Entry::Own { start: self.run, end: self.used() };
+            self.run = self.used();
+            self.push(run);
         }
     }
 
     fn push(&mut self, entry: Entry<'buf>) {
         // Room for all entries was reserved at the start, so this does not fail.
         let _ = self.entries.try_push(entry);
+        self.review();
     }
 
     /// The bytes not yet sent, as ranges of memory.
     pub(super) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.sent;
-        let run = Entry::Own { start: self.run, end: self.used };
+        let run = Entry::Own { start: self.run, end: self.used() };
         self.entries.iter().copied().chain([run]).filter_map(move |entry| {
             let bytes = match entry {
-                Entry::Own { start, end } => self.buffer.get(start..end).unwrap_or_default(),
+                Entry::Own { start, end } => self.buffer.get(start..end),
                 Entry::Part(part) => part.as_slice(),
                 Entry::Owned { slot, len } => {
                     let buffer = self.owned.get(slot).map(Vec::as_slice);
@@ -283,8 +350,10 @@ impl<'buf> Queue<'buf> {
     /// Forgets everything, without release.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        (self.used, self.run, self.sent, self.closed) = (0, 0, 0, 0);
+        self.set_used(0);
+        (self.run, self.sent, self.closed) = (0, 0, 0);
         self.owned_used = 0;
+        self.review();
     }
 
     /// Gives up what was sent, so that the buffer has room again while the channel is blocked.
@@ -311,6 +380,7 @@ impl<'buf> Queue<'buf> {
         });
         self.move_to_front();
         self.reopen_run();
+        self.review();
     }
 
     /// Moves the used part of the buffer to its start.
@@ -319,23 +389,22 @@ impl<'buf> Queue<'buf> {
             Entry::Own { start, .. } => Some(*start),
             Entry::Part(_) | Entry::Owned { .. } => None,
         });
-        let first = first.unwrap_or(self.used);
-        if first <= self.used && self.used <= self.buffer.len() {
-            self.buffer.copy_within(first..self.used, 0);
-        }
+        let used = self.used();
+        let first = first.unwrap_or(used);
+        self.buffer.move_to_start(first..used);
         for entry in &mut self.entries {
             if let Entry::Own { start, end } = entry {
                 (*start, *end) = (start.saturating_sub(first), end.saturating_sub(first));
             }
         }
-        self.used = self.used.saturating_sub(first);
-        self.run = self.used;
+        self.set_used(used.saturating_sub(first));
+        self.run = self.used();
     }
 
     /// Makes the last entry the open run again if it is copied data.
     fn reopen_run(&mut self) {
         if let Some(Entry::Own { start, end }) = self.entries.last().copied() {
-            if end == self.used {
+            if end == self.used() {
                 self.entries.pop();
                 self.run = start;
                 self.closed = self.closed.saturating_sub(end.saturating_sub(start) as u64);
