@@ -1,0 +1,31 @@
+//! The cases, by subject.
+
+mod copy;
+mod layouts;
+mod sized_buffer;
+mod stream;
+mod user;
+mod vectors;
+mod walk;
+
+use crate::harness::Suite;
+
+pub fn all(suite: &mut Suite) {
+    copy::gather(suite);
+    copy::scatter(suite);
+    copy::calls(suite);
+    copy::between(suite);
+    user::user_memory(suite);
+    user::pages(suite);
+    user::import(suite);
+    walk::moving(suite);
+    walk::queries(suite);
+    vectors::fill(suite);
+    vectors::look(suite);
+    vectors::checksum(suite);
+    vectors::lists(suite);
+    stream::put(suite);
+    stream::get(suite);
+    sized_buffer::append(suite);
+    sized_buffer::read(suite);
+}

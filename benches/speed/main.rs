@@ -1,0 +1,118 @@
+//! How fast the crate is: beside the limit of the machine, and beside what others would use.
+//!
+//! ```text
+//! cargo bench --manifest-path benches/Cargo.toml                     the whole table
+//! cargo bench --manifest-path benches/Cargo.toml -- FILTER...        some cases
+//! cargo bench --manifest-path benches/Cargo.toml -- --test           all variants do the same?
+//! ```
+//!
+//! Every case has three sides. *Ours* includes making the iterator, and so the check that the
+//! segments hold the count. The *limit* is a bare loop of memcpy (or of whatever the case is about)
+//! over the same list of pointers and lengths, which was made before. The *alternatives* are
+//! other crates and the standard library. All sides work on the same memory.
+
+mod cases;
+mod harness;
+mod hosts;
+mod memory;
+mod plot;
+mod record;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use harness::{Mode, Suite};
+
+const USAGE: &str = "\
+Options, behind `cargo bench --manifest-path benches/Cargo.toml --`:
+  FILTER...        only cases whose group and name contain one of these
+  --test           run each variant once; fail unless all of a case do the same
+  --each MS        milliseconds for each case (500)
+  --full           also what takes very long, or a gigabyte
+  --markdown       print the short table of the README
+  --json FILE      write all numbers
+  --svg FILE       draw the ratios by segment size";
+
+struct Options {
+    mode: Mode,
+    filters: Vec<String>,
+    markdown: bool,
+    json: Option<PathBuf>,
+    svg: Option<PathBuf>,
+}
+
+fn options() -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::*;
+    let (mut test, mut each, mut full) = (false, 500, false);
+    let (mut filters, mut markdown, mut json, mut svg) = (Vec::new(), false, None, None);
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("test") => test = true,
+            Long("each") => each = parser.value()?.parse()?,
+            Long("full") => full = true,
+            Long("markdown") => markdown = true,
+            Long("json") => json = Some(parser.value()?.into()),
+            Long("svg") => svg = Some(parser.value()?.into()),
+            // What cargo adds.
+            Long("bench") => {}
+            Long("help") | Short('h') => return Ok(None),
+            Value(filter) => filters.push(filter.string()?),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    let mode = match test {
+        true => Mode::Test,
+        false => Mode::Measure { each: Duration::from_millis(each), full },
+    };
+    Ok(Some(Options { mode, filters, markdown, json, svg }))
+}
+
+fn main() -> ExitCode {
+    let options = match options() {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("{error}\n\n{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), String> {
+    let mut suite = Suite::new(options.mode, options.filters);
+    cases::all(&mut suite);
+    if suite.mode == Mode::Test {
+        return match suite.failures.as_slice() {
+            [] => Ok(()),
+            failures => Err(failures.join("\n")),
+        };
+    }
+    if suite.records.is_empty() {
+        return Err("no case has such a name".into());
+    }
+    match options.markdown {
+        true => println!("{}", report::markdown(&suite.records)),
+        false => println!("{}", report::table(&suite.records)),
+    }
+    let failed = |file: &PathBuf, error: String| format!("{}: {error}", file.display());
+    if let Some(file) = &options.json {
+        report::json(&suite.records, file).map_err(|error| failed(file, error.to_string()))?;
+    }
+    if let Some(file) = &options.svg {
+        plot::draw(&suite.records, file).map_err(|error| failed(file, error.to_string()))?;
+    }
+    Ok(())
+}
