@@ -7,6 +7,7 @@ Usage: graph.py DISASSEMBLY RUSTDOC_JSON
    program are proofs about all of them.
 2. No function of the crate takes part in a cycle of calls: nothing recurses, and the stack that an
    operation needs does not depend on its input.
+3. Only the functions listed here reach the allocator, whatever the features.
 
 Calls are read from `llvm-objdump --disassemble --demangle`, so they are those of the resolved types,
 not of names in a text. Prints what is wrong, and fails if that is anything.
@@ -25,6 +26,22 @@ EXCEPTIONS = [
     (r"File(Reader|Writer) as Debug>::fmt$", "shows text of an error as core does, slicing it"),
     (r"::(NoPage|NoUser) as ", "there is no value to call it on"),
 ]
+
+# Public functions that may ask for memory, all of them in the layer that allocates or filling a list
+# that may be on the heap.
+MAY_ALLOCATE = [
+    r"Vec as List>::(make_room|try_push)$",
+    r"(Vec|BufferChannel|&) as WriteChannel>::write(_at)?$",
+    r"::Cursor::dup$",
+    r"::IovIter::(copy_from_iter_vec|dup|extract_pages|extract_to_scatter_list|import_iovec)$",
+    r"::IoVector::(add|add_layout_of|concat|extended|single|with_capacity)$",
+    r"::View::describe$",
+    r"::SizedBuffer::(append|from_slice|reserve|set_len|try_clone|write_at)$",
+    r"::FileReader::(new|return_path|stopper)$",
+    # Putting may send, which may tidy up the list of what is pending: it keeps its room.
+    r"::FileWriter::(new|linear|return_path|stopper|put_|flush|offset|seek|close)",
+]
+ALLOCATOR = ["__rustc::__rust_alloc", "__rustc::__rust_alloc_zeroed", "__rustc::__rust_realloc"]
 
 
 def closing(text, start):
@@ -167,6 +184,25 @@ def not_called(calls, functions):
     return sorted(functions - called)
 
 
+def reaching(calls, targets):
+    """The functions from which calls lead to one of the targets."""
+    callers = {}
+    for caller, callees in calls.items():
+        for callee in callees:
+            callers.setdefault(callee, set()).add(caller)
+    found, work = set(targets), list(targets)
+    while work:
+        for caller in callers.get(work.pop(), set()) - found:
+            found.add(caller)
+            work.append(caller)
+    return found
+
+
+def allocating(calls, functions):
+    names = {normalised(name) for name in reaching(calls, ALLOCATOR)}
+    return sorted(functions & names)
+
+
 def cycles(calls):
     """The sets of functions that call each other, by Tarjan's algorithm, without recursion."""
     order, low, on_stack, stack, found = {}, {}, set(), [], []
@@ -213,13 +249,22 @@ def main(disassembly, documentation):
     }
     missing = not_called(calls, wanted)
     recursion = cycles(calls)
+    asking = allocating(calls, functions)
+    unlisted = [name for name in asking if not any(re.search(each, name) for each in MAY_ALLOCATE)]
+    stale = [each for each in MAY_ALLOCATE if not any(re.search(each, name) for name in asking)]
+    stale += [each for each, _ in EXCEPTIONS if not any(re.search(each, name) for name in functions)]
     print(f"{len(functions)} public functions, {len(wanted)} to be called, {len(missing)} not called")
     for name in missing:
         print(f"  not called: {name}")
     print(f"{len(calls)} functions in the program, {len(recursion)} cycles of calls")
     for group in recursion:
         print("  cycle: " + ", ".join(sorted(group)))
-    return 1 if missing or recursion else 0
+    print(f"{len(asking)} public functions reach the allocator, {len(unlisted)} of them not listed")
+    for name in unlisted:
+        print(f"  allocates: {name}")
+    for pattern in stale:
+        print(f"  listed without need: {pattern}")
+    return 1 if missing or recursion or unlisted or stale else 0
 
 
 if __name__ == "__main__":
