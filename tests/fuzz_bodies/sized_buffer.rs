@@ -147,7 +147,7 @@ impl Model {
             Op::Shrink => {
                 self.channel.buffer_mut().shrink_to_fit();
                 // Chunks double up to 1 MiB.
-                let most = 1024.max(2 * len).min(len + (1 << 20));
+                let most = (2 * len + 1024).min(len + (1 << 20));
                 let most = if len == 0 { 0 } else { most };
                 assert!(self.channel.buffer().capacity() <= most);
             }
