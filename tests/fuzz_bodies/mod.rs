@@ -34,7 +34,7 @@ mod peak;
 mod transport;
 #[path = "../vmstate_support/mod.rs"]
 #[cfg(feature = "std")]
-mod vmstate_support;
+pub mod vmstate_support;
 
 pub type Body = fn(&[u8]);
 

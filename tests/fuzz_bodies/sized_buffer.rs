@@ -203,7 +203,7 @@ pub fn check(input: &[u8]) {
         assert_eq!(buffer.len(), model.bytes.len());
         assert_eq!(buffer.limit(), model.limit);
         assert!(buffer.capacity() >= buffer.len());
-        if !matches!(op, Op::Clone) && before > 0 && model.bytes.len() > 0 {
+        if !matches!(op, Op::Clone) && before > 0 && !model.bytes.is_empty() {
             assert_eq!(model.first(), first, "a byte was moved");
         }
         if model.bytes.len() <= SHORT {
