@@ -82,11 +82,13 @@ impl SizedBuffer {
     /// [`ChannelError::NoMemory`].
     #[doc(alias = "qsb_clone")]
     pub fn try_clone(&self) -> Result<Self, ChannelError> {
-        let mut copy = Self::with_limit(self.limit);
+        let mut copy = Self::new();
         copy.reserve(self.len)?;
         for bytes in self.slices() {
             copy.append(bytes)?;
         }
+        // Not before: the bytes may be more than could come now.
+        copy.limit = self.limit;
         Ok(copy)
     }
 
