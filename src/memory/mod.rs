@@ -11,8 +11,11 @@
 //! page that user space has mapped too, or a buffer that is not yet initialised.
 
 mod copy;
+mod extent;
 mod flush;
 mod wide;
+
+pub(crate) use extent::Extent;
 
 use core::fmt;
 use core::marker::PhantomData;

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use super::Segment;
 use crate::direction::{Dest, Direction, Source};
-use crate::memory::Piece;
+use crate::memory::{Extent, Piece};
 
 /// Memory of this address space, laid out as `struct kvec` and `struct iovec`.
 ///
@@ -110,12 +110,6 @@ impl<'a, D: Direction> KVec<'a, D> {
         self.piece = self.piece.slice(0, len);
     }
 
-    /// Takes at most `len` bytes off the front and returns them.
-    #[inline]
-    pub(crate) const fn take(&mut self, len: usize) -> Self {
-        Self { piece: self.piece.take(len) }
-    }
-
     /// The bytes, without what the segment promises of them.
     #[inline]
     pub(crate) const fn into_piece(self) -> Piece<'a, D> {
@@ -175,6 +169,23 @@ impl<D: Direction> fmt::Debug for KVec<'_, D> {
             .field("direction", &format_args!("{}", D::NAME))
             .field("len", &self.len())
             .finish()
+    }
+}
+
+impl<D: Direction> Extent for KVec<'_, D> {
+    #[inline]
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn front(&self, len: usize) -> Self {
+        Self { piece: self.piece.front(len) }
+    }
+
+    #[inline]
+    fn behind(&self, len: usize) -> Self {
+        Self { piece: self.piece.behind(len) }
     }
 }
 
