@@ -143,6 +143,13 @@ impl KVec<'_, Source> {
         // SAFETY: nothing writes the bytes of a source segment, so `dst` is other memory.
         unsafe { dst.copy_from_disjoint(self.piece) }
     }
+
+    /// As [`copy_to`](Self::copy_to), and the sum of the bytes copied.
+    #[inline]
+    pub(crate) fn copy_to_summing(self, dst: Piece<'_, Dest>) -> (usize, u16) {
+        // SAFETY: as in `copy_to`.
+        unsafe { dst.copy_from_summing(self.piece) }
+    }
 }
 
 impl KVec<'_, Dest> {
@@ -151,6 +158,13 @@ impl KVec<'_, Dest> {
     pub(crate) fn copy_from(self, src: Piece<'_, Source>) -> usize {
         // SAFETY: nothing else accesses the bytes of a destination, so `src` is other memory.
         unsafe { self.piece.copy_from_disjoint(src) }
+    }
+
+    /// As [`copy_from`](Self::copy_from), and the sum of the bytes copied.
+    #[inline]
+    pub(crate) fn copy_from_summing(self, src: Piece<'_, Source>) -> (usize, u16) {
+        // SAFETY: as in `copy_from`.
+        unsafe { self.piece.copy_from_summing(src) }
     }
 }
 
