@@ -1,6 +1,6 @@
 //! Copies, fills and comparisons of pieces, at every length and alignment, against bytes one by one.
 
-use iov_iter::{Dest, IovIter, KVec, Piece, Source};
+use iov_iter::{Checksum, Dest, IovIter, KVec, Piece, Source};
 
 /// Past every length at which an operation changes its way.
 const LENGTHS: usize = 200;
@@ -132,6 +132,50 @@ fn the_first_difference_is_found_wherever_it_is() {
                 theirs[right + len - 1] ^= 0x01;
                 theirs[right + at] ^= 0x10;
             }
+        }
+    }
+}
+
+/// The Internet checksum as its definition has it: 16-bit words, added one by one.
+fn sum(bytes: &[u8]) -> u16 {
+    bytes.chunks(2).fold(0, |sum: u16, word| {
+        let word = u16::from_ne_bytes([word[0], word.get(1).copied().unwrap_or(0)]);
+        let (sum, carry) = sum.overflowing_add(word);
+        sum + u16::from(carry)
+    })
+}
+
+#[test]
+fn a_sum_is_that_of_its_words_and_what_is_summed_is_copied() {
+    let ones = vec![0xff; 16 + 4 * LENGTHS];
+    let mixed = bytes(16 + 4 * LENGTHS);
+    let lengths = || lengths().chain([300, 511, 512, 513, 777]);
+    for (source, len) in
+        [&ones, &mixed].iter().flat_map(|source| lengths().map(move |len| (source, len)))
+    {
+        for (from, to) in alignments().map(|from| (from, 5 - from / 3)) {
+            let source = &source[from..][..len];
+            let mut summed = Checksum::new();
+            summed.update(source);
+            assert_eq!(summed.folded(), sum(source), "{len} bytes at {from}");
+
+            let mut memory = vec![1; to + len + 1];
+            let segments = [KVec::from(&mut memory[to..][..len])];
+            let mut copied = Checksum::new();
+            let mut iter = IovIter::<Dest>::from(&segments[..]);
+            assert_eq!(iter.csum_and_copy_to_iter(source, &mut copied), len);
+            assert_eq!((copied.folded(), copied.offset()), (sum(source), len));
+            assert_eq!(&memory[to..][..len], source);
+            assert_eq!(memory[to + len], 1);
+
+            let segments = [KVec::from(source)];
+            let mut copied = Checksum::new();
+            let mut iter = IovIter::<Source>::from(&segments[..]);
+            memory.fill(1);
+            let read = iter.csum_and_copy_from_iter(&mut memory[to..][..len], &mut copied);
+            assert_eq!((read, copied.folded()), (len, sum(source)));
+            assert_eq!(&memory[to..][..len], source);
+            assert_eq!(memory[to + len], 1);
         }
     }
 }

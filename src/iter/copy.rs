@@ -32,13 +32,12 @@ impl<H: Host> IovIter<'_, Dest, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_to_iter")]
     pub fn copy_to_iter(&mut self, src: &[u8]) -> usize {
-        self.iterate_and_advance(
-            src.len(),
-            &mut KVec::from(src),
-            |src, user, _| user.write(0, src.take(user.len()).into_piece(), CopyFlags::empty()),
-            |src, piece, _| {
-                src.take(piece.len()).copy_to(piece);
-                // No more than `src` has is asked for.
+        self.share(
+            KVec::from(src),
+            &mut (),
+            |(), user, part| user.write(0, part.into_piece(), CopyFlags::empty()),
+            |(), piece, part| {
+                part.copy_to(piece);
                 piece.len()
             },
         )
@@ -136,11 +135,11 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// Copies a piece, which may be mapped elsewhere, too, into the iterator.
     #[inline]
     pub(super) fn copy_in(&mut self, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
-        self.iterate_and_advance(
-            src.len(),
-            &mut { src },
-            |src, user, _| user.write(0, src.take(user.len()), flags),
-            |src, piece, _| piece.copy_from(src.take(piece.len())),
+        self.share(
+            src,
+            &mut (),
+            |(), user, part| user.write(0, part, flags),
+            |(), piece, part| piece.copy_from(part),
         )
     }
 }
@@ -251,13 +250,12 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// Copies from the iterator into a buffer.
     #[inline]
     fn copy_out_buffer(&mut self, dst: KVec<'_, Dest>, flags: CopyFlags) -> usize {
-        self.iterate_and_advance(
-            dst.len(),
-            &mut { dst },
-            |dst, user, _| user.read(0, dst.take(user.len()).into_piece(), flags),
-            |dst, piece, _| {
-                dst.take(piece.len()).copy_from(piece);
-                // No more than `dst` has room for is offered.
+        self.share(
+            dst,
+            &mut (),
+            |(), user, part| user.read(0, part.into_piece(), flags),
+            |(), piece, part| {
+                part.copy_from(piece);
                 piece.len()
             },
         )
@@ -266,11 +264,11 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// Copies from the iterator into a piece, which may be mapped elsewhere, too.
     #[inline]
     pub(super) fn copy_out(&mut self, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
-        self.iterate_and_advance(
-            dst.len(),
-            &mut { dst },
-            |dst, user, _| user.read(0, dst.take(user.len()), flags),
-            |dst, piece, _| piece.copy_to(dst.take(piece.len())),
+        self.share(
+            dst,
+            &mut (),
+            |(), user, part| user.read(0, part, flags),
+            |(), piece, part| piece.copy_to(part),
         )
     }
 }

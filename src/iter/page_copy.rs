@@ -101,7 +101,8 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         while done < len {
             // A short piece is tried again from the byte reached: it ends at no progress only.
             let at = offset.saturating_add(done);
-            let moved = on_pages(page, at, len.saturating_sub(done), |piece, _| copy(self, piece));
+            let moved =
+                on_pages(page, at, 0..len.saturating_sub(done), |piece, _| copy(self, piece));
             if moved == 0 {
                 break;
             }

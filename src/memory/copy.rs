@@ -11,6 +11,10 @@ const SMALL: usize = match (UNALIGNED, usize::BITS) {
     (true, _) => 16,
 };
 
+/// No more than [`SMALL`], and as much as the longest single pair of words: the test that comes first,
+/// to be through sooner with the smallest.
+const SMALLER: usize = if SMALL > 32 { 33 } else { SMALL };
+
 /// Whether the target reads words at any address, in one instruction.
 const UNALIGNED: bool = cfg!(any(
     target_arch = "x86",
@@ -33,9 +37,9 @@ pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize
     // front or ends at `len`, and reads all before it writes any, so that overlap does no harm.
     unsafe {
         match len {
-            _ if len > SMALL && OVERLAP => src.copy_to(dst, len),
-            _ if len > SMALL => src.copy_to_nonoverlapping(dst, len),
-            33.. => {
+            SMALLER.. if len > SMALL && OVERLAP => src.copy_to(dst, len),
+            SMALLER.. if len > SMALL => src.copy_to_nonoverlapping(dst, len),
+            33.. if OVERLAP => {
                 // Not two reads of 32 bytes: they would go through the stack.
                 let (end, dst_end) = (src.add(len), dst.add(len));
                 let front: [u128; 2] = [load(src), load(src.add(16))];
@@ -44,6 +48,10 @@ pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize
                 store(dst.add(16), front[1]);
                 store(dst_end.sub(32), back[0]);
                 store(dst_end.sub(16), back[1]);
+            }
+            33.. => {
+                ends::<u128>(src, dst, 32);
+                ends::<u128>(src.add(len).sub(32), dst.add(len).sub(32), 32);
             }
             16.. => ends::<u128>(src, dst, len),
             8.. => ends::<u64>(src, dst, len),
@@ -94,7 +102,7 @@ pub unsafe fn fill(dst: *mut u8, value: u8, len: usize) {
     // SAFETY: as for `copy`.
     unsafe {
         match len {
-            _ if len > SMALL => dst.write_bytes(value, len),
+            SMALLER.. if len > SMALL => dst.write_bytes(value, len),
             33.. => fill_ends(dst, [value; 32], len),
             16.. => fill_ends(dst, [value; 16], len),
             8.. => fill_ends(dst, [value; 8], len),

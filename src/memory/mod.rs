@@ -11,8 +11,13 @@
 //! page that user space has mapped too, or a buffer that is not yet initialised.
 
 mod copy;
+mod extent;
 mod flush;
+mod sum;
 mod wide;
+
+pub(crate) use extent::Extent;
+pub(crate) use sum::fold;
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -151,6 +156,13 @@ impl Piece<'_, Source> {
         unsafe { wide::is_zero(self.base, self.len) }
     }
 
+    /// The folded sum of the native-endian 16-bit words, the last one padded with a zero byte.
+    #[inline]
+    pub(crate) fn sum(self) -> u16 {
+        // SAFETY: a source is valid for reads of `len` initialised bytes; nothing is written.
+        unsafe { sum::sum::<false>(self.base, self.base, self.len) }
+    }
+
     /// The offset of the first byte that differs from the one of `other`, within the smaller of
     /// both lengths; `None` if there is no such byte.
     #[inline]
@@ -191,6 +203,19 @@ impl<'p> Piece<'p, Dest> {
         // SAFETY: as in `copy_from`, and the caller promises that they do not overlap.
         unsafe { copy::copy::<false>(src.base, self.base, len) };
         len
+    }
+
+    /// As [`copy_from_disjoint`](Self::copy_from_disjoint), and the [sum](Piece::sum) of the bytes
+    /// copied.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline]
+    pub(crate) unsafe fn copy_from_summing(self, src: Piece<'_, Source>) -> (usize, u16) {
+        let len = if src.len < self.len { src.len } else { self.len };
+        // SAFETY: as there.
+        (len, unsafe { sum::sum::<true>(src.base, self.base, len) })
     }
 
     /// Fills the front from `src`, bypassing or writing back the CPU cache; returns the bytes copied.
