@@ -68,23 +68,24 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// They are fewer than the buffer holds.
     #[inline]
     pub(super) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
-        let Some(room) = self.queue.take_room() else {
-            return self.put_whole(&bytes);
-        };
-        *room = bytes;
-        Ok(())
+        if self.queue.copy_array(bytes) { Ok(()) } else { self.put_guarded(bytes) }
+    }
+
+    /// Where another thread may stop the file, this is the usual way of its bytes.
+    #[cold]
+    #[inline(never)]
+    fn put_guarded<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
+        if self.is_healthy() && self.queue.copy_small(&bytes) {
+            return Ok(());
+        }
+        self.put_whole(&bytes)
     }
 
     /// Puts a copy of all of `bytes`, or of none of them if the channel would block.
     ///
     /// They are fewer than the buffer holds.
     #[cold]
-    #[inline(never)]
     fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.check()?;
-        if self.queue.copy_small(bytes) {
-            return Ok(());
-        }
         let before = self.queue.put();
         let result = self.put_pieces(bytes);
         if result == Err(Error::WouldBlock) {
@@ -167,6 +168,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         // 256 bytes are enough for the length and 255 more.
         let _ = counted.push(len);
         let _ = counted.extend_from_slice(bytes);
+        if self.is_healthy() && self.queue.copy_small(&counted) {
+            return Ok(());
+        }
         self.put_whole(&counted)
     }
 }

@@ -90,10 +90,10 @@ impl<'buf> Queue<'buf> {
         })
     }
 
-    /// Takes room for `N` bytes that need no further care; `None` if there is none, or they do.
+    /// Copies `bytes` if they need no further care; returns whether it did.
     #[inline]
-    pub(super) fn take_room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        self.buffer.take()
+    pub(super) fn copy_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        self.buffer.put(bytes)
     }
 
     /// As [`take_room`](Self::take_room), for `len` bytes.
@@ -109,12 +109,14 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Opens or closes the window, as the state demands.
+    #[inline]
     fn review(&mut self) {
         let care = self.guarded || !self.can_open_run();
         self.buffer.set_back(if care { CLOSED } else { OPEN });
     }
 
     /// Whether the next byte can be copied without making a flush due by its entry.
+    #[inline]
     fn can_open_run(&self) -> bool {
         self.run < self.used() || self.entries.len().saturating_add(1) < MAX_ENTRIES
     }
@@ -184,12 +186,18 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
+    #[inline]
     pub(super) fn copy_small(&mut self, bytes: &[u8]) -> bool {
-        // One byte less, so that the buffer does not become full.
-        let fits = bytes.len() < self.free().len() && self.can_open_run();
-        if fits {
-            self.copy(bytes);
+        if !self.can_open_run() {
+            return false;
         }
+        self.buffer.set_back(OPEN);
+        let room = self.buffer.take_slice(bytes.len());
+        let fits = room.is_some();
+        if let Some(room) = room {
+            Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
+        }
+        self.review();
         fits
     }
 

@@ -243,6 +243,12 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.error()
     }
 
+    /// Whether there is no error.
+    #[inline]
+    pub(super) fn is_healthy(&self) -> bool {
+        self.status.is_healthy()
+    }
+
     /// `Err` with the first error, if there was one.
     #[inline]
     pub(super) fn check(&self) -> Result<(), Error> {
