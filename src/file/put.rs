@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::channel::WriteChannel;
 use super::error::Error;
-use super::region::Region;
+use super::region::{Part, Region};
 use super::{BUFFER_SIZE, FileWriter};
 use crate::direction::Dest;
 use crate::memory::Piece;
@@ -104,6 +104,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// See [errors of putting](Self#errors-of-putting).
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "add_to_iovec")]
+    #[inline]
     pub fn put_borrowed(&mut self, bytes: &'buf [u8]) -> Result<(), Error> {
         self.put_region(&Region::new(bytes), 0..bytes.len())
     }
@@ -115,6 +116,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// [`Error::OutOfRegion`] if the range leaves the region; see also
     /// [errors of putting](Self#errors-of-putting).
     #[doc(alias = "qemu_put_buffer_async")]
+    #[inline]
     pub fn put_region(&mut self, region: &Region<'buf>, range: Range<usize>) -> Result<(), Error> {
         self.put_part(region, range, false)
     }
@@ -129,6 +131,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// As for [`put_region`](Self::put_region).
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "qemu_iovec_release_ram")]
+    #[inline]
     pub fn put_region_and_release(
         &mut self,
         region: &Region<'buf>,
@@ -137,6 +140,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.put_part(region, range, true)
     }
 
+    #[inline]
     fn put_part(
         &mut self,
         region: &Region<'buf>,
@@ -144,6 +148,12 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         release: bool,
     ) -> Result<(), Error> {
         let part = region.part(range, release)?;
+        if self.queue.queue_easily(part) { Ok(()) } else { self.put_part_guarded(part) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_part_guarded(&mut self, part: Part<'buf>) -> Result<(), Error> {
         if self.linear {
             return self.put_buffer(part.as_slice());
         }

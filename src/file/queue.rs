@@ -52,9 +52,15 @@ pub(super) struct Queue<'buf> {
     buffer: Buffer,
     /// Every put has to look at more: there is an error, or there may be.
     guarded: bool,
+    /// Parts are not queued without a closer look.
+    parts_guarded: bool,
     /// Start of the open run: `run..used` follows all entries.
     run: usize,
     entries: Vec<Entry<'buf>>,
+    /// While there are fewer entries, a part can be queued without further care.
+    easy_entries: usize,
+    /// Some of the entries are to be released.
+    releases: bool,
     /// Buffers that were handed over: the first `owned_used` wait, the others were sent.
     owned: Vec<Vec<u8>>,
     owned_used: usize,
@@ -70,6 +76,8 @@ pub(super) struct Queue<'buf> {
 const CLOSED: usize = BUFFER_SIZE + 1;
 /// A buffer that becomes full is sent at once, so the last byte is not just copied.
 const OPEN: usize = 1;
+/// With fewer entries, two more leave room for an open run that makes no flush due.
+const EASY_ENTRIES: usize = MAX_ENTRIES - 3;
 
 impl<'buf> Queue<'buf> {
     pub(super) fn new() -> Result<Self, Error> {
@@ -80,8 +88,11 @@ impl<'buf> Queue<'buf> {
         Ok(Self {
             buffer,
             guarded: false,
+            parts_guarded: false,
             run: 0,
             entries,
+            easy_entries: EASY_ENTRIES,
+            releases: false,
             owned: Vec::new(),
             owned_used: 0,
             sent: 0,
@@ -102,17 +113,25 @@ impl<'buf> Queue<'buf> {
         self.buffer.take_slice(len)
     }
 
-    /// From now on there is no room that needs no further care.
+    /// From now on every put needs further care.
     pub(super) fn guard(&mut self) {
         self.guarded = true;
         self.review();
     }
 
-    /// Opens or closes the window, as the state demands.
+    /// From now on every part needs further care.
+    pub(super) fn guard_parts(&mut self) {
+        self.parts_guarded = true;
+        self.review();
+    }
+
+    /// Decides anew which puts need no further care.
     #[inline]
     fn review(&mut self) {
-        let care = self.guarded || !self.can_open_run();
-        self.buffer.set_back(if care { CLOSED } else { OPEN });
+        let bytes_easy = !self.guarded && self.can_open_run();
+        self.buffer.set_back(if bytes_easy { OPEN } else { CLOSED });
+        let parts_easy = !self.guarded && !self.parts_guarded && self.used() < BUFFER_SIZE;
+        self.easy_entries = if parts_easy { EASY_ENTRIES } else { 0 };
     }
 
     /// Whether the next byte can be copied without making a flush due by its entry.
@@ -228,8 +247,27 @@ impl<'buf> Queue<'buf> {
             return;
         }
         self.close_run();
+        self.append_part(part);
+        self.review();
+    }
+
+    /// As [`queue`](Self::queue), if no flush is near and no further care is needed; returns
+    /// whether that is so.
+    #[inline]
+    pub(super) fn queue_easily(&mut self, part: Part<'buf>) -> bool {
+        let easy = self.entries.len() < self.easy_entries;
+        if easy && part.len > 0 {
+            self.close_run();
+            self.append_part(part);
+        }
+        easy
+    }
+
+    #[inline]
+    fn append_part(&mut self, part: Part<'buf>) {
         self.closed = self.closed.saturating_add(part.len as u64);
         self.passed_by(part.len);
+        self.releases |= part.release;
         if let Some(Entry::Part(last)) = self.entries.last_mut() {
             if last.absorb(&part) {
                 return;
@@ -266,49 +304,74 @@ impl<'buf> Queue<'buf> {
         self.closed = self.closed.saturating_add(len as u64);
         self.passed_by(len);
         self.push(Entry::Owned { slot, len });
+        self.review();
+    }
+
+    /// The open run as an entry.
+    #[inline]
+    fn open_run(&self) -> Option<Entry<'buf>> {
+        (self.run < self.used()).then(|| Entry::Own { start: self.run, end: self.used() })
     }
 
     /// Makes the open run an entry.
+    #[inline]
     fn close_run(&mut self) {
-        if self.run < self.used() {
+        if let Some(run) = self.open_run() {
             self.closed = self.total();
-            let run = Entry::Own { start: self.run, end: self.used() };
             self.run = self.used();
             self.push(run);
         }
     }
 
+    #[inline]
     fn push(&mut self, entry: Entry<'buf>) {
-        // Room for all entries was reserved at the start, so this does not fail.
-        let _ = self.entries.try_push(entry);
-        self.review();
+        // Room for all entries was reserved at the start; this lets the compiler see it, too.
+        if self.entries.len() < self.entries.capacity() {
+            self.entries.push(entry);
+        }
     }
 
     /// The bytes not yet sent, as ranges of memory.
     pub(super) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.sent;
-        let run = Entry::Own { start: self.run, end: self.used() };
-        self.entries.iter().copied().chain([run]).filter_map(move |entry| {
-            let bytes = match entry {
-                Entry::Own { start, end } => self.buffer.get(start..end),
-                Entry::Part(part) => part.as_slice(),
-                Entry::Owned { slot, len } => {
-                    let buffer = self.owned.get(slot).map(Vec::as_slice);
-                    buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
-                }
-            };
+        self.entries.iter().copied().chain(self.open_run()).filter_map(move |entry| {
+            let bytes = self.bytes(&entry);
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip = skip.saturating_sub(passed as u64);
             bytes.get(passed..).filter(|rest| !rest.is_empty())
         })
     }
 
+    /// The bytes not yet sent, if they are one range of the buffer.
+    pub(super) fn only_copied(&self) -> Option<&[u8]> {
+        let single = self.entries.is_empty() && self.sent == 0;
+        single.then(|| self.buffer.get(self.run..self.used()))
+    }
+
+    #[inline]
+    fn bytes(&self, entry: &Entry<'buf>) -> &[u8] {
+        match *entry {
+            Entry::Own { start, end } => self.buffer.get(start..end),
+            Entry::Part(part) => part.as_slice(),
+            Entry::Owned { slot, len } => {
+                let buffer = self.owned.get(slot).map(Vec::as_slice);
+                buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
+            }
+        }
+    }
+
     /// The bytes not yet sent, as segments for the channel.
     pub(super) fn segments(&self) -> heapless::Vec<KVec<'_, Source>, MAX_ENTRIES> {
         let mut segments = heapless::Vec::new();
-        for bytes in self.unsent() {
-            // There is room: the queue never has more entries.
+        // There is room: the queue never has more entries.
+        let mut push = |bytes| {
             let _ = segments.push(KVec::from(bytes));
+        };
+        if self.sent > 0 {
+            self.unsent().for_each(push);
+        } else {
+            self.entries.iter().for_each(|entry| push(self.bytes(entry)));
+            self.open_run().iter().for_each(|run| push(self.bytes(run)));
         }
         segments
     }
@@ -336,6 +399,14 @@ impl<'buf> Queue<'buf> {
 
     /// Empties the queue after everything was sent, and releases what may be released.
     pub(super) fn finish(&mut self) {
+        if self.releases {
+            self.release();
+        }
+        self.clear();
+    }
+
+    /// Releases what may be released, what is adjacent as one.
+    fn release(&self) {
         let mut merged: Option<Part<'buf>> = None;
         for entry in &self.entries {
             let Entry::Part(part) = entry else { continue };
@@ -352,7 +423,6 @@ impl<'buf> Queue<'buf> {
         if let Some(range) = merged {
             range.give_back();
         }
-        self.clear();
     }
 
     /// Forgets everything, without release.
@@ -361,6 +431,7 @@ impl<'buf> Queue<'buf> {
         self.set_used(0);
         (self.run, self.sent, self.closed) = (0, 0, 0);
         self.owned_used = 0;
+        self.releases = false;
         self.review();
     }
 

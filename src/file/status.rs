@@ -30,7 +30,7 @@ impl Status {
     /// `Err` with the first error, if there was one.
     #[inline]
     pub(super) fn check(&self) -> Result<(), Error> {
-        self.error().map_or(Ok(()), Err)
+        if self.is_healthy() { Ok(()) } else { self.error().map_or(Ok(()), Err) }
     }
 
     /// Keeps `error` if it sticks and is the first; returns the error to report.
