@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::channel::WriteChannel;
 use super::error::Error;
-use super::region::{Part, Region};
+use super::region::Region;
 use super::{BUFFER_SIZE, FileWriter};
 use crate::direction::Dest;
 use crate::memory::Piece;
@@ -147,13 +147,22 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         range: Range<usize>,
         release: bool,
     ) -> Result<(), Error> {
-        let part = region.part(range, release)?;
-        if self.queue.queue_easily(part) { Ok(()) } else { self.put_part_guarded(part) }
+        let part = region.part(range.clone(), release)?;
+        if self.queue.queue_easily(part) {
+            return Ok(());
+        }
+        self.put_part_guarded(region, range, release)
     }
 
     #[cold]
     #[inline(never)]
-    fn put_part_guarded(&mut self, part: Part<'buf>) -> Result<(), Error> {
+    fn put_part_guarded(
+        &mut self,
+        region: &Region<'buf>,
+        range: Range<usize>,
+        release: bool,
+    ) -> Result<(), Error> {
+        let part = region.part(range, release)?;
         if self.linear {
             return self.put_buffer(part.as_slice());
         }

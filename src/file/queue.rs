@@ -66,10 +66,10 @@ pub(super) struct Queue<'buf> {
     owned_used: usize,
     /// Bytes at the front that were sent already; 0 except after a flush that would block.
     sent: u64,
-    /// Bytes of all entries, the sent ones included, without the open run.
-    closed: u64,
     /// Bytes ever put, without those in the used front of the buffer.
     put_before: u64,
+    /// Bytes ever put that are not here any more.
+    gone: u64,
 }
 
 /// More than the buffer has behind any position.
@@ -96,8 +96,8 @@ impl<'buf> Queue<'buf> {
             owned: Vec::new(),
             owned_used: 0,
             sent: 0,
-            closed: 0,
             put_before: 0,
+            gone: 0,
         })
     }
 
@@ -153,12 +153,19 @@ impl<'buf> Queue<'buf> {
 
     /// Counts bytes that were put and never came here.
     pub(super) fn passed_by(&mut self, len: usize) {
+        self.count(len);
+        self.gone = self.gone.saturating_add(len as u64);
+    }
+
+    /// Counts bytes that were put and are not in the used front of the buffer.
+    #[inline]
+    fn count(&mut self, len: usize) {
         self.put_before = self.put_before.saturating_add(len as u64);
     }
 
     /// Makes the first `used` bytes of the buffer those in use; the others went elsewhere.
     fn set_used(&mut self, used: usize) {
-        self.passed_by(self.used().saturating_sub(used));
+        self.count(self.used().saturating_sub(used));
         self.buffer.set_front(used);
     }
 
@@ -179,7 +186,7 @@ impl<'buf> Queue<'buf> {
 
     /// Bytes of the entries and of the open run, the sent ones included.
     fn total(&self) -> u64 {
-        self.closed.saturating_add(self.used().saturating_sub(self.run) as u64)
+        self.put().saturating_sub(self.gone)
     }
 
     /// Whether the queue has to be flushed before more can be put.
@@ -265,8 +272,7 @@ impl<'buf> Queue<'buf> {
 
     #[inline]
     fn append_part(&mut self, part: Part<'buf>) {
-        self.closed = self.closed.saturating_add(part.len as u64);
-        self.passed_by(part.len);
+        self.count(part.len);
         self.releases |= part.release;
         if let Some(Entry::Part(last)) = self.entries.last_mut() {
             if last.absorb(&part) {
@@ -301,8 +307,7 @@ impl<'buf> Queue<'buf> {
             None => drop(self.owned.try_push(core::mem::take(buffer))),
         }
         self.owned_used = slot.saturating_add(1);
-        self.closed = self.closed.saturating_add(len as u64);
-        self.passed_by(len);
+        self.count(len);
         self.push(Entry::Owned { slot, len });
         self.review();
     }
@@ -317,7 +322,6 @@ impl<'buf> Queue<'buf> {
     #[inline]
     fn close_run(&mut self) {
         if let Some(run) = self.open_run() {
-            self.closed = self.total();
             self.run = self.used();
             self.push(run);
         }
@@ -429,7 +433,7 @@ impl<'buf> Queue<'buf> {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.set_used(0);
-        (self.run, self.sent, self.closed) = (0, 0, 0);
+        (self.run, self.sent, self.gone) = (0, 0, self.put());
         self.owned_used = 0;
         self.releases = false;
         self.review();
@@ -454,7 +458,7 @@ impl<'buf> Queue<'buf> {
                 Entry::Part(_) | Entry::Owned { .. } => (0, true),
             };
             self.sent = self.sent.saturating_sub(gone);
-            self.closed = self.closed.saturating_sub(gone);
+            self.gone = self.gone.saturating_add(gone);
             keep
         });
         self.move_to_front();
@@ -486,7 +490,6 @@ impl<'buf> Queue<'buf> {
             if end == self.used() {
                 self.entries.pop();
                 self.run = start;
-                self.closed = self.closed.saturating_sub(end.saturating_sub(start) as u64);
             }
         }
     }

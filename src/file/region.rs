@@ -135,9 +135,9 @@ impl<'buf> Part<'buf> {
     /// Makes `next` a part of this one if it continues it in the same region.
     #[inline]
     pub(super) fn absorb(&mut self, next: &Self) -> bool {
-        let continues = self.release == next.release
-            && self.region.is(&next.region)
-            && self.offset.checked_add(self.len) == Some(next.offset);
+        let continues = self.offset.saturating_add(self.len) == next.offset
+            && self.release == next.release
+            && self.region.is(&next.region);
         if continues {
             self.len = self.len.saturating_add(next.len);
         }
