@@ -127,7 +127,7 @@ impl Buffer {
 
     /// Moves the bytes of `range` to the start of the memory.
     pub(super) fn move_to_start(&mut self, range: Range<usize>) {
-        if range.start > 0 && range.start <= range.end && range.end <= self.memory.len() {
+        if range.start <= range.end && range.end <= self.memory.len() {
             self.memory.copy_within(range, 0);
         }
     }
@@ -157,9 +157,11 @@ impl Buffer {
     /// Moves the window to the start of the memory.
     pub(super) fn compact(&mut self) {
         let (front, len) = (self.front(), self.len());
-        self.move_to_start(front..front.saturating_add(len));
-        self.front = 0;
-        self.back = narrow(BUFFER_SIZE.saturating_sub(len));
+        if front > 0 {
+            self.move_to_start(front..front.saturating_add(len));
+            self.front = 0;
+            self.back = narrow(BUFFER_SIZE.saturating_sub(len));
+        }
     }
 }
 
