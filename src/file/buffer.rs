@@ -10,8 +10,11 @@
 //! Both files do most of their work in [`take`](Buffer::take), which is one comparison: bytes that
 //! are in the window can be taken, and nothing else has to be looked at.
 
-use alloc::vec::Vec;
+use alloc::alloc::alloc_zeroed;
+use alloc::boxed::Box;
+use core::alloc::Layout;
 use core::ops::Range;
+use core::ptr::NonNull;
 
 use super::BUFFER_SIZE;
 use super::error::Error;
@@ -24,7 +27,7 @@ use crate::memory::Piece;
 /// Both lengths are so narrow that their sum cannot overflow.
 #[derive(Debug)]
 pub(super) struct Buffer {
-    memory: Vec<u8>,
+    memory: Memory,
     front: u32,
     back: u32,
 }
@@ -32,8 +35,7 @@ pub(super) struct Buffer {
 impl Buffer {
     /// A buffer of zeros with an empty window at its start.
     pub(super) fn new() -> Result<Self, Error> {
-        let memory = super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?;
-        Ok(Self { memory, front: 0, back: narrow(BUFFER_SIZE) })
+        Ok(Self { memory: zeros()?, front: 0, back: narrow(BUFFER_SIZE) })
     }
 
     /// The number of bytes before the window.
@@ -63,9 +65,21 @@ impl Buffer {
 
     /// Takes `N` bytes off the front of the window; `None` if it has fewer.
     #[inline]
-    pub(super) fn take<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        let taken = self.take_slice(N)?;
-        taken.first_chunk_mut()
+    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        // The position is written last, so that the next access finds it soonest.
+        let bytes = *self.at_least(N)?.first_chunk()?;
+        self.front = narrow(self.front().saturating_add(N));
+        Some(bytes)
+    }
+
+    /// Writes `bytes` to the front of the window and takes them off it; `false` if it has fewer.
+    #[inline]
+    pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        let room = self.at_least(N).and_then(|window| window.first_chunk_mut());
+        let Some(room) = room else { return false };
+        *room = bytes;
+        self.front = narrow(self.front().saturating_add(N));
+        true
     }
 
     /// Takes `len` bytes off the front of the window; `None` if it has fewer.
@@ -73,10 +87,18 @@ impl Buffer {
     pub(super) fn take_slice(&mut self, len: usize) -> Option<&mut [u8]> {
         let front = self.front();
         let end = front.saturating_add(len);
-        // The bytes and all that must stay behind them: if that is within the memory, so are they.
         let rest = self.memory.get_mut(front..end.saturating_add(self.back as usize))?;
         self.front = narrow(end);
         rest.get_mut(..len)
+    }
+
+    /// Memory from the front of the window on, if the window has `len` bytes: they and `back` more.
+    #[inline]
+    fn at_least(&mut self, len: usize) -> Option<&mut [u8]> {
+        let front = self.front();
+        // If all that must stay behind them is in the memory, too, they are in the window.
+        let end = front.saturating_add(len).saturating_add(self.back as usize);
+        self.memory.get_mut(front..end)
     }
 
     /// The bytes in the window.
@@ -105,7 +127,7 @@ impl Buffer {
 
     /// Moves the bytes of `range` to the start of the memory.
     pub(super) fn move_to_start(&mut self, range: Range<usize>) {
-        if range.start > 0 && range.start <= range.end && range.end <= self.memory.len() {
+        if range.start <= range.end && range.end <= self.memory.len() {
             self.memory.copy_within(range, 0);
         }
     }
@@ -135,10 +157,25 @@ impl Buffer {
     /// Moves the window to the start of the memory.
     pub(super) fn compact(&mut self) {
         let (front, len) = (self.front(), self.len());
-        self.move_to_start(front..front.saturating_add(len));
-        self.front = 0;
-        self.back = narrow(BUFFER_SIZE.saturating_sub(len));
+        if front > 0 {
+            self.move_to_start(front..front.saturating_add(len));
+            self.front = 0;
+            self.back = narrow(BUFFER_SIZE.saturating_sub(len));
+        }
     }
+}
+
+/// Its length is part of the type, so it is not looked up for each byte that is taken.
+type Memory = Box<[u8; BUFFER_SIZE]>;
+
+/// As `Box::new` of zeros, for which running out of memory is an error.
+fn zeros() -> Result<Memory, Error> {
+    // SAFETY: the layout is that of an array of some bytes, so its size is not 0.
+    let memory = unsafe { alloc_zeroed(Layout::new::<[u8; BUFFER_SIZE]>()) };
+    let memory = NonNull::new(memory.cast::<[u8; BUFFER_SIZE]>()).ok_or(Error::NoMemory)?;
+    // SAFETY: the global allocator has just allocated this memory for such an array, nobody else
+    // knows of it, and zeros are an array of bytes.
+    Ok(unsafe { Box::from_raw(memory.as_ptr()) })
 }
 
 /// For lengths of a buffer, or little more.

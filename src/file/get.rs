@@ -32,10 +32,10 @@ impl<C: ReadChannel> FileReader<C> {
     #[inline]
     pub fn get_array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         if let Some(bytes) = self.buffer.take() {
-            return Ok(*bytes);
+            return Ok(bytes);
         }
         self.need_more(N)?;
-        self.buffer.take().copied().ok_or(Error::PeekOutOfRange)
+        self.buffer.take().ok_or(Error::PeekOutOfRange)
     }
 
     /// Gets the next `into.len()` bytes, any number of them.

@@ -68,23 +68,24 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// They are fewer than the buffer holds.
     #[inline]
     pub(super) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
-        let Some(room) = self.queue.take_room() else {
-            return self.put_whole(&bytes);
-        };
-        *room = bytes;
-        Ok(())
+        if self.queue.copy_array(bytes) { Ok(()) } else { self.put_guarded(bytes) }
+    }
+
+    /// Where another thread may stop the file, this is the usual way of its bytes.
+    #[cold]
+    #[inline(never)]
+    fn put_guarded<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
+        if self.is_healthy() && self.queue.copy_small(&bytes) {
+            return Ok(());
+        }
+        self.put_whole(&bytes)
     }
 
     /// Puts a copy of all of `bytes`, or of none of them if the channel would block.
     ///
     /// They are fewer than the buffer holds.
     #[cold]
-    #[inline(never)]
     fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.check()?;
-        if self.queue.copy_small(bytes) {
-            return Ok(());
-        }
         let before = self.queue.put();
         let result = self.put_pieces(bytes);
         if result == Err(Error::WouldBlock) {
@@ -103,6 +104,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// See [errors of putting](Self#errors-of-putting).
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "add_to_iovec")]
+    #[inline]
     pub fn put_borrowed(&mut self, bytes: &'buf [u8]) -> Result<(), Error> {
         self.put_region(&Region::new(bytes), 0..bytes.len())
     }
@@ -114,6 +116,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// [`Error::OutOfRegion`] if the range leaves the region; see also
     /// [errors of putting](Self#errors-of-putting).
     #[doc(alias = "qemu_put_buffer_async")]
+    #[inline]
     pub fn put_region(&mut self, region: &Region<'buf>, range: Range<usize>) -> Result<(), Error> {
         self.put_part(region, range, false)
     }
@@ -128,6 +131,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// As for [`put_region`](Self::put_region).
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "qemu_iovec_release_ram")]
+    #[inline]
     pub fn put_region_and_release(
         &mut self,
         region: &Region<'buf>,
@@ -136,7 +140,23 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.put_part(region, range, true)
     }
 
+    #[inline]
     fn put_part(
+        &mut self,
+        region: &Region<'buf>,
+        range: Range<usize>,
+        release: bool,
+    ) -> Result<(), Error> {
+        let part = region.part(range.clone(), release)?;
+        if self.queue.queue_easily(part) {
+            return Ok(());
+        }
+        self.put_part_guarded(region, range, release)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_part_guarded(
         &mut self,
         region: &Region<'buf>,
         range: Range<usize>,
@@ -167,6 +187,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         // 256 bytes are enough for the length and 255 more.
         let _ = counted.push(len);
         let _ = counted.extend_from_slice(bytes);
+        if self.is_healthy() && self.queue.copy_small(&counted) {
+            return Ok(());
+        }
         self.put_whole(&counted)
     }
 }

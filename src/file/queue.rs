@@ -52,24 +52,32 @@ pub(super) struct Queue<'buf> {
     buffer: Buffer,
     /// Every put has to look at more: there is an error, or there may be.
     guarded: bool,
+    /// Parts are not queued without a closer look.
+    parts_guarded: bool,
     /// Start of the open run: `run..used` follows all entries.
     run: usize,
     entries: Vec<Entry<'buf>>,
+    /// While there are fewer entries, a part can be queued without further care.
+    easy_entries: usize,
+    /// Some of the entries are to be released.
+    releases: bool,
     /// Buffers that were handed over: the first `owned_used` wait, the others were sent.
     owned: Vec<Vec<u8>>,
     owned_used: usize,
     /// Bytes at the front that were sent already; 0 except after a flush that would block.
     sent: u64,
-    /// Bytes of all entries, the sent ones included, without the open run.
-    closed: u64,
     /// Bytes ever put, without those in the used front of the buffer.
     put_before: u64,
+    /// Bytes ever put that are not here any more.
+    gone: u64,
 }
 
 /// More than the buffer has behind any position.
 const CLOSED: usize = BUFFER_SIZE + 1;
 /// A buffer that becomes full is sent at once, so the last byte is not just copied.
 const OPEN: usize = 1;
+/// With fewer entries, two more leave room for an open run that makes no flush due.
+const EASY_ENTRIES: usize = MAX_ENTRIES - 3;
 
 impl<'buf> Queue<'buf> {
     pub(super) fn new() -> Result<Self, Error> {
@@ -80,20 +88,23 @@ impl<'buf> Queue<'buf> {
         Ok(Self {
             buffer,
             guarded: false,
+            parts_guarded: false,
             run: 0,
             entries,
+            easy_entries: EASY_ENTRIES,
+            releases: false,
             owned: Vec::new(),
             owned_used: 0,
             sent: 0,
-            closed: 0,
             put_before: 0,
+            gone: 0,
         })
     }
 
-    /// Takes room for `N` bytes that need no further care; `None` if there is none, or they do.
+    /// Copies `bytes` if they need no further care; returns whether it did.
     #[inline]
-    pub(super) fn take_room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        self.buffer.take()
+    pub(super) fn copy_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        self.buffer.put(bytes)
     }
 
     /// As [`take_room`](Self::take_room), for `len` bytes.
@@ -102,19 +113,29 @@ impl<'buf> Queue<'buf> {
         self.buffer.take_slice(len)
     }
 
-    /// From now on there is no room that needs no further care.
+    /// From now on every put needs further care.
     pub(super) fn guard(&mut self) {
         self.guarded = true;
         self.review();
     }
 
-    /// Opens or closes the window, as the state demands.
+    /// From now on every part needs further care.
+    pub(super) fn guard_parts(&mut self) {
+        self.parts_guarded = true;
+        self.review();
+    }
+
+    /// Decides anew which puts need no further care.
+    #[inline]
     fn review(&mut self) {
-        let care = self.guarded || !self.can_open_run();
-        self.buffer.set_back(if care { CLOSED } else { OPEN });
+        let bytes_easy = !self.guarded && self.can_open_run();
+        self.buffer.set_back(if bytes_easy { OPEN } else { CLOSED });
+        let parts_easy = !self.guarded && !self.parts_guarded && self.used() < BUFFER_SIZE;
+        self.easy_entries = if parts_easy { EASY_ENTRIES } else { 0 };
     }
 
     /// Whether the next byte can be copied without making a flush due by its entry.
+    #[inline]
     fn can_open_run(&self) -> bool {
         self.run < self.used() || self.entries.len().saturating_add(1) < MAX_ENTRIES
     }
@@ -132,12 +153,19 @@ impl<'buf> Queue<'buf> {
 
     /// Counts bytes that were put and never came here.
     pub(super) fn passed_by(&mut self, len: usize) {
+        self.count(len);
+        self.gone = self.gone.saturating_add(len as u64);
+    }
+
+    /// Counts bytes that were put and are not in the used front of the buffer.
+    #[inline]
+    fn count(&mut self, len: usize) {
         self.put_before = self.put_before.saturating_add(len as u64);
     }
 
     /// Makes the first `used` bytes of the buffer those in use; the others went elsewhere.
     fn set_used(&mut self, used: usize) {
-        self.passed_by(self.used().saturating_sub(used));
+        self.count(self.used().saturating_sub(used));
         self.buffer.set_front(used);
     }
 
@@ -158,7 +186,7 @@ impl<'buf> Queue<'buf> {
 
     /// Bytes of the entries and of the open run, the sent ones included.
     fn total(&self) -> u64 {
-        self.closed.saturating_add(self.used().saturating_sub(self.run) as u64)
+        self.put().saturating_sub(self.gone)
     }
 
     /// Whether the queue has to be flushed before more can be put.
@@ -184,12 +212,18 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
+    #[inline]
     pub(super) fn copy_small(&mut self, bytes: &[u8]) -> bool {
-        // One byte less, so that the buffer does not become full.
-        let fits = bytes.len() < self.free().len() && self.can_open_run();
-        if fits {
-            self.copy(bytes);
+        if !self.can_open_run() {
+            return false;
         }
+        self.buffer.set_back(OPEN);
+        let room = self.buffer.take_slice(bytes.len());
+        let fits = room.is_some();
+        if let Some(room) = room {
+            Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
+        }
+        self.review();
         fits
     }
 
@@ -220,8 +254,26 @@ impl<'buf> Queue<'buf> {
             return;
         }
         self.close_run();
-        self.closed = self.closed.saturating_add(part.len as u64);
-        self.passed_by(part.len);
+        self.append_part(part);
+        self.review();
+    }
+
+    /// As [`queue`](Self::queue), if no flush is near and no further care is needed; returns
+    /// whether that is so.
+    #[inline]
+    pub(super) fn queue_easily(&mut self, part: Part<'buf>) -> bool {
+        let easy = self.entries.len() < self.easy_entries;
+        if easy && part.len > 0 {
+            self.close_run();
+            self.append_part(part);
+        }
+        easy
+    }
+
+    #[inline]
+    fn append_part(&mut self, part: Part<'buf>) {
+        self.count(part.len);
+        self.releases |= part.release;
         if let Some(Entry::Part(last)) = self.entries.last_mut() {
             if last.absorb(&part) {
                 return;
@@ -255,52 +307,75 @@ impl<'buf> Queue<'buf> {
             None => drop(self.owned.try_push(core::mem::take(buffer))),
         }
         self.owned_used = slot.saturating_add(1);
-        self.closed = self.closed.saturating_add(len as u64);
-        self.passed_by(len);
+        self.count(len);
         self.push(Entry::Owned { slot, len });
+        self.review();
+    }
+
+    /// The open run as an entry.
+    #[inline]
+    fn open_run(&self) -> Option<Entry<'buf>> {
+        (self.run < self.used()).then(|| Entry::Own { start: self.run, end: self.used() })
     }
 
     /// Makes the open run an entry.
+    #[inline]
     fn close_run(&mut self) {
-        if self.run < self.used() {
-            self.closed = self.total();
-            let run = Entry::Own { start: self.run, end: self.used() };
+        if let Some(run) = self.open_run() {
             self.run = self.used();
             self.push(run);
         }
     }
 
+    #[inline]
     fn push(&mut self, entry: Entry<'buf>) {
-        // Room for all entries was reserved at the start, so this does not fail.
-        let _ = self.entries.try_push(entry);
-        self.review();
+        // Room for all entries was reserved at the start; this lets the compiler see it, too.
+        if self.entries.len() < self.entries.capacity() {
+            self.entries.push(entry);
+        }
     }
 
     /// The bytes not yet sent, as ranges of memory.
     pub(super) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.sent;
-        let run = Entry::Own { start: self.run, end: self.used() };
-        self.entries.iter().copied().chain([run]).filter_map(move |entry| {
-            let bytes = match entry {
-                Entry::Own { start, end } => self.buffer.get(start..end),
-                Entry::Part(part) => part.as_slice(),
-                Entry::Owned { slot, len } => {
-                    let buffer = self.owned.get(slot).map(Vec::as_slice);
-                    buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
-                }
-            };
+        self.entries.iter().copied().chain(self.open_run()).filter_map(move |entry| {
+            let bytes = self.bytes(&entry);
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip = skip.saturating_sub(passed as u64);
             bytes.get(passed..).filter(|rest| !rest.is_empty())
         })
     }
 
+    /// The bytes not yet sent, if they are one range of the buffer.
+    pub(super) fn only_copied(&self) -> Option<&[u8]> {
+        let single = self.entries.is_empty() && self.sent == 0;
+        single.then(|| self.buffer.get(self.run..self.used()))
+    }
+
+    #[inline]
+    fn bytes(&self, entry: &Entry<'buf>) -> &[u8] {
+        match *entry {
+            Entry::Own { start, end } => self.buffer.get(start..end),
+            Entry::Part(part) => part.as_slice(),
+            Entry::Owned { slot, len } => {
+                let buffer = self.owned.get(slot).map(Vec::as_slice);
+                buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
+            }
+        }
+    }
+
     /// The bytes not yet sent, as segments for the channel.
     pub(super) fn segments(&self) -> heapless::Vec<KVec<'_, Source>, MAX_ENTRIES> {
         let mut segments = heapless::Vec::new();
-        for bytes in self.unsent() {
-            // There is room: the queue never has more entries.
+        // There is room: the queue never has more entries.
+        let mut push = |bytes| {
             let _ = segments.push(KVec::from(bytes));
+        };
+        if self.sent > 0 {
+            self.unsent().for_each(push);
+        } else {
+            self.entries.iter().for_each(|entry| push(self.bytes(entry)));
+            self.open_run().iter().for_each(|run| push(self.bytes(run)));
         }
         segments
     }
@@ -328,6 +403,14 @@ impl<'buf> Queue<'buf> {
 
     /// Empties the queue after everything was sent, and releases what may be released.
     pub(super) fn finish(&mut self) {
+        if self.releases {
+            self.release();
+        }
+        self.clear();
+    }
+
+    /// Releases what may be released, what is adjacent as one.
+    fn release(&self) {
         let mut merged: Option<Part<'buf>> = None;
         for entry in &self.entries {
             let Entry::Part(part) = entry else { continue };
@@ -344,15 +427,15 @@ impl<'buf> Queue<'buf> {
         if let Some(range) = merged {
             range.give_back();
         }
-        self.clear();
     }
 
     /// Forgets everything, without release.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.set_used(0);
-        (self.run, self.sent, self.closed) = (0, 0, 0);
+        (self.run, self.sent, self.gone) = (0, 0, self.put());
         self.owned_used = 0;
+        self.releases = false;
         self.review();
     }
 
@@ -375,7 +458,7 @@ impl<'buf> Queue<'buf> {
                 Entry::Part(_) | Entry::Owned { .. } => (0, true),
             };
             self.sent = self.sent.saturating_sub(gone);
-            self.closed = self.closed.saturating_sub(gone);
+            self.gone = self.gone.saturating_add(gone);
             keep
         });
         self.move_to_front();
@@ -407,7 +490,6 @@ impl<'buf> Queue<'buf> {
             if end == self.used() {
                 self.entries.pop();
                 self.run = start;
-                self.closed = self.closed.saturating_sub(end.saturating_sub(start) as u64);
             }
         }
     }

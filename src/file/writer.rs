@@ -9,7 +9,7 @@ use super::rate::RateLimit;
 use super::status::Status;
 use super::stop::{Stopper, shut_down};
 use super::{FileReader, ReadChannel};
-use crate::segment::{KVec, Segments};
+use crate::segment::KVec;
 
 /// A buffered stream of bytes into a channel.
 ///
@@ -114,6 +114,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub fn linear(channel: C) -> Result<Self, Error> {
         let mut writer = Self::new(channel)?;
         writer.linear = true;
+        writer.queue.guard_parts();
         Ok(writer)
     }
 
@@ -241,6 +242,12 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub fn set_error(&mut self, error: Error) -> Option<Error> {
         self.fail(error);
         self.error()
+    }
+
+    /// Whether there is no error.
+    #[inline]
+    pub(super) fn is_healthy(&self) -> bool {
+        self.status.is_healthy()
     }
 
     /// `Err` with the first error, if there was one.
@@ -373,8 +380,11 @@ impl<C: WriteChannel> FileWriter<'_, C> {
 
     /// Offers all pending bytes to the channel once.
     fn offer(&mut self) -> Result<usize, ChannelError> {
+        if let Some(copied) = self.queue.only_copied() {
+            return self.channel.write(&[KVec::from(copied)]).map(|taken| taken.min(copied.len()));
+        }
         let segments = self.queue.segments();
-        let offered = segments.as_slice().total();
+        let offered = usize::try_from(self.queue.pending()).unwrap_or(usize::MAX);
         self.channel.write(&segments).map(|taken| taken.min(offered))
     }
 }
