@@ -13,7 +13,7 @@ use fuzz_support::{Random, seeds};
 /// How many random inputs each body gets, and how many changed seeds.
 const INPUTS: usize = if cfg!(miri) { 1 } else { 200 };
 /// Under Miri only so many seeds of each target are run.
-const SEEDS: usize = if cfg!(miri) { 3 } else { usize::MAX };
+const SEEDS: usize = if cfg!(miri) { 2 } else { usize::MAX };
 
 #[test]
 fn every_body_takes_its_seeds() {

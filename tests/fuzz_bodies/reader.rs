@@ -4,7 +4,7 @@ use super::file_model::reading::{self, Get};
 use super::input::Input;
 
 /// More than two buffers of a file.
-const LONG: usize = 70_000;
+const LONG: usize = if cfg!(miri) { 2000 } else { 70_000 };
 
 /// Where a channel fails, if it does.
 pub fn fails_at(input: &mut Input<'_>) -> Option<usize> {
