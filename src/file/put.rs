@@ -163,12 +163,10 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[doc(alias = "qemu_put_counted_string")]
     pub fn put_counted_string(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let len = u8::try_from(bytes.len()).map_err(|_| Error::StringTooLong)?;
-        // Enough for the length and 255 bytes more.
-        let mut counted = [0; 256];
-        let [first, rest @ ..] = &mut counted;
-        *first = len;
-        Piece::<Dest>::from(&mut rest[..]).copy_from(Piece::from(bytes));
-        let counted = counted.get(..=usize::from(len)).unwrap_or_default();
-        self.put_whole(counted)
+        let mut counted = heapless::Vec::<u8, 256>::new();
+        // 256 bytes are enough for the length and 255 more.
+        let _ = counted.push(len);
+        let _ = counted.extend_from_slice(bytes);
+        self.put_whole(&counted)
     }
 }
