@@ -16,7 +16,7 @@ const SMALL: usize = match (UNALIGNED, usize::BITS) {
 const SMALLER: usize = if SMALL > 32 { 33 } else { SMALL };
 
 /// Whether the target reads words at any address, in one instruction.
-const UNALIGNED: bool = cfg!(any(
+pub const UNALIGNED: bool = cfg!(any(
     target_arch = "x86",
     target_arch = "x86_64",
     target_arch = "s390x",

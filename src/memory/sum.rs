@@ -26,8 +26,9 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
         let mut sum = sum_many::<COPY>(src, dst, len.min(MANY));
         let mut at = MANY;
         while at < len {
-            let many = (len - at).min(MANY);
-            sum = halves(sum) + sum_many::<COPY>(src.add(at), dst.wrapping_add(at), many);
+            let many = len.wrapping_sub(at).min(MANY);
+            let more = sum_many::<COPY>(src.add(at), dst.wrapping_add(at), many);
+            sum = halves(sum).wrapping_add(more);
             at = at.saturating_add(MANY);
         }
         fold(sum)
@@ -75,7 +76,7 @@ unsafe fn sum_many<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -
             whole = whole.wrapping_add(u64::from(u16::from_ne_bytes(last)));
         }
     }
-    halves(whole.wrapping_sub(upper << 32)) + halves(upper)
+    halves(whole.wrapping_sub(upper << 32)).wrapping_add(halves(upper))
 }
 
 /// Reads the integers at `at`, writes them too if `COPY`, and moves behind them.
