@@ -344,9 +344,11 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
         while self.left > 0 {
             let segment = self.segments.next()?;
             let offset = core::mem::take(&mut self.skip);
-            let piece = segment.len().saturating_sub(offset).min(self.left);
+            let rest = segment.len().saturating_sub(offset);
+            let piece = rest.min(self.left);
+            // Not of `piece`: the next round would wait for this one's minimum.
+            self.left = self.left.saturating_sub(rest);
             if piece > 0 {
-                self.left -= piece;
                 return Some((segment, offset, piece));
             }
         }
