@@ -373,11 +373,10 @@ pub(crate) fn on_pages<P: Page, D: Direction, E: Extent>(
     mut step: impl FnMut(Piece<'_, D>, E) -> usize,
 ) -> usize {
     const { assert!(P::SIZE.is_power_of_two()) }
-    let mut done = 0usize;
-    while done < extent.size() {
-        let at = offset.saturating_add(done);
+    let (mut at, mut left, mut done) = (offset, extent, 0usize);
+    while left.size() > 0 {
         let in_page = at & (P::SIZE - 1);
-        let part = extent.behind(done).front(P::SIZE - in_page);
+        let part = left.front(P::SIZE - in_page);
         let len = part.size();
         let moved = page.map(at / P::SIZE, |start| {
             // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
@@ -387,9 +386,11 @@ pub(crate) fn on_pages<P: Page, D: Direction, E: Extent>(
         });
         let Some(moved) = moved else { break };
         done = done.saturating_add(moved);
-        if moved < len {
+        if moved < len || len >= left.size() {
             break;
         }
+        left = left.behind(len);
+        at = at.saturating_add(len);
     }
     done
 }
