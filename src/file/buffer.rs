@@ -86,9 +86,9 @@ impl Buffer {
     #[inline]
     pub(super) fn take_slice(&mut self, len: usize) -> Option<&mut [u8]> {
         let front = self.front();
-        let end = front.saturating_add(len);
-        let rest = self.memory.get_mut(front..end.saturating_add(self.back as usize))?;
-        self.front = narrow(end);
+        let reach = len.saturating_add(self.back as usize);
+        let rest = self.memory.get_mut(front..front.saturating_add(reach))?;
+        self.front = narrow(front.saturating_add(len));
         rest.get_mut(..len)
     }
 
@@ -97,8 +97,8 @@ impl Buffer {
     fn at_least(&mut self, len: usize) -> Option<&mut [u8]> {
         let front = self.front();
         // If all that must stay behind them is in the memory, too, they are in the window.
-        let end = front.saturating_add(len).saturating_add(self.back as usize);
-        self.memory.get_mut(front..end)
+        let reach = len.saturating_add(self.back as usize);
+        self.memory.get_mut(front..front.saturating_add(reach))
     }
 
     /// The bytes in the window.
