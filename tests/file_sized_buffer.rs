@@ -105,7 +105,7 @@ fn memory_is_given_back() {
 
 #[test]
 #[cfg(not(miri))]
-fn beyond_the_chunks_that_double() {
+fn several_chunks() {
     let mut buffer = SizedBuffer::new();
     let data: Vec<u8> = (0..5_000_000_u32).map(|i| (i ^ (i >> 9)) as u8).collect();
     for part in data.chunks(77_777) {
@@ -114,10 +114,46 @@ fn beyond_the_chunks_that_double() {
     assert_eq!(contents(&buffer), data);
     assert!(buffer.capacity() < 5_000_000 + (1 << 20));
     let mut part = [0; 1000];
-    for position in [2_095_900, 2_096_128, 3_144_000, 4_999_000] {
+    for position in [0, 1_048_000, 2_097_152, 3_145_700, 4_999_000] {
         assert_eq!(buffer.read_at(position, &mut part), 1000);
         assert_eq!(part[..], data[position..position + 1000]);
     }
+}
+
+/// Writing, cutting and growing across the ends of chunks, against a plain vector.
+#[test]
+#[cfg(not(miri))]
+fn at_the_edges_of_chunks() {
+    const EDGE: usize = 1 << 20;
+    let mut buffer = SizedBuffer::new();
+    let mut model = Vec::new();
+    let mut value = 0_u8;
+    for edge in [EDGE, 2 * EDGE, EDGE, 3 * EDGE] {
+        for (at, len) in [(edge - 5, 10), (edge, 3), (edge - 1, 1), (edge - 2, EDGE + 4)] {
+            value += 1;
+            let bytes = vec![value; len];
+            buffer.write_at(at, &bytes).unwrap();
+            model.resize(model.len().max(at + len), 0);
+            model[at..at + len].copy_from_slice(&bytes);
+            assert!(buffer.slices().flatten().eq(&model), "{len} bytes at {at}");
+            let mut part = [0xee; 20];
+            let there = part.len().min(model.len() - (edge - 10));
+            assert_eq!(buffer.read_at(edge - 10, &mut part), there);
+            assert_eq!(part[..there], model[edge - 10..edge - 10 + there]);
+        }
+        for len in [edge + 3, edge, edge - 3, edge + 2] {
+            buffer.set_len(len).unwrap();
+            model.resize(len, 0);
+            assert!(buffer.slices().flatten().eq(&model), "cut or extended to {len}");
+        }
+    }
+    buffer.set_len(EDGE).unwrap();
+    buffer.shrink_to_fit();
+    assert_eq!((buffer.len(), buffer.capacity()), (EDGE, EDGE));
+    buffer.append(b"x").unwrap();
+    assert_eq!((buffer.len(), buffer.capacity()), (EDGE + 1, 2 * EDGE));
+    let copy = buffer.try_clone().unwrap();
+    assert!(copy.slices().eq(buffer.slices()));
 }
 
 #[derive(Clone, Debug)]

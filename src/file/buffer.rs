@@ -85,10 +85,16 @@ impl Buffer {
     /// Takes `len` bytes off the front of the window; `None` if it has fewer.
     #[inline]
     pub(super) fn take_slice(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.take_before(len, self.back as usize)
+    }
+
+    /// As [`take_slice`](Self::take_slice), with another end of the window.
+    #[inline]
+    pub(super) fn take_before(&mut self, len: usize, back: usize) -> Option<&mut [u8]> {
         let front = self.front();
-        let end = front.saturating_add(len);
-        let rest = self.memory.get_mut(front..end.saturating_add(self.back as usize))?;
-        self.front = narrow(end);
+        let reach = len.saturating_add(back);
+        let rest = self.memory.get_mut(front..front.saturating_add(reach))?;
+        self.front = narrow(front.saturating_add(len));
         rest.get_mut(..len)
     }
 
@@ -97,8 +103,8 @@ impl Buffer {
     fn at_least(&mut self, len: usize) -> Option<&mut [u8]> {
         let front = self.front();
         // If all that must stay behind them is in the memory, too, they are in the window.
-        let end = front.saturating_add(len).saturating_add(self.back as usize);
-        self.memory.get_mut(front..end)
+        let reach = len.saturating_add(self.back as usize);
+        self.memory.get_mut(front..front.saturating_add(reach))
     }
 
     /// The bytes in the window.

@@ -140,7 +140,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.put_part(region, range, true)
     }
 
-    #[inline]
+    // Handing the range over costs as much as queueing it.
+    #[inline(always)]
     fn put_part(
         &mut self,
         region: &Region<'buf>,

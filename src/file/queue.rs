@@ -217,14 +217,9 @@ impl<'buf> Queue<'buf> {
         if !self.can_open_run() {
             return false;
         }
-        self.buffer.set_back(OPEN);
-        let room = self.buffer.take_slice(bytes.len());
-        let fits = room.is_some();
-        if let Some(room) = room {
-            Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
-        }
-        self.review();
-        fits
+        let Some(room) = self.buffer.take_before(bytes.len(), OPEN) else { return false };
+        Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
+        true
     }
 
     /// The free part of the buffer. What is written there counts after [`commit`](Self::commit).

@@ -1,14 +1,14 @@
 //! A buffer that grows without moving what it holds.
 //!
 //! ```text
-//!   chunks   [1 KiB][1 KiB][ 2 KiB ][   4 KiB    ] ... [ 1 MiB ][ 1 MiB ] ...
-//!            ├─────────────── len ──────┤ capacity ┤
+//!   chunks   [  1 MiB  ][  1 MiB  ] ... [  1 MiB  ]        or [ less ], if that is all
+//!            ├────────────── len ──────────┤ capacity ┤
 //! ```
 //!
-//! All chunks but the first start at a multiple of their size, which doubles up to 1 MiB. So the
-//! chunk of a position, and the offset in it, are bits of the position. A chunk is a vector whose
-//! length says how much of it is in use: those before the end are full, those behind it empty. So
-//! no byte is written before it is needed, and none is ever moved.
+//! The chunk of a position, and the offset in it, are bits of the position. A chunk is a vector
+//! whose length says how much of it is in use: those before the end are full, those behind it
+//! empty. So no byte is written before it is needed. The first chunk grows like any vector until it
+//! has its size; from there on nothing is moved.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -18,12 +18,12 @@ use crate::direction::Dest;
 use crate::list::List;
 use crate::memory::Piece;
 
-/// Size of the first two chunks, as a power of two: 1 KiB.
-const FIRST: u32 = 10;
-/// Size of the largest chunks, as a power of two: 1 MiB.
-const LARGEST: u32 = 20;
+/// Size of a chunk.
+const CHUNK: usize = 1 << 20;
+/// The least that is allocated.
+const LEAST: usize = 1 << 10;
 
-/// A byte buffer in chunks: growing allocates, but never moves a byte.
+/// A byte buffer in chunks: beyond the first mebibyte, growing allocates and never moves a byte.
 ///
 /// Positions and lengths are in bytes. A position is found in constant time; n bytes appended in
 /// any pieces cost O(n).
@@ -43,7 +43,7 @@ const LARGEST: u32 = 20;
 #[doc(alias = "QEMUSizedBuffer")]
 #[doc(alias = "qsb_free")]
 pub struct SizedBuffer {
-    /// Each has room for [`size_of_chunk`] bytes.
+    /// Each has room for [`CHUNK`] bytes, or for fewer if it is the only one.
     chunks: Vec<Vec<u8>>,
     len: usize,
     limit: usize,
@@ -107,7 +107,11 @@ impl SizedBuffer {
     /// The number of bytes allocated.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        start_of(self.chunks.len())
+        match self.chunks.as_slice() {
+            [] => 0,
+            [only] => only.capacity().min(CHUNK),
+            chunks => chunks.len().saturating_mul(CHUNK),
+        }
     }
 
     /// The largest length allowed.
@@ -180,14 +184,14 @@ impl SizedBuffer {
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), ChannelError> {
         let end = self.len.saturating_add(bytes.len());
         let (index, offset) = locate(self.len);
-        match self.chunks.get_mut(index) {
-            Some(chunk) if end <= self.limit && bytes.len() <= room_of_chunk(index, offset) => {
-                push_all(chunk, bytes);
+        let easy = end <= self.limit && bytes.len() <= CHUNK.saturating_sub(offset);
+        if let Some(chunk) = self.chunks.get_mut(index).filter(|_| easy) {
+            if push_all(chunk, bytes) {
                 self.len = end;
-                Ok(())
+                return Ok(());
             }
-            _ => self.write_at(self.len, bytes),
         }
+        self.write_at(self.len, bytes)
     }
 
     /// Writes `bytes` at `position`, where there are as many already.
@@ -208,9 +212,11 @@ impl SizedBuffer {
         while !bytes.is_empty() {
             let (index, offset) = locate(self.len);
             let Some(chunk) = self.chunks.get_mut(index) else { return };
-            let room = room_of_chunk(index, offset);
+            let room = CHUNK.saturating_sub(offset);
             let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
-            push_all(chunk, now);
+            if !push_all(chunk, now) {
+                return;
+            }
             self.len = self.len.saturating_add(now.len());
             bytes = later;
         }
@@ -268,27 +274,40 @@ impl SizedBuffer {
     }
 
     fn allocate(&mut self, len: usize) -> Result<(), ChannelError> {
-        while self.capacity() < len {
-            let size = size_of_chunk(self.chunks.len());
-            // The chunks end at the last address at the latest, so no size of theirs overflows.
-            if self.capacity().checked_add(size).is_none() {
-                return Err(ChannelError::NoMemory);
-            }
+        let before = self.capacity();
+        if len <= before {
+            return Ok(());
+        }
+        let no_memory = |_| ChannelError::NoMemory;
+        let wanted = len.div_ceil(CHUNK);
+        while self.chunks.len() < wanted {
             let mut chunk = Vec::new();
-            chunk.try_reserve_exact(size).map_err(|_| ChannelError::NoMemory)?;
+            if !self.chunks.is_empty() {
+                chunk.try_reserve_exact(CHUNK).map_err(no_memory)?;
+            }
             self.chunks.try_push(chunk).map_err(|_| ChannelError::NoMemory)?;
+        }
+        // The first one grows last: what it has got cannot be given back if another fails.
+        if let (Some(first), true) = (self.chunks.first_mut(), before < CHUNK) {
+            let size = len.max(before.saturating_mul(2)).clamp(LEAST, CHUNK);
+            first.try_reserve_exact(size.saturating_sub(first.len())).map_err(no_memory)?;
         }
         Ok(())
     }
 
-    /// Frees the chunks that hold none of the bytes.
+    /// Frees the memory that holds none of the bytes, as far as that cannot fail.
     pub fn shrink_to_fit(&mut self) {
-        let needed = match self.len.checked_sub(1) {
-            Some(last) => locate(last).0.saturating_add(1),
-            None => 0,
-        };
         // The list of chunks keeps its room: giving it back could fail.
-        self.chunks.truncate(needed);
+        self.chunks.truncate(self.len.div_ceil(CHUNK));
+        if let [only] = self.chunks.as_mut_slice() {
+            // So could this, but then the larger one is kept.
+            let mut smaller = Vec::new();
+            if smaller.try_reserve_exact(only.len().max(LEAST)).is_ok()
+                && push_all(&mut smaller, only)
+            {
+                *only = smaller;
+            }
+        }
     }
 
     /// The bytes as slices, in order and none of them empty.
@@ -311,45 +330,18 @@ impl SizedBuffer {
 /// Index of the chunk that holds `position`, and the offset in it.
 #[inline]
 const fn locate(position: usize) -> (usize, usize) {
-    if position >= 1 << LARGEST {
-        return ((position >> LARGEST).saturating_add(BEFORE_LARGEST), position % (1 << LARGEST));
-    }
-    // The top bit of the position tells the chunk; all small positions are in the first.
-    let index = (position >> (FIRST - 1) | 1).ilog2() as usize;
-    (index, position & size_of_chunk(index).wrapping_sub(1))
+    (position / CHUNK, position % CHUNK)
 }
 
-/// Chunks before the first of the largest size, which starts at its size.
-const BEFORE_LARGEST: usize = (LARGEST - FIRST) as usize;
-
-/// Size of the chunk with that index.
+/// Appends to a chunk if it has room, and returns whether it has.
 #[inline]
-const fn size_of_chunk(index: usize) -> usize {
-    if index > BEFORE_LARGEST { 1 << LARGEST } else { 1 << FIRST << index.saturating_sub(1) }
-}
-
-/// Bytes behind `offset` in the chunk with that index.
-#[inline]
-const fn room_of_chunk(index: usize, offset: usize) -> usize {
-    size_of_chunk(index).saturating_sub(offset)
-}
-
-/// Position of the first byte of the chunk with that index.
-const fn start_of(index: usize) -> usize {
-    match index {
-        0 => 0,
-        1..=BEFORE_LARGEST => size_of_chunk(index),
-        _ => index.saturating_sub(BEFORE_LARGEST).saturating_mul(1 << LARGEST),
-    }
-}
-
-/// Appends to a chunk that has room for it.
-#[inline]
-fn push_all(chunk: &mut Vec<u8>, bytes: &[u8]) {
+fn push_all(chunk: &mut Vec<u8>, bytes: &[u8]) -> bool {
     // Put like this, the compiler sees that nothing is allocated.
-    if bytes.len() <= chunk.capacity().wrapping_sub(chunk.len()) {
+    let fits = bytes.len() <= chunk.capacity().wrapping_sub(chunk.len());
+    if fits {
         chunk.extend_from_slice(bytes);
     }
+    fits
 }
 
 impl Default for SizedBuffer {
@@ -366,18 +358,3 @@ impl fmt::Debug for SizedBuffer {
             .finish_non_exhaustive()
     }
 }
-
-const _: () = {
-    assert!(locate(0).0 == 0 && locate(0).1 == 0);
-    assert!(locate(1023).0 == 0 && locate(1023).1 == 1023);
-    assert!(locate(1024).0 == 1 && locate(1024).1 == 0);
-    assert!(locate(2047).0 == 1 && locate(2048).0 == 2 && locate(4095).1 == 2047);
-    assert!(locate((1 << 20) - 1).0 == 10 && locate((1 << 20) - 1).1 == (1 << 19) - 1);
-    assert!(
-        locate(1 << 20).0 == 11 && locate((5 << 20) + 7).0 == 15 && locate((5 << 20) + 7).1 == 7
-    );
-    assert!(size_of_chunk(0) == 1024 && size_of_chunk(1) == 1024 && size_of_chunk(2) == 2048);
-    assert!(size_of_chunk(10) == 1 << 19 && size_of_chunk(11) == 1 << 20);
-    assert!(start_of(1) == 1024 && start_of(10) == 1 << 19);
-    assert!(start_of(11) == 1 << 20 && start_of(12) == 2 << 20 && start_of(15) == 5 << 20);
-};
