@@ -12,6 +12,8 @@
 //! never holds a place behind the end of a segment: having taken its last byte it stands on the
 //! next one. Empty segments are passed over and change no result.
 
+use core::sync::atomic::{Ordering, compiler_fence};
+
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::memory::{Extent, Piece};
@@ -156,11 +158,12 @@ impl<L: Segments> Cursor<L> {
         tail: impl Fn(&'s L::Segment, usize) -> T,
         mut step: impl FnMut(T, E) -> usize,
     ) -> usize {
-        let Position { mut index, offset } = self.at;
+        let start = self.at;
+        let mut index = start.index;
         let mut left = extent.front(self.remaining());
         let wanted = left.size();
         let (true, Some(segment)) = (wanted > 0, segments.get(index)) else { return 0 };
-        let mut rest = tail(segment, offset);
+        let mut rest = tail(segment, start.offset);
         // Each of the numbers stays below a length or a count: nothing wraps.
         let (here, unhandled) = loop {
             let part = left.front(rest.size());
@@ -169,10 +172,13 @@ impl<L: Segments> Cursor<L> {
             let (rest_size, left_size) = (rest.size(), left.size());
             if handled < len || rest_size >= left_size {
                 // The step or the request ended, perhaps together with the segment.
-                let skipped = if index == self.at.index { offset } else { 0 };
+                let skipped = if index == start.index { start.offset } else { 0 };
                 let here = match handled < rest_size {
                     true => skipped.wrapping_add(handled),
                     false => {
+                        // A branch, which is predicted: the next of many short walks would wait for
+                        // a conditional move, and with it for the length of the segment.
+                        compiler_fence(Ordering::SeqCst);
                         index = index.wrapping_add(1);
                         0
                     }
