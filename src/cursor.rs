@@ -12,8 +12,10 @@
 //! never holds a place behind the end of a segment: having taken its last byte it stands on the
 //! next one. Empty segments are passed over and change no result.
 
+use crate::direction::Direction;
 use crate::error::Error;
-use crate::segment::{Position, Segment, Segments};
+use crate::memory::{Extent, Piece};
+use crate::segment::{KVec, Position, Segment, Segments};
 
 /// A position in a segment list, and the number of bytes left.
 ///
@@ -56,7 +58,7 @@ impl<L: Segments> Cursor<L> {
     /// [`Error::CountExceedsSegments`] if the segments hold fewer.
     #[inline]
     pub fn with_count(list: L, count: usize) -> Result<Self, Error> {
-        if count > list.total() {
+        if !list.holds(count) {
             return Err(Error::CountExceedsSegments);
         }
         Ok(Self { list, at: Position::default(), count, cut: 0 })
@@ -92,7 +94,7 @@ impl<L: Segments> Cursor<L> {
     #[inline]
     #[must_use]
     pub const fn remaining(&self) -> usize {
-        self.count
+        if L::Segment::EXISTS { self.count } else { 0 }
     }
 
     /// The segment and the byte in it that come next.
@@ -125,29 +127,69 @@ impl<L: Segments> Cursor<L> {
         n: usize,
         mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
     ) -> usize {
-        let wanted = n.min(self.count);
-        // Each of these stays below a length or a count: nothing wraps.
-        let mut done = 0usize;
-        let Position { mut index, mut offset } = self.at;
-        for segment in self.list.as_slice().get(index..).unwrap_or_default() {
-            if done >= wanted {
-                break;
+        self.share(0..n, |segment, offset, part| step(segment, offset, part.size(), part.start))
+    }
+
+    /// Calls `step` with piece after piece of the next bytes, as segment and offset in it, and the part
+    /// of `extent` that goes with each; otherwise as [`walk`](Self::walk).
+    #[inline(always)]
+    pub(crate) fn share<E: Extent>(
+        &mut self,
+        extent: E,
+        mut step: impl FnMut(&L::Segment, usize, E) -> usize,
+    ) -> usize {
+        let list = self.list;
+        self.share_tails(extent, list.as_slice(), Window::behind, |window, part| match window.len {
+            0 => 0,
+            _ => step(window.segment, window.offset, part),
+        })
+    }
+
+    /// The engine. `tail` gives the end of a segment from an offset on; `step` gets the front of it that
+    /// goes with a part of `extent`, and tells how many bytes of that it handled. Both are empty where
+    /// the segment is.
+    #[inline(always)]
+    pub(crate) fn share_tails<'s, T: Extent, E: Extent>(
+        &mut self,
+        extent: E,
+        segments: &'s [L::Segment],
+        tail: impl Fn(&'s L::Segment, usize) -> T,
+        mut step: impl FnMut(T, E) -> usize,
+    ) -> usize {
+        let Position { index, offset } = self.at;
+        let mut left = extent.front(self.remaining());
+        let wanted = left.size();
+        let (true, Some(behind)) = (wanted > 0, segments.get(index..)) else { return 0 };
+        let mut behind = behind.iter();
+        let Some(segment) = behind.next() else { return 0 };
+        let mut rest = tail(segment, offset);
+        // Each of the numbers stays below a length or a count: nothing wraps.
+        let (here, unhandled) = loop {
+            let part = left.front(rest.size());
+            let len = part.size();
+            let handled = step(rest.front(len), part).min(len);
+            let (rest_size, left_size) = (rest.size(), left.size());
+            if handled < len || rest_size >= left_size {
+                // The step or the request ended, perhaps together with the segment.
+                let here = if handled < rest_size { Some(handled) } else { None };
+                break (here, left_size.wrapping_sub(handled));
             }
-            let rest = segment.len().saturating_sub(offset);
-            let piece = rest.min(wanted - done);
-            if piece > 0 {
-                let handled = step(segment, offset, piece, done).min(piece);
-                done = done.wrapping_add(handled);
-                if handled < rest {
-                    // The request or the step ended inside the segment.
-                    offset = offset.wrapping_add(handled);
-                    break;
-                }
+            left = left.behind(rest_size);
+            match behind.next() {
+                Some(segment) => rest = tail(segment, 0),
+                None => break (None, left.size()),
             }
-            index = index.wrapping_add(1);
-            offset = 0;
-        }
-        self.at = Position { index, offset };
+        };
+        let done = wanted.wrapping_sub(unhandled);
+        let after = segments.len().wrapping_sub(behind.len());
+        self.at = match here {
+            None => Position { index: after, offset: 0 },
+            Some(handled) => {
+                let before = after.wrapping_sub(1);
+                let skipped = if before == index { offset } else { 0 };
+                Position { index: before, offset: skipped.wrapping_add(handled) }
+            }
+        };
         self.count = self.count.wrapping_sub(done);
         done
     }
@@ -156,10 +198,10 @@ impl<L: Segments> Cursor<L> {
     ///
     /// Empty segments behind them are passed, too.
     pub fn advance(&mut self, n: usize) -> usize {
-        let n = n.min(self.count);
-        if self.count > 0 {
+        let n = n.min(self.remaining());
+        if self.remaining() > 0 {
             self.at = self.list.forward(self.at, n);
-            self.count -= n;
+            self.count = self.count.wrapping_sub(n);
         }
         n
     }
@@ -186,7 +228,7 @@ impl<L: Segments> Cursor<L> {
     pub fn truncate(&mut self, limit: u64) {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let hidden = self.count.saturating_sub(limit);
-        self.count -= hidden;
+        self.count = self.count.wrapping_sub(hidden);
         // The sum never exceeds the count that the cursor had when it was made.
         self.cut = self.cut.saturating_add(hidden);
     }
@@ -225,6 +267,52 @@ impl<L: Segments> Cursor<L> {
     }
 }
 
+impl<'a, D: Direction> Cursor<&'a [KVec<'a, D>]> {
+    /// As [`share`](Self::share), with the pieces themselves, also those of empty segments.
+    #[inline(always)]
+    pub(crate) fn share_pieces<E: Extent>(
+        &mut self,
+        extent: E,
+        step: impl FnMut(Piece<'a, D>, E) -> usize,
+    ) -> usize {
+        let tail = |segment: &'a KVec<'a, D>, offset| segment.piece(offset, usize::MAX);
+        self.share_tails(extent, self.list, tail, step)
+    }
+}
+
+/// A range of the bytes of a segment.
+struct Window<'s, S> {
+    segment: &'s S,
+    offset: usize,
+    len: usize,
+}
+
+impl<'s, S: Segment> Window<'s, S> {
+    /// What there is of a segment from `offset` on.
+    #[inline]
+    fn behind(segment: &'s S, offset: usize) -> Self {
+        Self { segment, offset, len: segment.len().saturating_sub(offset) }
+    }
+}
+
+impl<S> Extent for Window<'_, S> {
+    #[inline]
+    fn size(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn front(&self, len: usize) -> Self {
+        Self { len: len.min(self.len), ..*self }
+    }
+
+    #[inline]
+    fn behind(&self, len: usize) -> Self {
+        let (offset, rest) = (self.offset.wrapping_add(len), self.len.wrapping_sub(len));
+        Self { offset, len: rest, ..*self }
+    }
+}
+
 /// The pieces of some bytes of a list: segment, offset in it, length (never 0).
 #[derive(Debug)]
 pub(crate) struct Pieces<'s, S> {
@@ -258,7 +346,7 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
             let offset = core::mem::take(&mut self.skip);
             let piece = segment.len().saturating_sub(offset).min(self.left);
             if piece > 0 {
-                self.left -= piece;
+                self.left = self.left.wrapping_sub(piece);
                 return Some((segment, offset, piece));
             }
         }

@@ -20,7 +20,7 @@ use bitflags::bitflags;
 
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::memory::Piece;
+use crate::memory::{Extent, Piece};
 
 bitflags! {
     /// How user memory is to be copied.
@@ -347,46 +347,54 @@ pub unsafe trait Page: Clone {
         &self,
         offset: usize,
         len: usize,
-        step: impl FnMut(Piece<'_, D>, usize) -> usize,
+        mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
     ) -> Result<(), Error> {
         if !self.has_range(offset, len) {
             return Err(Error::OutOfRange);
         }
-        if on_pages(self, offset, len, step) < len {
+        if on_pages(self, offset, 0..len, |piece, part| step(piece, part.start)) < len {
             return Err(Error::Fault);
         }
         Ok(())
     }
 }
 
-/// Calls `step` with `len` bytes that start `offset` bytes into the run of `page`, one page at a
-/// time.
-///
-/// The second argument of `step` is the number of bytes handled before; its result is the number it
-/// handled now. The walk ends early behind a step that handled less than its piece, or in front of a
-/// page that cannot be mapped. Returns the bytes handled.
+/// The index of the page of `size` bytes, a power of two, that holds `address`, and the offset of
+/// `address` in it.
 #[inline]
-pub(crate) fn on_pages<P: Page, D: Direction>(
+pub(crate) const fn page_and_offset(size: usize, address: usize) -> (usize, usize) {
+    (address.wrapping_shr(size.trailing_zeros()), address & size.wrapping_sub(1))
+}
+
+/// Calls `step` with the bytes that start `offset` bytes into the run of `page` and go with `extent`,
+/// one page at a time.
+///
+/// The second argument of `step` is the part of `extent` that goes with the page; its result is the
+/// number of bytes it handled. The walk ends early behind a step that handled less than its piece, or
+/// in front of a page that cannot be mapped. Returns the bytes handled.
+#[inline]
+pub(crate) fn on_pages<P: Page, D: Direction, E: Extent>(
     page: &P,
     offset: usize,
-    len: usize,
-    mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
+    extent: E,
+    mut step: impl FnMut(Piece<'_, D>, E) -> usize,
 ) -> usize {
     const { assert!(P::SIZE.is_power_of_two()) }
-    let mut done = 0;
-    while done < len {
+    let mut done = 0usize;
+    while done < extent.size() {
         let at = offset.saturating_add(done);
-        let in_page = at & (P::SIZE - 1);
-        let rest = (P::SIZE - in_page).min(len - done);
-        let moved = page.map(at / P::SIZE, |start| {
+        let (index, in_page) = page_and_offset(P::SIZE, at);
+        let part = extent.behind(done).front(P::SIZE.saturating_sub(in_page));
+        let len = part.size();
+        let moved = page.map(index, |start| {
             // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
-            // until this closure returns, and `in_page + rest` is at most `SIZE`.
-            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().add(in_page), rest) };
-            step(piece, done).min(rest)
+            // until this closure returns, and `in_page + len` is at most `SIZE`.
+            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().add(in_page), len) };
+            step(piece, part).min(len)
         });
         let Some(moved) = moved else { break };
         done = done.saturating_add(moved);
-        if moved < rest {
+        if moved < len {
             break;
         }
     }

@@ -67,9 +67,26 @@
 //! - `unsafe` is needed only to implement what a [`Host`] provides, to describe memory by a raw
 //!   pointer, and to borrow bytes that others may write.
 //! - The minimum Rust version is 1.87. Raising it is a minor release.
+//!
+//! `SAFETY.md` in the repository lists what is guaranteed, claim by claim, and the command that checks it.
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Nothing that could panic; that nothing does is proved by `tests/no_panic`.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -4,7 +4,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use iov_iter::file::{BufferChannel, ChannelError, Error, FileReader, FileWriter, SizedBuffer};
+use iov_iter::KVec;
+use iov_iter::file::{
+    BufferChannel, ChannelError, Error, FileReader, FileWriter, SizedBuffer, WriteChannel,
+};
 
 /// Counts the allocations of a thread, and fails from a given one on.
 struct Failing;
@@ -82,6 +85,7 @@ fn opening() {
     let writer =
         at_every_allocation(2, Error::NoMemory, || FileWriter::new(iov_iter::file::Scratch));
     drop(writer);
+    drop(at_every_allocation(2, Error::NoMemory, || FileWriter::linear(iov_iter::file::Scratch)));
     drop(at_every_allocation(1, Error::NoMemory, || FileReader::new(&b""[..])));
 }
 
@@ -156,6 +160,14 @@ fn the_sized_buffer_keeps_what_it_has() {
     let mut bytes = [9; 8];
     buffer.read_at(0, &mut bytes);
     assert_eq!(&bytes, b"before\0\0");
+    let (refused, _) = failing_from(1, || buffer.set_len(20 * FAR));
+    assert_eq!((refused, buffer.len()), (Err(ChannelError::NoMemory), FAR + 3));
+    assert_eq!(failing_from(1, || buffer.reserve(20 * FAR)).0, Err(ChannelError::NoMemory));
+    // Within what there is, nothing is asked for.
+    let room = buffer.capacity() - buffer.len();
+    assert_eq!(failing_from(0, || buffer.append(&[0; 9][..room.min(9)])).0, Ok(()));
+    let from = || SizedBuffer::from_slice(b"bytes").map(|buffer| buffer.len());
+    assert_eq!(at_every_allocation(2, ChannelError::NoMemory, from), 5);
     for n in 0.. {
         match failing_from(n, || buffer.try_clone()).0 {
             Ok(copy) => {
@@ -178,6 +190,28 @@ fn pairs_and_stoppers() {
     drop(at_every_allocation(1, Error::NoMemory, || writer.return_path()));
     writer.put_byte(1).unwrap();
     writer.close().unwrap();
+    let (here, _there) = iov_iter::os::pair(100).unwrap();
+    let mut reader = FileReader::new(here).unwrap();
+    drop(at_every_allocation(1, Error::NoMemory, || reader.stopper()));
+    // A writer has a buffer and a list of what is pending.
+    let back = at_every_allocation(2, Error::NoMemory, || reader.return_path());
+    back.close().unwrap();
+    reader.close().unwrap();
+}
+
+#[test]
+fn a_buffer_as_a_channel_takes_all_or_nothing() {
+    let mut channel = BufferChannel::default();
+    let segments = [KVec::from(&b"one"[..]), KVec::from(&[7; 2000][..])];
+    // Two chunks, and the list of them.
+    let written = at_every_allocation(3, ChannelError::NoMemory, || {
+        let result = channel.write(&segments);
+        assert_eq!(channel.buffer().len(), result.map_or(0, |len| len));
+        result
+    });
+    assert_eq!(written, 2003);
+    let (refused, _) = failing_from(0, || channel.write_at(b"far", 5000));
+    assert_eq!((refused, channel.buffer().len()), (Err(ChannelError::NoMemory), 2003));
 }
 
 #[test]

@@ -127,6 +127,10 @@ fn get() -> impl Strategy<Value = Get> {
         1 => (0..50_000_usize).prop_map(Get::Skip),
         1 => Just(Get::Counted),
         1 => Just(Get::AtEnd),
+        1 => any::<u8>().prop_map(Get::Integer),
+        1 => prop::collection::vec(0..20_000_usize, 0..5).prop_map(Get::Segments),
+        1 => len().prop_map(Get::PeekByte),
+        1 => len().prop_map(Get::SkipBuffered),
     ]
 }
 

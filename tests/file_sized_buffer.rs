@@ -59,6 +59,15 @@ fn a_clone_has_equal_length() {
 }
 
 #[test]
+fn a_clone_may_be_longer_than_the_limit() {
+    let mut buffer = SizedBuffer::from_slice(&[7; 21]).unwrap();
+    buffer.set_limit(20);
+    let mut copy = buffer.try_clone().unwrap();
+    assert_eq!((copy.limit(), contents(&copy)), (20, vec![7; 21]));
+    assert_eq!(copy.append(&[1]), Err(ChannelError::LimitExceeded));
+}
+
+#[test]
 fn an_empty_write_changes_nothing() {
     let mut buffer = SizedBuffer::new();
     buffer.write_at(500, &[]).unwrap();

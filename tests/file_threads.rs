@@ -158,6 +158,63 @@ fn a_stopped_file_refuses_at_once() {
     assert_eq!(writer.close(), Err(Error::Stopped));
 }
 
+/// Takes everything; the handles share the sizes of what was written.
+#[derive(Clone, Default)]
+struct Sizes(Arc<Mutex<Vec<Vec<usize>>>>);
+
+impl Channel for Sizes {}
+
+impl WriteChannel for Sizes {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        self.0.lock().unwrap().push(from.iter().map(KVec::len).collect());
+        Ok(from.iter().map(KVec::len).sum())
+    }
+}
+
+impl Duplex for Sizes {
+    fn try_clone(&self) -> Result<Self, ChannelError> {
+        Ok(self.clone())
+    }
+}
+
+/// Every put has to look at the flag then, which takes it another way to the same result.
+#[test]
+fn a_file_that_can_be_stopped_writes_the_same() {
+    static PAGES: [u8; 40000] = [7; 40000];
+    let write = |stoppable: bool| {
+        let sizes = Sizes::default();
+        let mut writer = FileWriter::new(sizes.clone()).unwrap();
+        let stopper = stoppable.then(|| writer.stopper().unwrap());
+        for i in 0..12_000_usize {
+            writer.put_byte(i as u8).unwrap();
+            writer.put_be64(i as u64).unwrap();
+            if i % 150 == 0 {
+                writer.put_borrowed(&PAGES[i % 100..i % 100 + 3]).unwrap();
+                writer.put_buffer(&PAGES[..i % 700]).unwrap();
+                writer.put_counted_string(&PAGES[..i % 250]).unwrap();
+            }
+        }
+        assert_eq!(writer.rate().used(), writer.tell());
+        let told = writer.tell();
+        if let Some(stopper) = stopper {
+            assert_eq!(stopper.stop(), Err(Error::Unsupported));
+            let len = PAGES.len();
+            assert_eq!(writer.put_be64(1), Err(Error::Stopped));
+            assert_eq!(writer.put_buffer(&PAGES[..1]), Err(Error::Stopped));
+            assert_eq!(writer.put_buffer(&PAGES[..len]), Err(Error::Stopped));
+            assert_eq!(writer.put_borrowed(&PAGES[..1]), Err(Error::Stopped));
+            assert_eq!(writer.put_counted_string(b""), Err(Error::Stopped));
+            assert_eq!((writer.tell(), writer.rate().used()), (told, told));
+        }
+        let written = sizes.0.lock().unwrap().clone();
+        assert_eq!(writer.close().is_err(), stoppable);
+        (told, written)
+    };
+    let (told, sizes) = write(false);
+    assert!(sizes.len() > 2 && told > 100_000);
+    assert_eq!(write(true), (told, sizes));
+}
+
 #[test]
 fn an_earlier_error_stays() {
     let (here, _there) = pair(100).unwrap();

@@ -483,3 +483,30 @@ fn rate_limit_of_10() {
     assert!(writer.is_rate_exceeded());
     assert!(writer.close().is_err());
 }
+
+/// The window is not counted put by put, so it must not lose what it has not looked at.
+#[test]
+fn the_rate_window_counts_every_kind_of_put_once() {
+    let region = Region::new(&PAGES[..]);
+    let mut writer = FileWriter::new(Vec::new()).unwrap();
+    writer.put_buffer(&data(10)).unwrap();
+    writer.rate_mut().account(3);
+    assert_eq!(writer.rate().used(), 13);
+    writer.rate_mut().reset();
+    assert_eq!(writer.rate().used(), 0);
+    writer.put_be32(1).unwrap();
+    writer.put_region(&region, 0..7).unwrap();
+    writer.put_owned(&mut vec![1; 20]).unwrap();
+    assert_eq!(writer.rate().used(), 31);
+    writer.flush().unwrap();
+    writer.put_byte(1).unwrap();
+    assert_eq!(writer.rate().used(), 32);
+    writer.discard_unsent();
+    writer.put_buffer(&data(40_000)).unwrap();
+    assert_eq!(writer.rate().used(), 40_032);
+    writer.rate_mut().set_limit(40_032);
+    assert!(!writer.is_rate_exceeded());
+    writer.put_byte(1).unwrap();
+    assert!(writer.is_rate_exceeded());
+    writer.close().unwrap();
+}

@@ -163,6 +163,8 @@ fn construction_without_memory() {
     let (refused, _) =
         with_allowance(0, || IoVector::<Source>::extended(&none, view, &none).map(drop));
     assert_eq!(refused, Err(Error::NoMemory));
+    let (refused, _) = with_allowance(0, || IoVector::<Source, 0>::single(ones[0]).map(drop));
+    assert_eq!(refused.map_err(Error::from), Err(Error::NoMemory));
     let (inline, _) =
         with_allowance(0, || IoVector::<Source, 64>::extended(&none, view, &none).map(drop));
     assert_eq!(inline, Ok(()));

@@ -7,8 +7,9 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 use heapless::Vec as Fixed;
+use iov_iter::iov::{CallError, IoVector, VectoredRead, VectoredWrite, View};
 use iov_iter::{
-    Abi, BioVec, Checksum, Dest, DupStorage, InlineVec, IoVec, KVec, Piece, Source, Uniform,
+    Abi, BioVec, Checksum, Dest, DupStorage, InlineVec, IoVec, KVec, Kind, Piece, Source, Uniform,
     copy_iter_to_iter,
 };
 use model::{Iter, TestPage, UserSpace, pattern};
@@ -144,6 +145,15 @@ fn use_source(mut iter: Iter<'_, Source>, page: &TestPage) {
     iter.copy_from_iter_full(&mut bytes).unwrap();
     iter.restore(&start).unwrap();
     assert!(iter.copy_from_iter_full(&mut [0; 4096]).is_err());
+    iter.copy_from_iter_full_nocache(&mut bytes).unwrap();
+    iter.restore(&start).unwrap();
+    iter.csum_and_copy_from_iter_full(&mut bytes, &mut Checksum::new()).unwrap();
+    iter.restore(&start).unwrap();
+    let walked = iter.iterate(8, &mut (), |(), user, _| user.len(), |(), piece, _| piece.len());
+    assert_eq!(walked, 8);
+    // Only addressable memory can be borrowed.
+    assert_eq!(iter.next_chunk().is_some(), iter.kind() == Kind::KVec);
+    iter.restore(&start).unwrap();
     assert!(iter.csum_and_copy_from_iter(&mut bytes, &mut Checksum::new()) > 0);
     iter.restore(&start).unwrap();
     assert_eq!(iter.copy_page_from_iter(page, 4, 8), Ok(8));
@@ -156,6 +166,9 @@ fn use_source(mut iter: Iter<'_, Source>, page: &TestPage) {
     let questions = (iter.alignment(), iter.gap_alignment(), iter.npages(9), iter.npages_cap(9, 9));
     assert!(questions.2 > 0 && iter.single_segment_count() > 0);
     assert!(iter.is_aligned(0, 0));
+    assert_eq!(iter.extract_will_pin(), iter.is_user_backed());
+    assert!(iter.segments_left() > 0 && !iter.is_empty());
+    iter.set_page_flags(iter.page_flags());
     iter.truncate(5);
     iter.reexpand(8).unwrap();
     iter.advance(3);
@@ -232,10 +245,79 @@ fn every_operation_of_the_core() {
     });
 }
 
+/// Every operation on whole vectors, and on those that grow as far as their own room reaches.
+#[test]
+fn every_operation_on_whole_vectors() {
+    let (bytes, mut space) = (pattern(8), [0; 8]);
+    let (mut sink, mut text) = (Fixed::<u8, 8>::new(), heapless::String::<128>::new());
+    let segments = [KVec::from(&bytes[..3]), KVec::from(&bytes[3..])];
+    without(|| {
+        let mut view = View::new(&segments).unwrap();
+        assert_eq!(view.to_buf(1, &mut [0; 4]), Ok(4));
+        assert!(!view.is_zero());
+        assert_eq!(view.mismatch(&view), None);
+        assert!(view.compare(&view).is_ok());
+        assert_eq!(
+            (view.piece_count(), view.as_piece().is_some(), view.pieces().count()),
+            (2, false, 2)
+        );
+        assert_eq!(view.describe(&mut InlineVec::<_, 2>::new()).unwrap().bytes, 8);
+        assert!(view.slice(1, 7).is_ok() && view.clip(1, 9).is_ok() && view.slice(1, 8).is_err());
+        view.hexdump(&mut text, "bytes", 8).unwrap();
+        assert_eq!(view.send(&mut Transport(&mut sink)).finished(), Ok(8));
+        let undo = [view.discard_front_undoable(2), view.discard_back_undoable(2)];
+        view.scope().discard_front(1);
+        for undo in undo {
+            view.undo(undo).unwrap();
+        }
+        assert_eq!((view.size(), view.footprint()), (8, 8));
+
+        let mut vector = IoVector::<Source, 4>::new();
+        vector.add(segments[0]).unwrap();
+        assert_eq!(vector.concat(view).unwrap(), 8);
+        vector.discard_back(1).unwrap();
+        assert_eq!((vector.size(), vector.view().size(), vector.count()), (10, 10, 3));
+        assert_eq!(vector.add_layout_of(view.slice(3, 1).unwrap(), &segments[1]).unwrap(), 1);
+        vector.reset().unwrap();
+        let extended = IoVector::<Source, 4>::extended(&segments[0], view, &segments[1]).unwrap();
+        assert_eq!(extended.size(), 16);
+
+        let segments = [KVec::from(&mut space[..])];
+        let dest = View::new(&segments).unwrap();
+        assert_eq!(dest.from_buf(1, b"1234"), Ok(4));
+        assert_eq!(dest.fill(0, 7, 2), Ok(2));
+        assert_eq!(dest.receive(&mut Transport(&mut sink)).finished(), Ok(8));
+    });
+    assert_eq!((&space[..], &sink[..]), (&bytes[..], &bytes[..]));
+    assert!(text.starts_with("bytes"));
+}
+
+/// Takes all bytes, and gives all that it has.
+struct Transport<'a>(&'a mut Fixed<u8, 8>);
+
+impl VectoredWrite for Transport<'_> {
+    type Error = ();
+
+    fn write_vectored(&mut self, segments: &[KVec<'_, Source>]) -> Result<usize, CallError<()>> {
+        for segment in segments {
+            self.0.extend_from_slice(segment.as_slice()).unwrap();
+        }
+        Ok(self.0.len())
+    }
+}
+
+impl VectoredRead for Transport<'_> {
+    type Error = ();
+
+    fn read_vectored(&mut self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<()>> {
+        Ok(segments[0].piece(0, usize::MAX).copy_from(Piece::from(&self.0[..])))
+    }
+}
+
 #[cfg(feature = "alloc")]
 mod failing {
     use super::*;
-    use iov_iter::{Error, HeldPage, List, ScatterEntry};
+    use iov_iter::{Cursor, Error, HeldPage, List, ScatterEntry};
     use model::{at, place};
 
     #[test]
@@ -321,6 +403,15 @@ mod failing {
         assert_eq!(page.references(), before + 4);
         drop(storage);
         assert_eq!(page.references(), before);
+        let iovecs = [IoVec::new(0x1000, 8); 4];
+        let cursor = Cursor::new(&iovecs[..]);
+        let mut storage = InlineVec::<IoVec, 2>::new();
+        let (result, _) =
+            with_allocations(0, || cursor.dup(&mut storage).map(|copy| copy.remaining()));
+        assert_eq!(result, Err(Error::NoMemory));
+        let (result, seen) =
+            with_allocations(1, || cursor.dup(&mut storage).map(|copy| copy.remaining()));
+        assert_eq!((result, seen), (Ok(32), 1));
     }
 
     #[test]

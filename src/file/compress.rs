@@ -48,7 +48,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         codec: &mut (impl Compress + ?Sized),
         bytes: &[u8],
     ) -> Result<usize, Error> {
-        self.status.check()?;
+        self.check()?;
         let bound = codec.bound(bytes.len()).ok_or(Error::NoSpace)?;
         let queue = &mut self.queue;
         if !queue.can_copy() {
@@ -65,7 +65,6 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         *prefix = u32::try_from(len).map_err(|_| Error::Compress)?.to_be_bytes();
         let put = len.saturating_add(PREFIX);
         queue.commit(put);
-        self.rate.account(put as u64);
         self.send_if_due()?;
         Ok(put)
     }
@@ -109,14 +108,14 @@ impl<C: ReadChannel> FileReader<C> {
         into: &mut [u8],
     ) -> Result<usize, Error> {
         self.need(PREFIX)?;
-        let Some((prefix, _)) = self.waiting().split_first_chunk::<PREFIX>() else {
+        let Some((prefix, _)) = self.buffer.window().split_first_chunk::<PREFIX>() else {
             return Err(Error::Decompress);
         };
         let len = usize::try_from(u32::from_be_bytes(*prefix)).unwrap_or(usize::MAX);
         let block = len.checked_add(PREFIX).filter(|block| *block <= BUFFER_SIZE);
         let block = block.ok_or(Error::Decompress)?;
         self.need(block)?;
-        let payload = self.waiting().get(PREFIX..block).unwrap_or_default();
+        let payload = self.buffer.window().get(PREFIX..block).unwrap_or_default();
         let room = into.len();
         let got = codec.decompress(payload, into).filter(|got| *got <= room);
         let got = got.ok_or(Error::Decompress)?;

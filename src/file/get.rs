@@ -31,10 +31,11 @@ impl<C: ReadChannel> FileReader<C> {
     /// [errors of getting](Self#errors-of-getting).
     #[inline]
     pub fn get_array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        self.need(N)?;
-        let array = *self.waiting().first_chunk().ok_or(Error::PeekOutOfRange)?;
-        self.deliver(N);
-        Ok(array)
+        if let Some(bytes) = self.buffer.take() {
+            return Ok(bytes);
+        }
+        self.need_more(N)?;
+        self.buffer.take().ok_or(Error::PeekOutOfRange)
     }
 
     /// Gets the next `into.len()` bytes, any number of them.
@@ -46,8 +47,52 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// The error, if not even one byte was got.
     #[doc(alias = "qemu_get_buffer")]
+    #[inline]
     pub fn get_buffer(&mut self, into: &mut [u8]) -> Result<usize, Error> {
-        self.get_segments(&[KVec::from(into)])
+        let Some(bytes) = self.buffer.take_slice(into.len()) else {
+            return self.get_partly(into);
+        };
+        Ok(Piece::<Dest>::from(into).copy_from(Piece::from(&*bytes)))
+    }
+
+    #[inline(never)]
+    fn get_partly(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        let mut got = 0;
+        if let Err(error) = self.get_pieces(into, &mut got) {
+            // What has arrived is got, although it is not all.
+            let rest = Piece::<Dest>::from(into).slice(got, usize::MAX);
+            got = got.saturating_add(rest.copy_from(Piece::from(self.deliver(rest.len()))));
+            if got == 0 {
+                return Err(error);
+            }
+        }
+        Ok(got)
+    }
+
+    /// Gets `into.len()` bytes and counts them in `got`, which starts at 0, also on failure.
+    ///
+    /// Where a whole buffer is wanted and none is buffered, the channel reads straight into `into`.
+    /// After an error the buffer has room for those of them that come behind the last multiple of
+    /// [`BUFFER_SIZE`].
+    fn get_pieces(&mut self, into: &mut [u8], got: &mut usize) -> Result<(), Error> {
+        loop {
+            let rest = into.get_mut(*got..).unwrap_or_default();
+            let len = match rest.len() {
+                0 => return Ok(()),
+                BUFFER_SIZE.. if self.buffered() == 0 => {
+                    self.read_through(rest).map_err(|error| self.status.fail(error))?
+                }
+                BUFFER_SIZE.. => {
+                    Piece::<Dest>::from(rest).copy_from(Piece::from(self.deliver(BUFFER_SIZE)))
+                }
+                len => {
+                    let part = len.min(BUFFER_SIZE.saturating_sub(*got % BUFFER_SIZE));
+                    self.need(part)?;
+                    Piece::<Dest>::from(rest).copy_from(Piece::from(self.deliver(part)))
+                }
+            };
+            *got = got.saturating_add(len);
+        }
     }
 
     /// Gets the next bytes into scattered memory, which need not be initialised.
@@ -63,7 +108,7 @@ impl<C: ReadChannel> FileReader<C> {
         while into.remaining() > 0 {
             let wanted = into.remaining().min(BUFFER_SIZE);
             let complete = self.need(wanted);
-            let source = Piece::from(self.waiting());
+            let source = Piece::from(self.buffer.window());
             let len = into.walk(source.len(), |segment, offset, len, done| {
                 segment.piece(offset, len).copy_from(source.slice(done, len))
             });
@@ -84,15 +129,25 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// See [errors of getting](Self#errors-of-getting). If `into` is larger than the buffer, a
     /// part of it may have been consumed; [`position`](Self::position) tells how much.
+    #[inline]
     pub fn get_exact(&mut self, into: &mut [u8]) -> Result<(), Error> {
-        let mut rest = Piece::<Dest>::from(into);
-        while !rest.is_empty() {
-            let len = rest.len().min(BUFFER_SIZE);
-            self.need(len)?;
-            rest.copy_from(Piece::from(self.deliver(len)));
-            rest = rest.slice(len, usize::MAX);
-        }
+        let Some(bytes) = self.buffer.take_slice(into.len()) else {
+            return self.get_blocks(into);
+        };
+        Piece::<Dest>::from(into).copy_from(Piece::from(&*bytes));
         Ok(())
+    }
+
+    #[inline(never)]
+    fn get_blocks(&mut self, into: &mut [u8]) -> Result<(), Error> {
+        let mut got = 0;
+        let result = self.get_pieces(into, &mut got);
+        if result.is_err() {
+            // Of the last block all or nothing: what came of it will come again.
+            let whole = got.saturating_sub(got % BUFFER_SIZE);
+            self.buffer.give_back(into.get(whole..got).unwrap_or_default());
+        }
+        result
     }
 
     /// Gets `len` bytes, at most [`BUFFER_SIZE`](super::BUFFER_SIZE), where they lie in the
@@ -134,7 +189,7 @@ impl<C: ReadChannel> FileReader<C> {
     #[doc(alias = "qemu_get_counted_string")]
     pub fn get_counted_string(&mut self) -> Result<&[u8], Error> {
         self.need(1)?;
-        let len = usize::from(self.waiting().first().copied().unwrap_or_default());
+        let len = usize::from(self.buffer.window().first().copied().unwrap_or_default());
         self.need(len.saturating_add(1))?;
         self.deliver(1);
         Ok(self.deliver(len))
@@ -166,7 +221,7 @@ impl<C: ReadChannel> FileReader<C> {
                 Err(_) => break,
             }
         }
-        let ahead = self.waiting().get(offset..).unwrap_or_default();
+        let ahead = self.buffer.window().get(offset..).unwrap_or_default();
         Ok(ahead.get(..len).unwrap_or(ahead))
     }
 

@@ -17,7 +17,7 @@ macro_rules! integers {
                 $(#[doc(alias = $put_alias)])*
                 #[inline]
                 pub fn $put(&mut self, value: $int) -> Result<(), Error> {
-                    self.put_whole(&value.$to())
+                    self.put_array(value.$to())
                 }
             )*
         }

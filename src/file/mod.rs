@@ -28,6 +28,7 @@
 //! vectors, [`BufferChannel`], with feature `std` files, sockets and pipes, with feature
 //! `embedded-io` whatever implements its traits.
 
+mod buffer;
 mod buffer_channel;
 mod channel;
 mod compress;
@@ -56,8 +57,6 @@ mod writer;
 #[cfg(feature = "zlib")]
 #[cfg_attr(docsrs, doc(cfg(feature = "zlib")))]
 pub mod zlib;
-
-use alloc::vec::Vec;
 
 pub use buffer_channel::BufferChannel;
 pub use channel::{
@@ -88,18 +87,3 @@ pub const BUFFER_SIZE: usize = 32768;
 /// The most ranges that wait to be sent at one time.
 #[doc(alias = "MAX_IOV_SIZE")]
 pub const MAX_ENTRIES: usize = 64;
-
-/// `len` zeros; `None` if there is no memory for them.
-fn zeros(len: usize) -> Option<Vec<u8>> {
-    // By blocks: without optimisation, and under Miri, `Vec::resize` goes byte by byte.
-    static BLOCK: [u8; 1024] = [0; 1024];
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).ok()?;
-    while let Some(missing @ 1..) = len.checked_sub(bytes.len()) {
-        let block = BLOCK.get(..missing).unwrap_or(&BLOCK);
-        // There is room already; this lets the compiler see it, too.
-        bytes.try_reserve(block.len()).ok()?;
-        bytes.extend_from_slice(block);
-    }
-    Some(bytes)
-}

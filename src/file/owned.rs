@@ -42,14 +42,12 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         if self.linear {
             return self.put_buffer(buffer);
         }
-        self.status.check()?;
+        self.check()?;
         self.queue.reserve_owned()?;
         if !self.queue.can_own() {
             self.send()?;
         }
-        let len = buffer.len() as u64;
         self.queue.own(buffer);
-        self.rate.account(len);
         self.send_if_due()
     }
 }

@@ -26,7 +26,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         while !rest.is_empty() {
             let done = bytes.len().saturating_sub(rest.len()) as u64;
             let taken = match self.channel.write_at(rest, position.saturating_add(done)) {
-                Ok(0) => return Err(self.status.fail(Error::WriteZero)),
+                Ok(0) => return Err(self.fail(Error::WriteZero)),
                 Ok(taken) => taken.min(rest.len()),
                 Err(error) => return Err(self.positional_error(error, done > 0, Error::Write)),
             };
@@ -70,7 +70,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         match error {
             ChannelError::Unsupported => Error::Unsupported,
             ChannelError::WouldBlock if !partly_done => Error::WouldBlock,
-            error => self.status.fail(kind(error)),
+            error => self.fail(kind(error)),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use core::ops::Range;
 
-use super::FileWriter;
 use super::channel::WriteChannel;
 use super::error::Error;
 use super::region::Region;
+use super::{BUFFER_SIZE, FileWriter};
+use crate::direction::Dest;
+use crate::memory::Piece;
 
 /// Putting bytes.
 impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
@@ -19,7 +21,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[doc(alias = "qemu_put_8s")]
     #[inline]
     pub fn put_byte(&mut self, byte: u8) -> Result<(), Error> {
-        self.put_whole(&[byte])
+        self.put_array([byte])
     }
 
     /// Puts a copy of `bytes`.
@@ -29,43 +31,68 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// See [errors of putting](Self#errors-of-putting).
     #[doc(alias = "qemu_put_buffer")]
     #[doc(alias = "add_buf_to_iovec")]
-    pub fn put_buffer(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
-        self.status.check()?;
+    #[inline]
+    pub fn put_buffer(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let Some(room) = self.queue.take_room_slice(bytes.len()) else {
+            return self.put_pieces(bytes);
+        };
+        Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
+        Ok(())
+    }
+
+    /// Puts bytes that fill the buffer, or that are not to be put without a closer look.
+    #[inline(never)]
+    fn put_pieces(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        self.check()?;
         while !bytes.is_empty() {
             if !self.queue.can_copy() {
                 self.send()?;
             }
-            let len = self.queue.copy(bytes);
-            bytes = bytes.get(len..).unwrap_or_default();
-            self.rate.account(len as u64);
-            self.send_if_due()?;
+            match bytes.split_at_checked(BUFFER_SIZE) {
+                Some((block, rest)) if self.queue.is_empty() => {
+                    bytes = rest;
+                    self.send_through(block)?;
+                }
+                _ => {
+                    let len = self.queue.copy(bytes);
+                    bytes = bytes.get(len..).unwrap_or_default();
+                    self.send_if_due()?;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Puts `N` bytes, or none of them if the channel would block.
+    ///
+    /// They are fewer than the buffer holds.
+    #[inline]
+    pub(super) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
+        if self.queue.copy_array(bytes) { Ok(()) } else { self.put_guarded(bytes) }
+    }
+
+    /// Where another thread may stop the file, this is the usual way of its bytes.
+    #[cold]
+    #[inline(never)]
+    fn put_guarded<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
+        if self.is_healthy() && self.queue.copy_small(&bytes) {
+            return Ok(());
+        }
+        self.put_whole(&bytes)
     }
 
     /// Puts a copy of all of `bytes`, or of none of them if the channel would block.
     ///
     /// They are fewer than the buffer holds.
-    #[inline]
-    pub(super) fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if self.status.error().is_none() && self.queue.copy_small(bytes) {
-            self.rate.account(bytes.len() as u64);
-            return Ok(());
-        }
-        self.put_whole_slowly(bytes)
-    }
-
     #[cold]
-    fn put_whole_slowly(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let before = self.rate.used();
-        let result = self.put_buffer(bytes);
+    fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let before = self.queue.put();
+        let result = self.put_pieces(bytes);
         if result == Err(Error::WouldBlock) {
             // The buffer is full, so none of the bytes was sent: otherwise all before them would
             // have been, too, and there were room.
-            let taken = self.rate.used().saturating_sub(before);
-            if self.queue.take_back(usize::try_from(taken).unwrap_or(usize::MAX)) {
-                self.rate.take_back(taken);
-            }
+            let taken = self.queue.put().saturating_sub(before);
+            self.queue.take_back(usize::try_from(taken).unwrap_or(usize::MAX));
         }
         result
     }
@@ -77,6 +104,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// See [errors of putting](Self#errors-of-putting).
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "add_to_iovec")]
+    #[inline]
     pub fn put_borrowed(&mut self, bytes: &'buf [u8]) -> Result<(), Error> {
         self.put_region(&Region::new(bytes), 0..bytes.len())
     }
@@ -88,6 +116,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// [`Error::OutOfRegion`] if the range leaves the region; see also
     /// [errors of putting](Self#errors-of-putting).
     #[doc(alias = "qemu_put_buffer_async")]
+    #[inline]
     pub fn put_region(&mut self, region: &Region<'buf>, range: Range<usize>) -> Result<(), Error> {
         self.put_part(region, range, false)
     }
@@ -102,6 +131,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// As for [`put_region`](Self::put_region).
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "qemu_iovec_release_ram")]
+    #[inline]
     pub fn put_region_and_release(
         &mut self,
         region: &Region<'buf>,
@@ -110,7 +140,23 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.put_part(region, range, true)
     }
 
+    #[inline]
     fn put_part(
+        &mut self,
+        region: &Region<'buf>,
+        range: Range<usize>,
+        release: bool,
+    ) -> Result<(), Error> {
+        let part = region.part(range.clone(), release)?;
+        if self.queue.queue_easily(part) {
+            return Ok(());
+        }
+        self.put_part_guarded(region, range, release)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_part_guarded(
         &mut self,
         region: &Region<'buf>,
         range: Range<usize>,
@@ -120,12 +166,11 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         if self.linear {
             return self.put_buffer(part.as_slice());
         }
-        self.status.check()?;
+        self.check()?;
         if !self.queue.can_queue() {
             self.send()?;
         }
         self.queue.queue(part);
-        self.rate.account(part.len as u64);
         self.send_if_due()
     }
 
@@ -142,6 +187,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         // 256 bytes are enough for the length and 255 more.
         let _ = counted.push(len);
         let _ = counted.extend_from_slice(bytes);
+        if self.is_healthy() && self.queue.copy_small(&counted) {
+            return Ok(());
+        }
         self.put_whole(&counted)
     }
 }

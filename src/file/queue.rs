@@ -14,6 +14,7 @@
 
 use alloc::vec::Vec;
 
+use super::buffer::Buffer;
 use super::error::Error;
 use super::region::Part;
 use super::{BUFFER_SIZE, MAX_ENTRIES};
@@ -46,40 +47,136 @@ impl Entry<'_> {
 /// The bytes that were put and not yet sent, in order.
 #[derive(Debug)]
 pub(super) struct Queue<'buf> {
-    buffer: Vec<u8>,
-    /// Bytes of the buffer in use.
-    used: usize,
+    /// Its front is in use. Its window is the room for bytes that can just be copied: it is closed
+    /// while a put has to look at more than that.
+    buffer: Buffer,
+    /// Every put has to look at more: there is an error, or there may be.
+    guarded: bool,
+    /// Parts are not queued without a closer look.
+    parts_guarded: bool,
     /// Start of the open run: `run..used` follows all entries.
     run: usize,
     entries: Vec<Entry<'buf>>,
+    /// While there are fewer entries, a part can be queued without further care.
+    easy_entries: usize,
+    /// Some of the entries are to be released.
+    releases: bool,
     /// Buffers that were handed over: the first `owned_used` wait, the others were sent.
     owned: Vec<Vec<u8>>,
     owned_used: usize,
     /// Bytes at the front that were sent already; 0 except after a flush that would block.
     sent: u64,
-    /// Bytes of all entries, the sent ones included, without the open run.
-    closed: u64,
+    /// Bytes ever put, without those in the used front of the buffer.
+    put_before: u64,
+    /// Bytes ever put that are not here any more.
+    gone: u64,
 }
+
+/// More than the buffer has behind any position.
+const CLOSED: usize = BUFFER_SIZE + 1;
+/// A buffer that becomes full is sent at once, so the last byte is not just copied.
+const OPEN: usize = 1;
+/// With fewer entries, two more leave room for an open run that makes no flush due.
+const EASY_ENTRIES: usize = MAX_ENTRIES - 3;
 
 impl<'buf> Queue<'buf> {
     pub(super) fn new() -> Result<Self, Error> {
         let mut entries = Vec::new();
         entries.try_reserve_exact(MAX_ENTRIES).map_err(|_| Error::NoMemory)?;
+        let mut buffer = Buffer::new()?;
+        buffer.set_back(OPEN);
         Ok(Self {
-            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
-            used: 0,
+            buffer,
+            guarded: false,
+            parts_guarded: false,
             run: 0,
             entries,
+            easy_entries: EASY_ENTRIES,
+            releases: false,
             owned: Vec::new(),
             owned_used: 0,
             sent: 0,
-            closed: 0,
+            put_before: 0,
+            gone: 0,
         })
+    }
+
+    /// Copies `bytes` if they need no further care; returns whether it did.
+    #[inline]
+    pub(super) fn copy_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        self.buffer.put(bytes)
+    }
+
+    /// As [`take_room`](Self::take_room), for `len` bytes.
+    #[inline]
+    pub(super) fn take_room_slice(&mut self, len: usize) -> Option<&mut [u8]> {
+        self.buffer.take_slice(len)
+    }
+
+    /// From now on every put needs further care.
+    pub(super) fn guard(&mut self) {
+        self.guarded = true;
+        self.review();
+    }
+
+    /// From now on every part needs further care.
+    pub(super) fn guard_parts(&mut self) {
+        self.parts_guarded = true;
+        self.review();
+    }
+
+    /// Decides anew which puts need no further care.
+    #[inline]
+    fn review(&mut self) {
+        let bytes_easy = !self.guarded && self.can_open_run();
+        self.buffer.set_back(if bytes_easy { OPEN } else { CLOSED });
+        let parts_easy = !self.guarded && !self.parts_guarded && self.used() < BUFFER_SIZE;
+        self.easy_entries = if parts_easy { EASY_ENTRIES } else { 0 };
+    }
+
+    /// Whether the next byte can be copied without making a flush due by its entry.
+    #[inline]
+    fn can_open_run(&self) -> bool {
+        self.run < self.used() || self.entries.len().saturating_add(1) < MAX_ENTRIES
+    }
+
+    /// Bytes of the buffer in use.
+    #[inline]
+    fn used(&self) -> usize {
+        self.buffer.front()
+    }
+
+    /// The bytes ever put.
+    pub(super) fn put(&self) -> u64 {
+        self.put_before.saturating_add(self.used() as u64)
+    }
+
+    /// Counts bytes that were put and never came here.
+    pub(super) fn passed_by(&mut self, len: usize) {
+        self.count(len);
+        self.gone = self.gone.saturating_add(len as u64);
+    }
+
+    /// Counts bytes that were put and are not in the used front of the buffer.
+    #[inline]
+    fn count(&mut self, len: usize) {
+        self.put_before = self.put_before.saturating_add(len as u64);
+    }
+
+    /// Makes the first `used` bytes of the buffer those in use; the others went elsewhere.
+    fn set_used(&mut self, used: usize) {
+        self.count(self.used().saturating_sub(used));
+        self.buffer.set_front(used);
+    }
+
+    /// Whether nothing is kept here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.used() == 0 && self.entries.is_empty()
     }
 
     /// Entries, the open run included.
     pub(super) fn entries(&self) -> usize {
-        self.entries.len().saturating_add(usize::from(self.run < self.used))
+        self.entries.len().saturating_add(usize::from(self.run < self.used()))
     }
 
     /// Bytes not yet sent.
@@ -89,17 +186,17 @@ impl<'buf> Queue<'buf> {
 
     /// Bytes of the entries and of the open run, the sent ones included.
     fn total(&self) -> u64 {
-        self.closed.saturating_add(self.used.saturating_sub(self.run) as u64)
+        self.put().saturating_sub(self.gone)
     }
 
     /// Whether the queue has to be flushed before more can be put.
     pub(super) fn is_due(&self) -> bool {
-        self.used >= BUFFER_SIZE || self.entries() >= MAX_ENTRIES
+        self.used() >= BUFFER_SIZE || self.entries() >= MAX_ENTRIES
     }
 
     /// Whether at least one more byte can be copied.
     pub(super) fn can_copy(&self) -> bool {
-        self.used < BUFFER_SIZE && (self.run < self.used || self.entries() < MAX_ENTRIES)
+        self.used() < BUFFER_SIZE && (self.run < self.used() || self.entries() < MAX_ENTRIES)
     }
 
     /// Whether one more part can be queued, even if it does not continue the last one.
@@ -117,38 +214,38 @@ impl<'buf> Queue<'buf> {
     /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
     #[inline]
     pub(super) fn copy_small(&mut self, bytes: &[u8]) -> bool {
-        let opens_run = self.run >= self.used;
-        if opens_run && self.entries.len().saturating_add(1) >= MAX_ENTRIES {
+        if !self.can_open_run() {
             return false;
         }
-        // One byte more, so that the buffer does not become full.
-        let Some((into, [_, ..])) = self.free().split_at_mut_checked(bytes.len()) else {
-            return false;
-        };
-        Piece::<Dest>::from(into).copy_from(Piece::from(bytes));
-        self.used = self.used.saturating_add(bytes.len());
-        true
+        self.buffer.set_back(OPEN);
+        let room = self.buffer.take_slice(bytes.len());
+        let fits = room.is_some();
+        if let Some(room) = room {
+            Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
+        }
+        self.review();
+        fits
     }
 
     /// The free part of the buffer. What is written there counts after [`commit`](Self::commit).
     #[inline]
     pub(super) fn free(&mut self) -> &mut [u8] {
-        self.buffer.get_mut(self.used..).unwrap_or_default()
+        self.buffer.rest()
     }
 
     /// Appends the first `len` bytes of the free part.
     #[inline]
     pub(super) fn commit(&mut self, len: usize) {
-        self.used = self.used.saturating_add(len).min(BUFFER_SIZE);
+        self.buffer.set_front(self.used().saturating_add(len));
+        self.review();
     }
 
     /// Takes the last `len` bytes back, if they were copied, and none of them was sent.
-    pub(super) fn take_back(&mut self, len: usize) -> bool {
-        let possible = len <= self.used.saturating_sub(self.run) && len as u64 <= self.pending();
-        if possible {
-            self.used = self.used.saturating_sub(len);
+    pub(super) fn take_back(&mut self, len: usize) {
+        if len <= self.used().saturating_sub(self.run) && len as u64 <= self.pending() {
+            self.buffer.set_front(self.used().saturating_sub(len));
+            self.review();
         }
-        possible
     }
 
     /// Appends a part of a region; the caller has checked [`can_queue`](Self::can_queue).
@@ -157,7 +254,26 @@ impl<'buf> Queue<'buf> {
             return;
         }
         self.close_run();
-        self.closed = self.closed.saturating_add(part.len as u64);
+        self.append_part(part);
+        self.review();
+    }
+
+    /// As [`queue`](Self::queue), if no flush is near and no further care is needed; returns
+    /// whether that is so.
+    #[inline]
+    pub(super) fn queue_easily(&mut self, part: Part<'buf>) -> bool {
+        let easy = self.entries.len() < self.easy_entries;
+        if easy && part.len > 0 {
+            self.close_run();
+            self.append_part(part);
+        }
+        easy
+    }
+
+    #[inline]
+    fn append_part(&mut self, part: Part<'buf>) {
+        self.count(part.len);
+        self.releases |= part.release;
         if let Some(Entry::Part(last)) = self.entries.last_mut() {
             if last.absorb(&part) {
                 return;
@@ -191,49 +307,75 @@ impl<'buf> Queue<'buf> {
             None => drop(self.owned.try_push(core::mem::take(buffer))),
         }
         self.owned_used = slot.saturating_add(1);
-        self.closed = self.closed.saturating_add(len as u64);
+        self.count(len);
         self.push(Entry::Owned { slot, len });
+        self.review();
+    }
+
+    /// The open run as an entry.
+    #[inline]
+    fn open_run(&self) -> Option<Entry<'buf>> {
+        (self.run < self.used()).then(|| Entry::Own { start: self.run, end: self.used() })
     }
 
     /// Makes the open run an entry.
+    #[inline]
     fn close_run(&mut self) {
-        if self.run < self.used {
-            self.closed = self.total();
-            self.push(Entry::Own { start: self.run, end: self.used });
-            self.run = self.used;
+        if let Some(run) = self.open_run() {
+            self.run = self.used();
+            self.push(run);
         }
     }
 
+    #[inline]
     fn push(&mut self, entry: Entry<'buf>) {
-        // Room for all entries was reserved at the start, so this does not fail.
-        let _ = self.entries.try_push(entry);
+        // Room for all entries was reserved at the start; this lets the compiler see it, too.
+        if self.entries.len() < self.entries.capacity() {
+            self.entries.push(entry);
+        }
     }
 
     /// The bytes not yet sent, as ranges of memory.
     pub(super) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.sent;
-        let run = Entry::Own { start: self.run, end: self.used };
-        self.entries.iter().copied().chain([run]).filter_map(move |entry| {
-            let bytes = match entry {
-                Entry::Own { start, end } => self.buffer.get(start..end).unwrap_or_default(),
-                Entry::Part(part) => part.as_slice(),
-                Entry::Owned { slot, len } => {
-                    let buffer = self.owned.get(slot).map(Vec::as_slice);
-                    buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
-                }
-            };
+        self.entries.iter().copied().chain(self.open_run()).filter_map(move |entry| {
+            let bytes = self.bytes(&entry);
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip = skip.saturating_sub(passed as u64);
             bytes.get(passed..).filter(|rest| !rest.is_empty())
         })
     }
 
+    /// The bytes not yet sent, if they are one range of the buffer.
+    pub(super) fn only_copied(&self) -> Option<&[u8]> {
+        let single = self.entries.is_empty() && self.sent == 0;
+        single.then(|| self.buffer.get(self.run..self.used()))
+    }
+
+    #[inline]
+    fn bytes(&self, entry: &Entry<'buf>) -> &[u8] {
+        match *entry {
+            Entry::Own { start, end } => self.buffer.get(start..end),
+            Entry::Part(part) => part.as_slice(),
+            Entry::Owned { slot, len } => {
+                let buffer = self.owned.get(slot).map(Vec::as_slice);
+                buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
+            }
+        }
+    }
+
     /// The bytes not yet sent, as segments for the channel.
     pub(super) fn segments(&self) -> heapless::Vec<KVec<'_, Source>, MAX_ENTRIES> {
         let mut segments = heapless::Vec::new();
-        for bytes in self.unsent() {
-            // There is room: the queue never has more entries.
+        // There is room: the queue never has more entries.
+        let mut push = |bytes| {
             let _ = segments.push(KVec::from(bytes));
+        };
+        if self.sent > 0 {
+            self.unsent().for_each(push);
+        } else {
+            self.entries.iter().for_each(|entry| push(self.bytes(entry)));
+            self.open_run().iter().for_each(|run| push(self.bytes(run)));
         }
         segments
     }
@@ -261,6 +403,14 @@ impl<'buf> Queue<'buf> {
 
     /// Empties the queue after everything was sent, and releases what may be released.
     pub(super) fn finish(&mut self) {
+        if self.releases {
+            self.release();
+        }
+        self.clear();
+    }
+
+    /// Releases what may be released, what is adjacent as one.
+    fn release(&self) {
         let mut merged: Option<Part<'buf>> = None;
         for entry in &self.entries {
             let Entry::Part(part) = entry else { continue };
@@ -277,14 +427,16 @@ impl<'buf> Queue<'buf> {
         if let Some(range) = merged {
             range.give_back();
         }
-        self.clear();
     }
 
     /// Forgets everything, without release.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        (self.used, self.run, self.sent, self.closed) = (0, 0, 0, 0);
+        self.set_used(0);
+        (self.run, self.sent, self.gone) = (0, 0, self.put());
         self.owned_used = 0;
+        self.releases = false;
+        self.review();
     }
 
     /// Gives up what was sent, so that the buffer has room again while the channel is blocked.
@@ -306,11 +458,12 @@ impl<'buf> Queue<'buf> {
                 Entry::Part(_) | Entry::Owned { .. } => (0, true),
             };
             self.sent = self.sent.saturating_sub(gone);
-            self.closed = self.closed.saturating_sub(gone);
+            self.gone = self.gone.saturating_add(gone);
             keep
         });
         self.move_to_front();
         self.reopen_run();
+        self.review();
     }
 
     /// Moves the used part of the buffer to its start.
@@ -319,26 +472,24 @@ impl<'buf> Queue<'buf> {
             Entry::Own { start, .. } => Some(*start),
             Entry::Part(_) | Entry::Owned { .. } => None,
         });
-        let first = first.unwrap_or(self.used);
-        if first <= self.used && self.used <= self.buffer.len() {
-            self.buffer.copy_within(first..self.used, 0);
-        }
+        let used = self.used();
+        let first = first.unwrap_or(used);
+        self.buffer.move_to_start(first..used);
         for entry in &mut self.entries {
             if let Entry::Own { start, end } = entry {
                 (*start, *end) = (start.saturating_sub(first), end.saturating_sub(first));
             }
         }
-        self.used = self.used.saturating_sub(first);
-        self.run = self.used;
+        self.set_used(used.saturating_sub(first));
+        self.run = self.used();
     }
 
     /// Makes the last entry the open run again if it is copied data.
     fn reopen_run(&mut self) {
         if let Some(Entry::Own { start, end }) = self.entries.last().copied() {
-            if end == self.used {
+            if end == self.used() {
                 self.entries.pop();
                 self.run = start;
-                self.closed = self.closed.saturating_sub(end.saturating_sub(start) as u64);
             }
         }
     }

@@ -154,9 +154,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         hooks: &mut (impl SaveHooks<'buf, C> + ?Sized),
         when: RamControl,
     ) -> Result<(), Error> {
-        self.status.check()?;
+        self.check()?;
         let result = hooks.before_iterate(self, when);
-        result.map_err(|code| self.status.fail(Error::Hook(code)))
+        result.map_err(|code| self.fail(Error::Hook(code)))
     }
 
     /// Calls the hook that comes after the pages.
@@ -170,9 +170,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         hooks: &mut (impl SaveHooks<'buf, C> + ?Sized),
         when: RamControl,
     ) -> Result<(), Error> {
-        self.status.check()?;
+        self.check()?;
         let result = hooks.after_iterate(self, when);
-        result.map_err(|code| self.status.fail(Error::Hook(code)))
+        result.map_err(|code| self.fail(Error::Hook(code)))
     }
 
     /// Offers a page to the hook, and counts what it sent.
@@ -189,16 +189,16 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         hooks: &mut (impl SaveHooks<'buf, C> + ?Sized),
         page: RamPage,
     ) -> Result<PageSaved, Error> {
-        self.status.check()?;
+        self.check()?;
         let saved = match hooks.save_page(self, page) {
             Ok(saved) => saved,
-            Err(code) => return Err(self.status.fail(Error::Hook(code))),
+            Err(code) => return Err(self.fail(Error::Hook(code))),
         };
         if let PageSaved::Sent(len) = saved {
             self.credit(len);
         }
         if saved != PageSaved::NotSupported {
-            self.rate.account(page.len);
+            self.rate_mut().account(page.len);
         }
         Ok(saved)
     }

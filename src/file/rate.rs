@@ -60,9 +60,4 @@ impl RateLimit {
     pub const fn is_exceeded(&self) -> bool {
         self.limit > 0 && self.used > self.limit
     }
-
-    /// Takes back bytes that were counted and then not put.
-    pub(super) const fn take_back(&mut self, len: u64) {
-        self.used = self.used.saturating_sub(len);
-    }
 }

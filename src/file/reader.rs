@@ -1,8 +1,8 @@
 //! The reading file.
 
-use alloc::vec::Vec;
 use core::fmt;
 
+use super::buffer::Buffer;
 use super::channel::{ChannelError, Duplex, Features, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
 use super::status::Status;
@@ -40,10 +40,8 @@ use super::{BUFFER_SIZE, FileWriter};
 #[doc(alias = "QEMUFile")]
 pub struct FileReader<C> {
     pub(super) channel: C,
-    /// Always [`BUFFER_SIZE`] bytes, of which `start..end` are waiting to be got.
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
+    /// Its window are the bytes that wait to be got.
+    pub(super) buffer: Buffer,
     pub(super) status: Status,
     /// Bytes that the channel gave.
     fetched: u64,
@@ -63,10 +61,8 @@ impl<C: ReadChannel> FileReader<C> {
     #[doc(alias = "qemu_fopen_ops")]
     pub fn new(channel: C) -> Result<Self, Error> {
         Ok(Self {
-            buffer: super::zeros(BUFFER_SIZE).ok_or(Error::NoMemory)?,
+            buffer: Buffer::new()?,
             channel,
-            start: 0,
-            end: 0,
             status: Status::default(),
             fetched: 0,
             ended: false,
@@ -184,10 +180,11 @@ impl<C: ReadChannel> FileReader<C> {
     }
 
     /// Forgets the buffered bytes, and that the data has ended: the channel was moved.
-    pub(super) const fn forget_buffered(&mut self) {
+    pub(super) fn forget_buffered(&mut self) {
         // They were never got, so the position does not move.
         self.fetched = self.position();
-        (self.start, self.end, self.ended) = (0, 0, false);
+        self.buffer.empty();
+        self.ended = false;
     }
 }
 
@@ -198,38 +195,63 @@ impl<C: ReadChannel> FileReader<C> {
     /// At least one byte was added if it returns `Ok`. The end of the data is reported, but does
     /// not stick by itself.
     pub(super) fn fill(&mut self) -> Result<(), Error> {
-        self.status.check()?;
-        if self.ended {
-            return Err(Error::UnexpectedEof);
-        }
-        if self.start > 0 && self.start <= self.end && self.end <= self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
-        }
-        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
-        if free.is_empty() {
-            return Err(Error::PeekOutOfRange);
-        }
+        self.check_readable()?;
+        self.buffer.compact();
         let got = loop {
-            match self.channel.read(free) {
-                Ok(got) => break got.min(free.len()),
-                Err(ChannelError::WouldBlock) => match self.channel.wait(Ready::Read) {
-                    Ok(()) => self.status.check()?,
-                    Err(ChannelError::WouldBlock) => return Err(Error::WouldBlock),
-                    Err(error) => return Err(self.status.fail(Error::Read(error))),
-                },
-                Err(error) => return Err(self.status.fail(Error::Read(error))),
+            let free = self.buffer.behind();
+            if free.is_empty() {
+                return Err(Error::PeekOutOfRange);
+            }
+            let room = free.len();
+            let answer = self.channel.read(free);
+            if let Some(got) = self.learn(answer)? {
+                break got.min(room);
             }
         };
-        if got == 0 {
-            // Whoever shut the channel down has stopped the file before.
-            self.status.check()?;
-            self.ended = true;
-            return Err(Error::UnexpectedEof);
-        }
-        self.end = self.end.saturating_add(got);
+        self.buffer.extend(got);
         self.fetched = self.fetched.saturating_add(got as u64);
         Ok(())
+    }
+
+    /// Reads once, straight into `into`, while nothing is buffered; returns how many bytes, at
+    /// least one.
+    ///
+    /// `into` is not empty.
+    pub(super) fn read_through(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        self.check_readable()?;
+        let got = loop {
+            let answer = self.channel.read(into);
+            if let Some(got) = self.learn(answer)? {
+                break got.min(into.len());
+            }
+        };
+        self.fetched = self.fetched.saturating_add(got as u64);
+        Ok(got)
+    }
+
+    fn check_readable(&self) -> Result<(), Error> {
+        self.status.check()?;
+        if self.ended { Err(Error::UnexpectedEof) } else { Ok(()) }
+    }
+
+    /// Does what follows from the answer of the channel; returns how many bytes it gave, at least
+    /// one, or `None` if it is to be asked again.
+    fn learn(&mut self, answer: Result<usize, ChannelError>) -> Result<Option<usize>, Error> {
+        match answer {
+            Ok(0) => {
+                // Whoever shut the channel down has stopped the file before.
+                self.status.check()?;
+                self.ended = true;
+                Err(Error::UnexpectedEof)
+            }
+            Ok(got) => Ok(Some(got)),
+            Err(ChannelError::WouldBlock) => match self.channel.wait(Ready::Read) {
+                Ok(()) => self.status.check().map(|()| None),
+                Err(ChannelError::WouldBlock) => Err(Error::WouldBlock),
+                Err(error) => Err(self.status.fail(Error::Read(error))),
+            },
+            Err(error) => Err(self.status.fail(Error::Read(error))),
+        }
     }
 
     /// Sees to it that `len` bytes are buffered.
@@ -242,7 +264,8 @@ impl<C: ReadChannel> FileReader<C> {
     }
 
     #[cold]
-    fn need_more(&mut self, len: usize) -> Result<(), Error> {
+    #[inline(never)]
+    pub(super) fn need_more(&mut self, len: usize) -> Result<(), Error> {
         if len > BUFFER_SIZE {
             return Err(Error::PeekOutOfRange);
         }
@@ -252,17 +275,11 @@ impl<C: ReadChannel> FileReader<C> {
         Ok(())
     }
 
-    /// The buffered bytes.
-    pub(super) fn waiting(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
-    }
-
-    /// Consumes `len` buffered bytes and returns them.
+    /// Consumes `len` buffered bytes, or all of them if they are fewer, and returns them.
     #[inline]
     pub(super) fn deliver(&mut self, len: usize) -> &[u8] {
-        let from = self.start;
-        self.start = from.saturating_add(len).min(self.end);
-        self.buffer.get(from..self.start).unwrap_or_default()
+        let len = len.min(self.buffered());
+        self.buffer.take_slice(len).unwrap_or_default()
     }
 }
 
@@ -286,7 +303,7 @@ impl<C> FileReader<C> {
     /// The bytes that can be got without reading from the channel.
     #[must_use]
     pub const fn buffered(&self) -> usize {
-        self.end.saturating_sub(self.start)
+        self.buffer.len()
     }
 }
 

@@ -47,6 +47,7 @@ pub trait Release {
 impl<'buf> Region<'buf> {
     /// A region that is kept.
     #[must_use]
+    #[inline]
     pub fn new(memory: impl Into<KVec<'buf, Source>>) -> Self {
         Self { memory: memory.into(), release: None }
     }
@@ -80,6 +81,7 @@ impl<'buf> Region<'buf> {
     /// # Errors
     ///
     /// [`Error::OutOfRegion`] if it leaves the region or is reversed.
+    #[inline]
     pub(super) fn part(&self, range: Range<usize>, release: bool) -> Result<Part<'buf>, Error> {
         let len = range.end.checked_sub(range.start).ok_or(Error::OutOfRegion)?;
         if range.end > self.memory.len() {
@@ -91,6 +93,7 @@ impl<'buf> Region<'buf> {
 
     /// Whether both describe the same memory, so that offsets in them mean the same bytes, and
     /// release it in the same way.
+    #[inline]
     fn is(&self, other: &Self) -> bool {
         let same_owner = match (self.release, other.release) {
             (None, None) => true,
@@ -123,16 +126,18 @@ pub(super) struct Part<'buf> {
 
 impl<'buf> Part<'buf> {
     /// The bytes.
+    #[inline]
     pub(super) fn as_slice(&self) -> &'buf [u8] {
         let rest = self.region.memory.as_slice().get(self.offset..).unwrap_or_default();
         rest.get(..self.len).unwrap_or(rest)
     }
 
     /// Makes `next` a part of this one if it continues it in the same region.
+    #[inline]
     pub(super) fn absorb(&mut self, next: &Self) -> bool {
-        let continues = self.release == next.release
-            && self.region.is(&next.region)
-            && self.offset.checked_add(self.len) == Some(next.offset);
+        let continues = self.offset.saturating_add(self.len) == next.offset
+            && self.release == next.release
+            && self.region.is(&next.region);
         if continues {
             self.len = self.len.saturating_add(next.len);
         }

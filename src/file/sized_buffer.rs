@@ -1,13 +1,14 @@
 //! A buffer that grows without moving what it holds.
 //!
 //! ```text
-//!   chunks   [1 KiB][ 2 KiB ][   4 KiB    ] ... [ 1 MiB ][ 1 MiB ] ...
-//!            ├────────── len ─────────┤0000 capacity ┤
+//!   chunks   [1 KiB][1 KiB][ 2 KiB ][   4 KiB    ] ... [ 1 MiB ][ 1 MiB ] ...
+//!            ├─────────────── len ──────┤ capacity ┤
 //! ```
 //!
-//! Chunk `i` has twice the size of the one before, up to 1 MiB, so the chunk of a position follows
-//! from the position alone. Everything behind the length is zero at all times: a gap that a write
-//! leaves, and bytes that come back after a truncation, need no further care.
+//! All chunks but the first start at a multiple of their size, which doubles up to 1 MiB. So the
+//! chunk of a position, and the offset in it, are bits of the position. A chunk is a vector whose
+//! length says how much of it is in use: those before the end are full, those behind it empty. So
+//! no byte is written before it is needed, and none is ever moved.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,13 +18,10 @@ use crate::direction::Dest;
 use crate::list::List;
 use crate::memory::Piece;
 
-/// Size of the first chunk, as a power of two: 1 KiB.
+/// Size of the first two chunks, as a power of two: 1 KiB.
 const FIRST: u32 = 10;
-/// Number of chunks that double; all later ones are as large as the last of these, 1 MiB.
-const DOUBLING: usize = 11;
-const LARGEST: usize = 1 << (FIRST as usize + DOUBLING - 1);
-/// Bytes of the doubling chunks together.
-const DOUBLED: usize = (LARGEST << 1) - (1 << FIRST);
+/// Size of the largest chunks, as a power of two: 1 MiB.
+const LARGEST: u32 = 20;
 
 /// A byte buffer in chunks: growing allocates, but never moves a byte.
 ///
@@ -45,6 +43,7 @@ const DOUBLED: usize = (LARGEST << 1) - (1 << FIRST);
 #[doc(alias = "QEMUSizedBuffer")]
 #[doc(alias = "qsb_free")]
 pub struct SizedBuffer {
+    /// Each has room for [`size_of_chunk`] bytes.
     chunks: Vec<Vec<u8>>,
     len: usize,
     limit: usize,
@@ -82,11 +81,13 @@ impl SizedBuffer {
     /// [`ChannelError::NoMemory`].
     #[doc(alias = "qsb_clone")]
     pub fn try_clone(&self) -> Result<Self, ChannelError> {
-        let mut copy = Self::with_limit(self.limit);
+        let mut copy = Self::new();
         copy.reserve(self.len)?;
         for bytes in self.slices() {
             copy.append(bytes)?;
         }
+        // Not before: the bytes may be more than could come now.
+        copy.limit = self.limit;
         Ok(copy)
     }
 
@@ -123,7 +124,17 @@ impl SizedBuffer {
     /// Copies bytes from `position` on to the front of `into`, as many as there are; returns how
     /// many.
     #[doc(alias = "qsb_get_buffer")]
+    #[inline]
     pub fn read_at(&self, position: usize, into: &mut [u8]) -> usize {
+        let (index, offset) = locate(position);
+        let chunk = self.chunks.get(index).map(Vec::as_slice).unwrap_or_default();
+        match chunk.get(offset..offset.saturating_add(into.len())) {
+            Some(bytes) => Piece::<Dest>::from(into).copy_from(Piece::from(bytes)),
+            None => self.read_pieces(position, into),
+        }
+    }
+
+    fn read_pieces(&self, position: usize, into: &mut [u8]) -> usize {
         let mut rest = Piece::<Dest>::from(into);
         let mut copied = 0_usize;
         for bytes in self.slices_from(position) {
@@ -151,15 +162,12 @@ impl SizedBuffer {
         }
         let end = position.checked_add(bytes.len()).ok_or(ChannelError::LimitExceeded)?;
         self.reserve(end)?;
-        let mut source = Piece::from(bytes);
-        let (mut index, mut offset) = locate(position);
-        while !source.is_empty() {
-            let Some(chunk) = self.chunks.get_mut(index) else { break };
-            let into = Piece::<Dest>::from(&mut chunk[..]).slice(offset, usize::MAX);
-            source = source.slice(into.copy_from(source), usize::MAX);
-            (index, offset) = (index.saturating_add(1), 0);
-        }
-        self.len = self.len.max(end);
+        self.extend_zeros(position);
+        // What is there is overwritten; the rest comes behind it.
+        let there = self.len.saturating_sub(position);
+        let (over, behind) = bytes.split_at_checked(there).unwrap_or((bytes, &[]));
+        self.overwrite(position, over);
+        self.extend(behind);
         Ok(())
     }
 
@@ -168,8 +176,56 @@ impl SizedBuffer {
     /// # Errors
     ///
     /// As for [`write_at`](Self::write_at).
+    #[inline]
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), ChannelError> {
-        self.write_at(self.len, bytes)
+        let end = self.len.saturating_add(bytes.len());
+        let (index, offset) = locate(self.len);
+        match self.chunks.get_mut(index) {
+            Some(chunk) if end <= self.limit && bytes.len() <= room_of_chunk(index, offset) => {
+                push_all(chunk, bytes);
+                self.len = end;
+                Ok(())
+            }
+            _ => self.write_at(self.len, bytes),
+        }
+    }
+
+    /// Writes `bytes` at `position`, where there are as many already.
+    fn overwrite(&mut self, position: usize, bytes: &[u8]) {
+        let mut source = Piece::from(bytes);
+        let (index, mut offset) = locate(position);
+        for chunk in self.chunks.get_mut(index..).unwrap_or_default() {
+            if source.is_empty() {
+                break;
+            }
+            let into = chunk.get_mut(core::mem::take(&mut offset)..).unwrap_or_default();
+            source.take(Piece::<Dest>::from(into).copy_from(source));
+        }
+    }
+
+    /// Writes `bytes` at the end, where there is room for them.
+    fn extend(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (index, offset) = locate(self.len);
+            let Some(chunk) = self.chunks.get_mut(index) else { return };
+            let room = room_of_chunk(index, offset);
+            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            push_all(chunk, now);
+            self.len = self.len.saturating_add(now.len());
+            bytes = later;
+        }
+    }
+
+    /// Makes the buffer at least `len` bytes long, for which there is room, with zeros.
+    fn extend_zeros(&mut self, len: usize) {
+        static ZEROS: [u8; 4096] = [0; 4096];
+        while let Some(missing @ 1..) = len.checked_sub(self.len) {
+            let before = self.len;
+            self.extend(ZEROS.get(..missing).unwrap_or(&ZEROS));
+            if self.len == before {
+                return;
+            }
+        }
     }
 
     /// Makes `len` the number of bytes: the rest is cut off, or zeros are added.
@@ -181,15 +237,13 @@ impl SizedBuffer {
     pub fn set_len(&mut self, len: usize) -> Result<(), ChannelError> {
         if len > self.len {
             self.reserve(len)?;
+            self.extend_zeros(len);
+            return Ok(());
         }
-        // What is cut off becomes zero: it may come back.
-        let (mut index, mut offset) = locate(len);
-        let mut cut = self.len.saturating_sub(len);
-        while cut > 0 {
-            let Some(chunk) = self.chunks.get_mut(index) else { break };
-            cut =
-                cut.saturating_sub(Piece::<Dest>::from(&mut chunk[..]).slice(offset, cut).fill(0));
-            (index, offset) = (index.saturating_add(1), 0);
+        let (index, offset) = locate(len);
+        let mut keep = offset;
+        for chunk in self.chunks.get_mut(index..).unwrap_or_default() {
+            chunk.truncate(core::mem::take(&mut keep));
         }
         self.len = len;
         Ok(())
@@ -220,7 +274,8 @@ impl SizedBuffer {
             if self.capacity().checked_add(size).is_none() {
                 return Err(ChannelError::NoMemory);
             }
-            let chunk = super::zeros(size).ok_or(ChannelError::NoMemory)?;
+            let mut chunk = Vec::new();
+            chunk.try_reserve_exact(size).map_err(|_| ChannelError::NoMemory)?;
             self.chunks.try_push(chunk).map_err(|_| ChannelError::NoMemory)?;
         }
         Ok(())
@@ -245,40 +300,56 @@ impl SizedBuffer {
     #[doc(alias = "qsb_get_iovec")]
     pub fn slices_from(&self, position: usize) -> impl Iterator<Item = &[u8]> {
         let (first, mut offset) = locate(position);
-        let mut left = self.len.saturating_sub(position);
         let chunks = self.chunks.get(first..).unwrap_or_default();
         chunks.iter().map_while(move |chunk| {
             let bytes = chunk.get(core::mem::take(&mut offset)..)?;
-            let bytes = bytes.get(..left).unwrap_or(bytes);
-            left = left.saturating_sub(bytes.len());
             (!bytes.is_empty()).then_some(bytes)
         })
     }
 }
 
 /// Index of the chunk that holds `position`, and the offset in it.
+#[inline]
 const fn locate(position: usize) -> (usize, usize) {
-    if position >= DOUBLED {
-        let behind = position - DOUBLED;
-        return (DOUBLING + behind / LARGEST, behind % LARGEST);
+    if position >= 1 << LARGEST {
+        return ((position >> LARGEST).saturating_add(BEFORE_LARGEST), position % (1 << LARGEST));
     }
-    // Chunk i starts at 1 KiB * (2^i - 1), so position + 1 KiB has its top bit at i + 10.
-    let shifted = position + (1 << FIRST);
-    let top = shifted.ilog2();
-    (top.saturating_sub(FIRST) as usize, shifted.saturating_sub(1 << top))
+    // The top bit of the position tells the chunk; all small positions are in the first.
+    let index = (position >> (FIRST - 1) | 1).ilog2() as usize;
+    (index, position & size_of_chunk(index).wrapping_sub(1))
 }
 
+/// Chunks before the first of the largest size, which starts at its size.
+const BEFORE_LARGEST: usize = (LARGEST - FIRST) as usize;
+
 /// Size of the chunk with that index.
+#[inline]
 const fn size_of_chunk(index: usize) -> usize {
-    if index >= DOUBLING { LARGEST } else { 1 << (FIRST as usize + index) }
+    if index > BEFORE_LARGEST { 1 << LARGEST } else { 1 << FIRST << index.saturating_sub(1) }
+}
+
+/// Bytes behind `offset` in the chunk with that index.
+#[inline]
+const fn room_of_chunk(index: usize, offset: usize) -> usize {
+    size_of_chunk(index).saturating_sub(offset)
 }
 
 /// Position of the first byte of the chunk with that index.
 const fn start_of(index: usize) -> usize {
-    if index >= DOUBLING {
-        return DOUBLED.saturating_add((index - DOUBLING).saturating_mul(LARGEST));
+    match index {
+        0 => 0,
+        1..=BEFORE_LARGEST => size_of_chunk(index),
+        _ => index.saturating_sub(BEFORE_LARGEST).saturating_mul(1 << LARGEST),
     }
-    (1 << (FIRST as usize + index)) - (1 << FIRST)
+}
+
+/// Appends to a chunk that has room for it.
+#[inline]
+fn push_all(chunk: &mut Vec<u8>, bytes: &[u8]) {
+    // Put like this, the compiler sees that nothing is allocated.
+    if bytes.len() <= chunk.capacity().wrapping_sub(chunk.len()) {
+        chunk.extend_from_slice(bytes);
+    }
 }
 
 impl Default for SizedBuffer {
@@ -297,9 +368,16 @@ impl fmt::Debug for SizedBuffer {
 }
 
 const _: () = {
-    assert!(locate(0).0 == 0 && locate(1023).1 == 1023);
+    assert!(locate(0).0 == 0 && locate(0).1 == 0);
+    assert!(locate(1023).0 == 0 && locate(1023).1 == 1023);
     assert!(locate(1024).0 == 1 && locate(1024).1 == 0);
-    assert!(locate(DOUBLED - 1).0 == DOUBLING - 1 && locate(DOUBLED - 1).1 == LARGEST - 1);
-    assert!(locate(DOUBLED).0 == DOUBLING && start_of(DOUBLING) == DOUBLED);
-    assert!(start_of(3) == 7 << FIRST && size_of_chunk(3) == 8 << FIRST);
+    assert!(locate(2047).0 == 1 && locate(2048).0 == 2 && locate(4095).1 == 2047);
+    assert!(locate((1 << 20) - 1).0 == 10 && locate((1 << 20) - 1).1 == (1 << 19) - 1);
+    assert!(
+        locate(1 << 20).0 == 11 && locate((5 << 20) + 7).0 == 15 && locate((5 << 20) + 7).1 == 7
+    );
+    assert!(size_of_chunk(0) == 1024 && size_of_chunk(1) == 1024 && size_of_chunk(2) == 2048);
+    assert!(size_of_chunk(10) == 1 << 19 && size_of_chunk(11) == 1 << 20);
+    assert!(start_of(1) == 1024 && start_of(10) == 1 << 19);
+    assert!(start_of(11) == 1 << 20 && start_of(12) == 2 << 20 && start_of(15) == 5 << 20);
 };

@@ -21,10 +21,16 @@ impl Status {
         }
     }
 
+    /// Whether there is no error.
+    #[inline]
+    pub(super) fn is_healthy(&self) -> bool {
+        self.error.is_none() && self.flag.as_ref().is_none_or(|flag| !flag.is_raised())
+    }
+
     /// `Err` with the first error, if there was one.
     #[inline]
     pub(super) fn check(&self) -> Result<(), Error> {
-        self.error().map_or(Ok(()), Err)
+        if self.is_healthy() { Ok(()) } else { self.error().map_or(Ok(()), Err) }
     }
 
     /// Keeps `error` if it sticks and is the first; returns the error to report.

@@ -57,7 +57,7 @@ impl<C: ReadChannel> FileReader<C> {
     /// At least one and at most `len` (at least 1) of the next bytes, not consumed.
     fn get_next(&mut self, len: u64) -> Result<&[u8], Error> {
         self.need(1)?;
-        let waiting = self.waiting();
+        let waiting = self.buffer.window();
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         Ok(waiting.get(..len).unwrap_or(waiting))
     }
@@ -69,7 +69,7 @@ impl<C: ReadChannel> FileReader<C> {
     /// The buffered bytes, read if there are none; empty where the data ends.
     pub(crate) fn available(&mut self) -> Result<&[u8], Error> {
         self.peek(1, 0)?;
-        Ok(self.waiting())
+        Ok(self.buffer.window())
     }
 
     /// Gets the buffered bytes, as many as fit, read if there are none; 0 where the data ends.
@@ -154,7 +154,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         source: &mut FileWriter<'_, S>,
     ) -> Result<u64, Error> {
         let mut moved = 0_u64;
-        self.status.check()?;
+        self.check()?;
         while source.pending() > 0 {
             let first = source.unsent().next().unwrap_or_default();
             let (put, result) = self.put_counting(first);

@@ -9,7 +9,7 @@ use super::rate::RateLimit;
 use super::status::Status;
 use super::stop::{Stopper, shut_down};
 use super::{FileReader, ReadChannel};
-use crate::segment::Segments;
+use crate::segment::KVec;
 
 /// A buffered stream of bytes into a channel.
 ///
@@ -65,8 +65,10 @@ use crate::segment::Segments;
 pub struct FileWriter<'buf, C: WriteChannel> {
     pub(super) channel: C,
     pub(super) queue: Queue<'buf>,
-    pub(super) status: Status,
-    pub(super) rate: RateLimit,
+    status: Status,
+    /// The rate window, in which the first `rated` bytes put are counted, of all ever put.
+    rate: RateLimit,
+    rated: u64,
     /// Everything is copied into the buffer.
     pub(super) linear: bool,
     /// Bytes that the channel took, and those credited.
@@ -92,6 +94,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             channel,
             status: Status::default(),
             rate: RateLimit::default(),
+            rated: 0,
             linear: false,
             flushed: 0,
             aside: 0,
@@ -111,6 +114,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub fn linear(channel: C) -> Result<Self, Error> {
         let mut writer = Self::new(channel)?;
         writer.linear = true;
+        writer.queue.guard_parts();
         Ok(writer)
     }
 
@@ -180,6 +184,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         C: Duplex,
     {
         let flag = self.status.flag()?;
+        // Every put has to look at the flag now.
+        self.queue.guard();
         Ok(Stopper::new(flag, self.channel.try_clone().map_err(Error::Write)?))
     }
 
@@ -192,7 +198,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// is stopped even then.
     #[doc(alias = "qemu_file_shutdown")]
     pub fn shutdown(&mut self) -> Result<(), Error> {
-        self.status.fail(Error::Stopped);
+        self.fail(Error::Stopped);
         shut_down(&self.channel)
     }
 
@@ -234,20 +240,47 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[doc(alias = "qemu_file_set_error")]
     #[doc(alias = "qemu_file_set_error_obj")]
     pub fn set_error(&mut self, error: Error) -> Option<Error> {
-        self.status.fail(error);
+        self.fail(error);
         self.error()
+    }
+
+    /// Whether there is no error.
+    #[inline]
+    pub(super) fn is_healthy(&self) -> bool {
+        self.status.is_healthy()
+    }
+
+    /// `Err` with the first error, if there was one.
+    #[inline]
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.status.check()
+    }
+
+    /// Keeps `error` if it sticks and is the first; returns the error to report.
+    #[cold]
+    pub(super) fn fail(&mut self, error: Error) -> Error {
+        let error = self.status.fail(error);
+        if self.error().is_some() {
+            self.queue.guard();
+        }
+        error
     }
 
     /// The bytes of the current rate window, and their limit.
     ///
     /// [`is_rate_exceeded`](Self::is_rate_exceeded) also looks at the state of the file.
     #[must_use]
-    pub const fn rate(&self) -> &RateLimit {
-        &self.rate
+    pub fn rate(&self) -> RateLimit {
+        // Putting does not count, so that it is quick.
+        let mut rate = self.rate;
+        rate.account(self.queue.put().saturating_sub(self.rated));
+        rate
     }
 
     /// The rate limit, for changing it.
-    pub const fn rate_mut(&mut self) -> &mut RateLimit {
+    pub fn rate_mut(&mut self) -> &mut RateLimit {
+        self.rate = self.rate();
+        self.rated = self.queue.put();
         &mut self.rate
     }
 
@@ -255,7 +288,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[doc(alias = "qemu_file_rate_limit")]
     #[must_use]
     pub fn is_rate_exceeded(&self) -> bool {
-        self.error().is_some() || self.rate.is_exceeded()
+        self.error().is_some() || self.rate().is_exceeded()
     }
 }
 
@@ -271,7 +304,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     /// channel did not take is still pending.
     #[doc(alias = "qemu_fflush")]
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.status.check()?;
+        self.check()?;
         self.send()
     }
 
@@ -289,32 +322,69 @@ impl<C: WriteChannel> FileWriter<'_, C> {
 
     pub(super) fn send(&mut self) -> Result<(), Error> {
         while self.queue.pending() > 0 {
-            self.status.check()?;
-            match self.offer() {
-                Ok(0) => return Err(self.status.fail(Error::WriteZero)),
-                Ok(taken) => {
-                    self.queue.advance(taken);
-                    self.flushed = self.flushed.saturating_add(taken as u64);
-                }
-                Err(ChannelError::WouldBlock) => match self.channel.wait(Ready::Write) {
-                    Ok(()) => {}
-                    Err(ChannelError::WouldBlock) => {
-                        self.queue.compact();
-                        return Err(Error::WouldBlock);
-                    }
-                    Err(error) => return Err(self.status.fail(Error::Write(error))),
-                },
-                Err(error) => return Err(self.status.fail(Error::Write(error))),
-            }
+            self.check()?;
+            let answer = self.offer();
+            self.learn(answer)?;
         }
         self.queue.finish();
         Ok(())
     }
 
+    /// Sends `block`, which fills the buffer, from where it lies while nothing is pending: the same
+    /// write as if it had been copied. What the channel does not take at once is copied then.
+    pub(super) fn send_through(&mut self, block: &[u8]) -> Result<(), Error> {
+        let answer = match self.check() {
+            Ok(()) => self.channel.write(&[KVec::from(block)]),
+            // Something stopped the file after it was looked at; the block was put before.
+            Err(error) => {
+                self.queue.copy(block);
+                return Err(error);
+            }
+        };
+        if answer.is_ok_and(|taken| taken >= block.len()) {
+            self.queue.passed_by(block.len());
+            self.count(block.len());
+            return Ok(());
+        }
+        self.queue.copy(block);
+        match self.learn(answer) {
+            Err(Error::WouldBlock) => Ok(()),
+            result => result.and_then(|()| self.send_if_due()),
+        }
+    }
+
+    /// Does what follows from the answer of the channel to the pending bytes.
+    fn learn(&mut self, answer: Result<usize, ChannelError>) -> Result<(), Error> {
+        match answer {
+            Ok(0) => Err(self.fail(Error::WriteZero)),
+            Ok(taken) => {
+                self.queue.advance(taken);
+                self.count(taken);
+                Ok(())
+            }
+            Err(ChannelError::WouldBlock) => match self.channel.wait(Ready::Write) {
+                Ok(()) => Ok(()),
+                Err(ChannelError::WouldBlock) => {
+                    self.queue.compact();
+                    Err(Error::WouldBlock)
+                }
+                Err(error) => Err(self.fail(Error::Write(error))),
+            },
+            Err(error) => Err(self.fail(Error::Write(error))),
+        }
+    }
+
+    fn count(&mut self, flushed: usize) {
+        self.flushed = self.flushed.saturating_add(flushed as u64);
+    }
+
     /// Offers all pending bytes to the channel once.
     fn offer(&mut self) -> Result<usize, ChannelError> {
+        if let Some(copied) = self.queue.only_copied() {
+            return self.channel.write(&[KVec::from(copied)]).map(|taken| taken.min(copied.len()));
+        }
         let segments = self.queue.segments();
-        let offered = segments.as_slice().total();
+        let offered = usize::try_from(self.queue.pending()).unwrap_or(usize::MAX);
         self.channel.write(&segments).map(|taken| taken.min(offered))
     }
 }

@@ -27,8 +27,9 @@ use super::error::Error;
 #[doc(alias = "compressBound")]
 #[must_use]
 pub const fn bound(len: usize) -> Option<usize> {
-    // Each shifted part is below len / 4096, so their sum cannot overflow.
-    let overhead = (len >> 12) + (len >> 14) + (len >> 25) + 13;
+    // No sum of the shifted parts, each at most len / 4096, is out of range.
+    let overhead = (len >> 12).saturating_add(len >> 14).saturating_add(len >> 25);
+    let overhead = overhead.saturating_add(13);
     len.checked_add(overhead)
 }
 

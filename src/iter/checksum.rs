@@ -4,7 +4,8 @@ use super::IovIter;
 use crate::direction::{Dest, Source};
 use crate::error::Error;
 use crate::host::{CopyFlags, Host};
-use crate::memory::Piece;
+use crate::memory::{self, Piece};
+use crate::segment::KVec;
 
 /// A running 16-bit ones'-complement sum, as IP, TCP and UDP use it.
 ///
@@ -57,48 +58,27 @@ impl Checksum {
     #[must_use]
     #[doc(alias = "csum_fold")]
     pub const fn folded(&self) -> u16 {
-        fold(self.sum as u64)
+        memory::fold(self.sum as u64)
     }
 
     /// Adds bytes.
     #[doc(alias = "csum_partial")]
     #[doc(alias = "csum_block_add")]
     pub fn update(&mut self, bytes: &[u8]) {
-        let mut sum = u32::from(sum_words(bytes));
+        self.add(Piece::from(bytes).sum(), bytes.len());
+    }
+
+    /// Adds the folded sum of `len` bytes.
+    fn add(&mut self, sum: u16, len: usize) {
+        let mut sum = u32::from(sum);
         if self.offset & 1 == 1 {
             // The first byte is the second half of a word that began before.
             sum = sum.rotate_right(8);
         }
         let (sum, carry) = self.sum.overflowing_add(sum);
         self.sum = sum.wrapping_add(u32::from(carry));
-        self.offset = self.offset.wrapping_add(bytes.len());
+        self.offset = self.offset.wrapping_add(len);
     }
-}
-
-/// The folded sum of native-endian 16-bit words, the last one padded with a zero byte.
-fn sum_words(bytes: &[u8]) -> u16 {
-    let mut sum = 0u64;
-    // A 64-bit sum of 32-bit words cannot overflow within a block of this size.
-    for block in bytes.chunks(1 << 16) {
-        let words = block.chunks_exact(4);
-        let mut last = [0; 4];
-        for (to, from) in last.iter_mut().zip(words.remainder()) {
-            *to = *from;
-        }
-        let words =
-            words.map(|word| u64::from(word.first_chunk().map_or(0, |w| u32::from_ne_bytes(*w))));
-        sum = words.fold(u64::from(fold(sum)), u64::wrapping_add);
-        sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(last)));
-    }
-    fold(sum)
-}
-
-/// Folds a sum to 16 bits with end-around carry.
-const fn fold(mut sum: u64) -> u16 {
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    sum as u16
 }
 
 impl<H: Host> IovIter<'_, Dest, H> {
@@ -114,18 +94,18 @@ impl<H: Host> IovIter<'_, Dest, H> {
             checksum.update(src.get(..discarded).unwrap_or(src));
             return discarded;
         }
-        let part = |at: usize, len| src.get(at..).and_then(|rest| rest.get(..len));
-        self.iterate_and_advance(
-            src.len(),
+        self.share(
+            KVec::from(src),
             checksum,
-            |checksum, user, at| {
-                let bytes = part(at, user.len()).unwrap_or_default();
-                let written = user.write(0, Piece::from(bytes), CopyFlags::empty());
-                whole_piece(checksum, bytes, written)
+            |checksum, user, part| {
+                let bytes = part.into_piece();
+                let written = user.write(0, bytes, CopyFlags::empty());
+                whole_piece(checksum, bytes.slice(0, written), bytes.len())
             },
-            |checksum, piece, at| {
-                let bytes = part(at, piece.len()).unwrap_or_default();
-                whole_piece(checksum, bytes, piece.copy_from(bytes.into()))
+            |checksum, piece, part| {
+                let (copied, sum) = part.copy_to_summing(piece);
+                checksum.add(sum, copied);
+                copied
             },
         )
     }
@@ -139,18 +119,21 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// the result may have changed.
     #[must_use = "fewer bytes than asked may have been copied"]
     pub fn csum_and_copy_from_iter(&mut self, dst: &mut [u8], checksum: &mut Checksum) -> usize {
-        self.iterate_and_advance(
-            dst.len(),
-            &mut (dst, checksum),
-            |(dst, checksum), user, at| {
-                let bytes = part_mut(dst, at, user.len());
-                let read = user.read(0, Piece::from(&mut *bytes), CopyFlags::empty());
-                whole_piece(checksum, bytes, read)
+        self.share(
+            KVec::from(dst),
+            checksum,
+            |checksum, user, part| {
+                let space = part.into_piece();
+                let read = user.read(0, space, CopyFlags::empty());
+                // SAFETY: `UserMemory::read` has initialised so many bytes of the buffer, which
+                // nothing writes until they are summed.
+                let bytes = unsafe { Piece::from_raw_parts(space.as_mut_ptr(), read) };
+                whole_piece(checksum, bytes, space.len())
             },
-            |(dst, checksum), piece, at| {
-                let bytes = part_mut(dst, at, piece.len());
-                let read = piece.copy_to(Piece::from(&mut *bytes));
-                whole_piece(checksum, bytes, read)
+            |checksum, piece, part| {
+                let (copied, sum) = part.copy_from_summing(piece);
+                checksum.add(sum, copied);
+                copied
             },
         )
     }
@@ -175,15 +158,11 @@ impl<H: Host> IovIter<'_, Source, H> {
     }
 }
 
-/// Counts and sums a piece that moved as a whole; one that did not counts nothing.
-fn whole_piece(checksum: &mut Checksum, bytes: &[u8], moved: usize) -> usize {
-    if moved < bytes.len() {
+/// Counts and sums a piece of `len` bytes that moved as a whole; one that did not counts nothing.
+fn whole_piece(checksum: &mut Checksum, moved: Piece<'_, Source>, len: usize) -> usize {
+    if moved.len() < len {
         return 0;
     }
-    checksum.update(bytes);
-    moved
-}
-
-fn part_mut(bytes: &mut [u8], at: usize, len: usize) -> &mut [u8] {
-    bytes.get_mut(at..).and_then(|rest| rest.get_mut(..len)).unwrap_or_default()
+    checksum.add(moved.sum(), len);
+    len
 }

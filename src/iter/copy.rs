@@ -12,6 +12,7 @@ use crate::direction::{Dest, Source};
 use crate::error::Error;
 use crate::host::{CopyFlags, Host};
 use crate::memory::Piece;
+use crate::segment::KVec;
 
 /// # Copying in
 impl<H: Host> IovIter<'_, Dest, H> {
@@ -31,7 +32,15 @@ impl<H: Host> IovIter<'_, Dest, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_to_iter")]
     pub fn copy_to_iter(&mut self, src: &[u8]) -> usize {
-        self.copy_in(src.into(), CopyFlags::empty())
+        self.share(
+            KVec::from(src),
+            &mut (),
+            |(), user, part| user.write(0, part.into_piece(), CopyFlags::empty()),
+            |(), piece, part| {
+                part.copy_to(piece);
+                piece.len()
+            },
+        )
     }
 
     /// Copies all of `src` into the iterator, or does not move it.
@@ -123,14 +132,14 @@ impl<H: Host> IovIter<'_, Dest, H> {
         Ok(copied)
     }
 
-    /// Copies a piece into the iterator.
+    /// Copies a piece, which may be mapped elsewhere, too, into the iterator.
     #[inline]
     pub(super) fn copy_in(&mut self, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
-        self.iterate_and_advance(
-            src.len(),
-            &mut { src },
-            |src, user, _| user.write(0, src.take(user.len()), flags),
-            |src, piece, _| piece.copy_from(src.take(piece.len())),
+        self.share(
+            src,
+            &mut (),
+            |(), user, part| user.write(0, part, flags),
+            |(), piece, part| piece.copy_from(part),
         )
     }
 }
@@ -153,7 +162,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_from_iter")]
     pub fn copy_from_iter(&mut self, dst: &mut [u8]) -> usize {
-        self.copy_out(dst.into(), CopyFlags::empty())
+        self.copy_out_buffer(dst.into(), CopyFlags::empty())
     }
 
     /// Fills all of `dst` from the iterator, or does not move it.
@@ -181,7 +190,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[inline]
     #[must_use = "only the returned part is initialised"]
     pub fn copy_from_iter_raw<'b>(&mut self, dst: &'b mut [MaybeUninit<u8>]) -> &'b mut [u8] {
-        let copied = self.copy_out(Piece::from(&mut *dst), CopyFlags::empty());
+        let copied = self.copy_out_buffer(KVec::from(&mut *dst), CopyFlags::empty());
         let filled = dst.get_mut(..copied).unwrap_or_default();
         // SAFETY: `copy_out` has written every one of the first `copied` bytes, with initialised
         // bytes of a source or by `UserMemory::read`, which must do so; `MaybeUninit<u8>` is laid
@@ -201,7 +210,7 @@ impl<H: Host> IovIter<'_, Source, H> {
         list.try_reserve(self.remaining()).map_err(|_| Error::NoMemory)?;
         let copied = self.copy_from_iter_raw(list.spare_capacity_mut()).len();
         // SAFETY: the first `copied` bytes of the spare capacity have just been initialised.
-        unsafe { list.set_len(list.len() + copied) };
+        unsafe { list.set_len(list.len().saturating_add(copied)) };
         Ok(copied)
     }
 
@@ -211,7 +220,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_from_iter_nocache")]
     pub fn copy_from_iter_nocache(&mut self, dst: &mut [u8]) -> usize {
-        self.copy_out(dst.into(), CopyFlags::NON_TEMPORAL)
+        self.copy_out_buffer(dst.into(), CopyFlags::NON_TEMPORAL)
     }
 
     /// As [`copy_from_iter_full`](Self::copy_from_iter_full), keeping user data out of the CPU
@@ -233,19 +242,33 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_from_iter_flushcache")]
     pub fn copy_from_iter_flushcache(&mut self, dst: &mut [u8]) -> usize {
-        let copied = self.copy_out(Piece::from(&mut *dst), CopyFlags::NON_TEMPORAL);
+        let copied = self.copy_out_buffer(KVec::from(&mut *dst), CopyFlags::NON_TEMPORAL);
         Piece::from(dst).slice(0, copied).flush_cache();
         copied
     }
 
-    /// Copies from the iterator into a piece.
+    /// Copies from the iterator into a buffer.
+    #[inline]
+    fn copy_out_buffer(&mut self, dst: KVec<'_, Dest>, flags: CopyFlags) -> usize {
+        self.share(
+            dst,
+            &mut (),
+            |(), user, part| user.read(0, part.into_piece(), flags),
+            |(), piece, part| {
+                part.copy_from(piece);
+                piece.len()
+            },
+        )
+    }
+
+    /// Copies from the iterator into a piece, which may be mapped elsewhere, too.
     #[inline]
     pub(super) fn copy_out(&mut self, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
-        self.iterate_and_advance(
-            dst.len(),
-            &mut { dst },
-            |dst, user, _| user.read(0, dst.take(user.len()), flags),
-            |dst, piece, _| piece.copy_to(dst.take(piece.len())),
+        self.share(
+            dst,
+            &mut (),
+            |(), user, part| user.read(0, part, flags),
+            |(), piece, part| piece.copy_to(part),
         )
     }
 }

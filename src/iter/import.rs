@@ -159,7 +159,7 @@ fn fetch(
     list: &mut impl List<IoVec>,
 ) -> Result<(), Error> {
     let field = abi.field();
-    let element = 2 * field;
+    let element = field.saturating_mul(2);
     let size = count.saturating_mul(element);
     // An array of no segments may lie anywhere.
     if size > 0 && !memory.access_ok(address, size) {
@@ -169,9 +169,10 @@ fn fetch(
     let mut buffer = [MaybeUninit::uninit(); 256];
     let mut at = 0;
     while at < size {
+        let left = size.saturating_sub(at);
         let start = address.checked_add(at).ok_or(Error::Fault)?;
-        let bytes = read_into(memory, start, &mut buffer, size - at);
-        let wanted = (size - at).min(256);
+        let bytes = read_into(memory, start, &mut buffer, left);
+        let wanted = left.min(256);
         let elements = bytes.chunks_exact(element);
         let partial = elements.remainder().len();
         for bytes in elements {
@@ -186,13 +187,15 @@ fn fetch(
             // The length comes first: where it lies behind an address out of reach, it still
             // decides the error.
             if partial < field {
-                let length = start.checked_add(got - partial + field).ok_or(Error::Fault)?;
+                let length = start
+                    .checked_add(got.saturating_sub(partial).saturating_add(field))
+                    .ok_or(Error::Fault)?;
                 let bytes = read_into(memory, length, &mut buffer, field);
                 abi.check_length(abi.decode(bytes).ok_or(Error::Fault)?)?;
             }
             return Err(Error::Fault);
         }
-        at += wanted;
+        at = at.saturating_add(wanted);
     }
     Ok(())
 }

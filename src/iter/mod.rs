@@ -43,7 +43,7 @@ use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly};
-use crate::memory::Piece;
+use crate::memory::{Extent, Piece};
 use crate::segment::{BioVec, Hole, IoVec, KVec, Single, Uniform};
 
 /// An iterator over the bytes of scattered memory, of which a copy takes as many as it moves.
@@ -360,23 +360,41 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         mut user: impl FnMut(&mut S, UserPiece<H::User, D>, usize) -> usize,
         mut kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
     ) -> usize {
+        self.share(
+            0..n,
+            state,
+            |state, piece, part| user(state, piece, part.start),
+            |state, piece, part| match piece.len() {
+                0 => 0,
+                _ => kernel(state, piece, part.start),
+            },
+        )
+    }
+
+    /// Hands piece after piece of the next bytes to a step, with the part of `extent` that goes with
+    /// it; otherwise as [`iterate_and_advance`](Self::iterate_and_advance), but that `kernel` gets
+    /// empty segments, too.
+    #[inline(always)]
+    fn share<S: ?Sized, E: Extent>(
+        &mut self,
+        extent: E,
+        state: &mut S,
+        mut user: impl FnMut(&mut S, UserPiece<H::User, D>, E) -> usize,
+        mut kernel: impl FnMut(&mut S, Piece<'_, D>, E) -> usize,
+    ) -> usize {
         match self {
-            Self::UserBuf(inner) => inner.walk(n, |piece, progress| user(state, piece, progress)),
-            Self::IoVec(inner) => inner.walk(n, |piece, progress| user(state, piece, progress)),
-            Self::KVec(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                kernel(state, segment.piece(offset, len), progress)
+            Self::UserBuf(inner) => inner.share(extent, |piece, part| user(state, piece, part)),
+            Self::IoVec(inner) => inner.share(extent, |piece, part| user(state, piece, part)),
+            Self::KVec(cursor) => {
+                cursor.share_pieces(extent, |piece, part| kernel(state, piece, part))
+            }
+            Self::BVec(cursor) => cursor.share(extent, |segment, offset, part| {
+                segment.pages(offset, part, |piece, part| kernel(state, piece, part))
             }),
-            Self::BVec(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                segment.pages(offset, len, |piece, done| {
-                    kernel(state, piece, progress.saturating_add(done))
-                })
+            Self::Registered(cursor) => cursor.share(extent, |segment, offset, part| {
+                segment.pages(offset, part, |piece, part| kernel(state, piece, part))
             }),
-            Self::Registered(cursor) => cursor.walk(n, |segment, offset, len, progress| {
-                segment.pages(offset, len, |piece, done| {
-                    kernel(state, piece, progress.saturating_add(done))
-                })
-            }),
-            Self::Discard(cursor) => cursor.advance(n),
+            Self::Discard(cursor) => cursor.advance(extent.size()),
         }
     }
 

@@ -100,9 +100,9 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         let mut done = 0usize;
         while done < len {
             // A short piece is tried again from the byte reached: it ends at no progress only.
-            let moved = on_pages(page, offset.saturating_add(done), len - done, |piece, _| {
-                copy(self, piece)
-            });
+            let at = offset.saturating_add(done);
+            let moved =
+                on_pages(page, at, 0..len.saturating_sub(done), |piece, _| copy(self, piece));
             if moved == 0 {
                 break;
             }

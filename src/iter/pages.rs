@@ -16,7 +16,7 @@ use super::query::pages_of;
 use crate::cursor::{Cursor, Pieces};
 use crate::direction::Direction;
 use crate::error::Error;
-use crate::host::{Host, NoPage, Page, PageFlags, UserMemory};
+use crate::host::{Host, NoPage, Page, PageFlags, UserMemory, page_and_offset};
 use crate::list::List;
 use crate::segment::{BioVec, KVec, Segments};
 
@@ -221,7 +221,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         if !memory.access_ok(segment.base, len) {
             return Err(Error::Fault);
         }
-        let offset = segment.base & (size - 1);
+        let (_, offset) = page_and_offset(size, segment.base);
         let mut flags = self.page_flags().difference(PageFlags::WRITE);
         flags.set(PageFlags::WRITE, D::IS_DEST);
 
@@ -230,10 +230,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         // A page too many is dropped, and so given back.
         let mut hold = |page| {
             if pages < wanted && list.try_push(page).is_ok() {
-                pages += 1;
+                pages = pages.saturating_add(1);
             }
         };
-        let start = segment.base - offset;
+        let start = segment.base.saturating_sub(offset);
         let outcome = match pin {
             true => memory.pin_pages(start, wanted, flags, |pin| hold(HeldPage::Pinned(pin))),
             false => {
@@ -277,9 +277,9 @@ fn list_pages<'a, P: Page + 'a>(
         if list.try_push(page).is_err() {
             break;
         }
-        pages += 1;
+        pages = pages.saturating_add(1);
     }
-    Ok(PageRange::clip(P::SIZE, at & (P::SIZE - 1), len, pages))
+    Ok(PageRange::clip(P::SIZE, page_and_offset(P::SIZE, at).1, len, pages))
 }
 
 /// References the pages under the next segment.
@@ -293,8 +293,9 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
         return Ok(PageRange::default());
     };
     let at = (segment.offset() as usize).saturating_add(skip);
+    let (first, _) = page_and_offset(P::SIZE, at);
     list_pages(at, len.min(max_size), max_pages, list, |index| {
-        segment.page().nth((at / P::SIZE).saturating_add(index)).map(HeldPage::Referenced)
+        segment.page().nth(first.saturating_add(index)).map(HeldPage::Referenced)
     })
 }
 
@@ -309,7 +310,7 @@ fn kernel_pages<'a, D: Direction, P: Page + 'a>(
         return Ok(PageRange::default());
     };
     let start = segment.as_ptr().cast_mut().wrapping_add(skip);
-    let first = start.wrapping_sub(start.addr() & (P::SIZE - 1));
+    let first = start.wrapping_sub(page_and_offset(P::SIZE, start.addr()).1);
     list_pages(start.addr(), len.min(max_size), max_pages, list, |index| {
         let page = NonNull::new(first.wrapping_add(index.wrapping_mul(P::SIZE)))?;
         Some(HeldPage::Kernel(page, PhantomData))
@@ -335,7 +336,7 @@ fn borrow<'a, P: Page, L: Segments>(
     let mut pages = 0;
     for (segment, skip, len) in Pieces::new(segments, position, wanted_len) {
         let at = (segment.offset() as usize).saturating_add(skip);
-        let offset = at & (size - 1);
+        let (first, offset) = page_and_offset(size, at);
         if pages == 0 {
             range.offset = offset;
         } else if offset != 0 {
@@ -344,16 +345,17 @@ fn borrow<'a, P: Page, L: Segments>(
         let wanted = pages_of(size, at, len).min(room.saturating_sub(pages));
         let mut listed = 0;
         while listed < wanted {
-            let index = (at / size).saturating_add(listed);
+            let index = first.saturating_add(listed);
             if list.try_push(HeldPage::Borrowed { run: segment.page(), index }).is_err() {
                 break;
             }
-            listed += 1;
+            listed = listed.saturating_add(1);
         }
         pages = pages.saturating_add(listed);
         let usable = PageRange::clip(size, offset, len, listed).len;
         range.len = range.len.saturating_add(usable);
-        if usable < len || pages == room || at.wrapping_add(len) & (size - 1) != 0 {
+        let (_, behind) = page_and_offset(size, at.wrapping_add(len));
+        if usable < len || pages == room || behind != 0 {
             break;
         }
     }

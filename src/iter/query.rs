@@ -2,7 +2,7 @@
 
 use super::{IovIter, UserCursor, on_cursor};
 use crate::direction::Direction;
-use crate::host::{Host, Page, PageFlags};
+use crate::host::{Host, Page, PageFlags, page_and_offset};
 use crate::segment::{IoVec, Segment};
 
 /// The kind of segments an [`IovIter`] walks.
@@ -207,6 +207,6 @@ pub(super) const fn pages_of(size: usize, address: usize, len: usize) -> usize {
     if len == 0 {
         return 0;
     }
-    let in_first = size - (address & (size - 1));
-    len.saturating_sub(in_first).div_ceil(size) + 1
+    let in_first = size.saturating_sub(page_and_offset(size, address).1);
+    len.saturating_sub(in_first).div_ceil(size).saturating_add(1)
 }

@@ -7,7 +7,7 @@ use super::pages::HeldPage;
 use crate::cursor::Pieces;
 use crate::direction::Direction;
 use crate::error::Error;
-use crate::host::{Host, Page};
+use crate::host::{Host, Page, page_and_offset};
 use crate::list::List;
 use crate::segment::{BioVec, Position};
 
@@ -97,11 +97,12 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let mut done = 0usize;
         while done < max_size {
             let (address, len) = self.ranges(|ranges| ranges.next()).unwrap_or_default();
-            entries.offset = address & (Self::PAGE_SIZE - 1);
-            entries.rest = len.min(max_size - done).min(Self::MAX_COUNT);
+            (_, entries.offset) = page_and_offset(Self::PAGE_SIZE, address);
+            let left = max_size.saturating_sub(done);
+            entries.rest = len.min(left).min(Self::MAX_COUNT);
             let outcome = match entries.make_room(1) {
                 Ok(0) => break,
-                Ok(_) => self.extract_pages(max_size - done, usize::MAX, &mut entries),
+                Ok(_) => self.extract_pages(left, usize::MAX, &mut entries),
                 Err(error) => Err(error),
             };
             match outcome {
@@ -165,8 +166,9 @@ fn scatter_runs<'a, P: Page>(
             break;
         }
         let at = (segment.offset() as usize).saturating_add(skip);
-        let page = HeldPage::Borrowed { run: segment.page(), index: at / P::SIZE };
-        if list.try_push(ScatterEntry { page, offset: at & (P::SIZE - 1), len }).is_err() {
+        let (index, offset) = page_and_offset(P::SIZE, at);
+        let page = HeldPage::Borrowed { run: segment.page(), index };
+        if list.try_push(ScatterEntry { page, offset, len }).is_err() {
             break;
         }
         done = done.saturating_add(len);

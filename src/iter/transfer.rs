@@ -62,7 +62,7 @@ fn bounce<S: UserMemory, T: UserMemory>(
     let mut buffer = [MaybeUninit::uninit(); 512];
     let mut done = 0usize;
     while done < to.len() {
-        let wanted = buffer.len().min(to.len() - done);
+        let wanted = buffer.len().min(to.len().saturating_sub(done));
         let space = Piece::<Dest>::from(&mut buffer[..]).slice(0, wanted);
         let read = from.read(at.saturating_add(done), space, CopyFlags::empty());
         // SAFETY: `UserMemory::read` has initialised the first `read` bytes of the buffer, which

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::host::{CopyFlags, PageFlags, UserMemory};
-use crate::memory::Piece;
+use crate::memory::{Extent, Piece};
 use crate::segment::{IoVec, Segments};
 
 /// A cursor over user addresses, and the memory that gives them a meaning.
@@ -37,16 +37,16 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
     }
 
     #[inline]
-    pub(super) fn walk<D: Direction>(
+    pub(super) fn share<D: Direction, E: Extent>(
         &mut self,
-        n: usize,
-        mut step: impl FnMut(UserPiece<U, D>, usize) -> usize,
+        extent: E,
+        mut step: impl FnMut(UserPiece<U, D>, E) -> usize,
     ) -> usize {
         let memory = self.memory;
-        self.cursor.walk(n, |segment, offset, len, progress| {
+        self.cursor.share(extent, |segment, offset, part| {
             // A segment that wraps around the address space ends where it wraps.
             let Some(address) = segment.base.checked_add(offset) else { return 0 };
-            step(UserPiece { memory, address, len, _direction: PhantomData }, progress)
+            step(UserPiece { memory, address, len: part.size(), _direction: PhantomData }, part)
         })
     }
 }

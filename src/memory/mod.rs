@@ -10,13 +10,18 @@
 //! direction. Its bytes are touched only through raw pointers, so the memory behind it may be a
 //! page that user space has mapped too, or a buffer that is not yet initialised.
 
+mod copy;
+mod extent;
 mod flush;
+mod sum;
 mod wide;
+
+pub(crate) use extent::Extent;
+pub(crate) use sum::fold;
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr;
 
 use crate::direction::{Borrow, Dest, Direction, Source};
 
@@ -99,7 +104,7 @@ impl<'p, D: Direction> Piece<'p, D> {
     #[must_use]
     pub const fn slice(self, offset: usize, len: usize) -> Self {
         let offset = if offset < self.len { offset } else { self.len };
-        let rest = self.len - offset;
+        let rest = self.len.wrapping_sub(offset);
         Self {
             // `offset` is at most the length of the memory that `base` points to.
             base: self.base.wrapping_add(offset),
@@ -151,6 +156,13 @@ impl Piece<'_, Source> {
         unsafe { wide::is_zero(self.base, self.len) }
     }
 
+    /// The folded sum of the native-endian 16-bit words, the last one padded with a zero byte.
+    #[inline]
+    pub(crate) fn sum(self) -> u16 {
+        // SAFETY: a source is valid for reads of `len` initialised bytes; nothing is written.
+        unsafe { sum::sum::<false>(self.base, self.base, self.len) }
+    }
+
     /// The offset of the first byte that differs from the one of `other`, within the smaller of
     /// both lengths; `None` if there is no such byte.
     #[inline]
@@ -175,10 +187,35 @@ impl<'p> Piece<'p, Dest> {
     pub fn copy_from(self, src: Piece<'_, Source>) -> usize {
         let len = if src.len < self.len { src.len } else { self.len };
         // SAFETY: `src` is valid for reads and `self` for writes of `len` bytes, which is at most
-        // either length; `ptr::copy` allows overlap, and for u8 alignment is 1. With `len` 0 any
-        // pointer will do.
-        unsafe { ptr::copy(src.base, self.base, len) };
+        // either length.
+        unsafe { copy::copy::<true>(src.base, self.base, len) };
         len
+    }
+
+    /// As [`copy_from`](Self::copy_from), for pieces that do not overlap.
+    ///
+    /// # Safety
+    ///
+    /// The first bytes of both, as many as the shorter has, must be disjoint.
+    #[inline]
+    pub(crate) unsafe fn copy_from_disjoint(self, src: Piece<'_, Source>) -> usize {
+        let len = if src.len < self.len { src.len } else { self.len };
+        // SAFETY: as in `copy_from`, and the caller promises that they do not overlap.
+        unsafe { copy::copy::<false>(src.base, self.base, len) };
+        len
+    }
+
+    /// As [`copy_from_disjoint`](Self::copy_from_disjoint), and the [sum](Piece::sum) of the bytes
+    /// copied.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline]
+    pub(crate) unsafe fn copy_from_summing(self, src: Piece<'_, Source>) -> (usize, u16) {
+        let len = if src.len < self.len { src.len } else { self.len };
+        // SAFETY: as there.
+        (len, unsafe { sum::sum::<true>(src.base, self.base, len) })
     }
 
     /// Fills the front from `src`, bypassing or writing back the CPU cache; returns the bytes copied.
@@ -206,8 +243,8 @@ impl<'p> Piece<'p, Dest> {
     /// Sets every byte to `value` and returns the length.
     #[inline]
     pub fn fill(self, value: u8) -> usize {
-        // SAFETY: `self` is valid for writes of `len` bytes; with `len` 0 any pointer will do.
-        unsafe { ptr::write_bytes(self.base, value, self.len) };
+        // SAFETY: `self` is valid for writes of `len` bytes.
+        unsafe { copy::fill(self.base, value, self.len) };
         self.len
     }
 }

@@ -81,7 +81,7 @@ fn end<const WORDS: usize>(at: usize, len: usize) -> Option<usize> {
 /// Bytes at `base` in front of the first aligned word, at most `len`.
 #[inline]
 fn bytes_to_word(base: *const u8, len: usize) -> usize {
-    base.addr().wrapping_neg().rem_euclid(WORD).min(len)
+    base.align_offset(WORD).min(len)
 }
 
 /// Whether any bit is set. A branch for each word would keep the words apart.

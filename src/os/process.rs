@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 
 use crate::direction::{Dest, Source};
-use crate::host::{CopyFlags, Host, NoPage, UserMemory};
+use crate::host::{CopyFlags, Host, NoPage, UserMemory, page_and_offset};
 use crate::memory::Piece;
 
 /// The host whose user memory is that of another process on the same Linux machine.
@@ -95,7 +95,7 @@ impl ProcessMemory {
 
     /// Bytes from `addr` to the end of its page.
     fn rest_of_page(&self, addr: usize) -> usize {
-        self.page_size - (addr & (self.page_size - 1))
+        self.page_size.saturating_sub(page_and_offset(self.page_size, addr).1)
     }
 
     /// Moves bytes in batches of pages, in order, until one is out of reach; the bytes moved.
@@ -121,18 +121,18 @@ impl ProcessMemory {
             libc::c_ulong,
         ) -> libc::ssize_t,
     ) -> usize {
-        let mut done = 0;
+        let mut done = 0usize;
         while done < len {
             let mut pages = heapless::Vec::<libc::iovec, BATCH>::new();
-            let mut batch = 0;
-            while done + batch < len {
-                let Some(start) = addr.checked_add(done + batch) else { break };
-                let iov_len = self.rest_of_page(start).min(len - done - batch);
+            let mut batch = 0usize;
+            while let left @ 1.. = len.saturating_sub(done).saturating_sub(batch) {
+                let Some(start) = addr.checked_add(done.saturating_add(batch)) else { break };
+                let iov_len = self.rest_of_page(start).min(left);
                 let iov_base = core::ptr::without_provenance_mut(start);
                 if pages.push(libc::iovec { iov_base, iov_len }).is_err() {
                     break;
                 }
-                batch += iov_len;
+                batch = batch.saturating_add(iov_len);
             }
             let here = libc::iovec { iov_base: local.wrapping_add(done).cast(), iov_len: batch };
             // SAFETY: `here` describes `batch` of the caller's `len` bytes, from `done` on, which are
@@ -142,7 +142,7 @@ impl ProcessMemory {
                 call(self.pid, &here, 1, pages.as_ptr(), pages.len() as libc::c_ulong, 0)
             };
             let moved = usize::try_from(moved).unwrap_or(0).min(batch);
-            done += moved;
+            done = done.saturating_add(moved);
             if moved == 0 || moved < batch {
                 break;
             }
@@ -164,7 +164,7 @@ impl ProcessMemory {
             reached = mapping.end;
             reached < end
         })?;
-        Ok(reached.min(end) - addr)
+        Ok(reached.min(end).saturating_sub(addr))
     }
 }
 
@@ -189,14 +189,14 @@ unsafe impl UserMemory for ProcessMemory {
     }
 
     fn fault_in_readable(&self, addr: usize, len: usize) -> usize {
-        let mut done = 0;
+        let mut done = 0usize;
         while done < len {
             let Some(at) = addr.checked_add(done) else { break };
             let mut probe = [0; 1];
             if self.read(at, Piece::from(&mut probe[..]), CopyFlags::empty()) == 0 {
                 break;
             }
-            done += self.rest_of_page(at).min(len - done);
+            done = done.saturating_add(self.rest_of_page(at)).min(len);
         }
         done
     }

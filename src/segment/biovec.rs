@@ -6,7 +6,7 @@ use super::Segment;
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Page, on_pages};
-use crate::memory::Piece;
+use crate::memory::{Extent, Piece};
 
 /// Bytes in a run of physically contiguous pages, laid out as `struct bio_vec`.
 ///
@@ -34,7 +34,7 @@ impl<P: Page> BioVec<P> {
     ///
     /// [`Error::OutOfRange`] if they leave the run.
     pub fn new(page: P, offset: u32, len: u32) -> Result<Self, Error> {
-        let end = u64::from(offset) + u64::from(len);
+        let end = u64::from(offset).saturating_add(u64::from(len));
         let run = (page.run_length() as u64).saturating_mul(P::SIZE as u64);
         if end > run || usize::try_from(end).is_err() {
             return Err(Error::OutOfRange);
@@ -66,18 +66,16 @@ impl<P: Page> BioVec<P> {
         self.len == 0
     }
 
-    /// Calls `step` with the bytes `offset..offset + len` of the segment, one page at a time.
-    ///
-    /// The second argument of `step` is the number of bytes handled before; its result is the
-    /// number it handled now. The walk ends early behind a step that handled less than its piece,
-    /// or in front of a page that cannot be mapped. Returns the bytes handled.
-    pub(crate) fn pages<D: Direction>(
+    /// Calls `step` with the bytes of the segment from `offset` on that go with `extent`, one page at a
+    /// time; see [`on_pages`].
+    #[inline]
+    pub(crate) fn pages<D: Direction, E: Extent>(
         &self,
         offset: usize,
-        len: usize,
-        mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
+        extent: E,
+        step: impl FnMut(Piece<'_, D>, E) -> usize,
     ) -> usize {
-        on_pages(&self.page, (self.offset as usize).saturating_add(offset), len, &mut step)
+        on_pages(&self.page, (self.offset as usize).saturating_add(offset), extent, step)
     }
 }
 
@@ -91,6 +89,9 @@ impl<P> fmt::Debug for BioVec<P> {
 }
 
 impl<P> Segment for BioVec<P> {
+    // Only `None` needs no byte to be told from what else there is.
+    const EXISTS: bool = size_of::<Option<P>>() > 0;
+
     #[inline]
     fn len(&self) -> usize {
         self.len as usize
@@ -102,6 +103,8 @@ impl<P> Segment for BioVec<P> {
     }
 }
 
+// Evaluated by the compiler.
+#[allow(clippy::arithmetic_side_effects)]
 mod layout {
     use super::BioVec;
     use static_assertions::*;

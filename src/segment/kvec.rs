@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use super::Segment;
 use crate::direction::{Dest, Direction, Source};
-use crate::memory::Piece;
+use crate::memory::{Extent, Piece};
 
 /// Memory of this address space, laid out as `struct kvec` and `struct iovec`.
 ///
@@ -110,6 +110,12 @@ impl<'a, D: Direction> KVec<'a, D> {
         self.piece = self.piece.slice(0, len);
     }
 
+    /// The bytes, without what the segment promises of them.
+    #[inline]
+    pub(crate) const fn into_piece(self) -> Piece<'a, D> {
+        self.piece
+    }
+
     /// Another segment for the same memory.
     ///
     /// # Safety
@@ -130,6 +136,38 @@ impl<'a> KVec<'a, Source> {
     }
 }
 
+impl KVec<'_, Source> {
+    /// Copies to the front of `dst` and returns the bytes copied: the smaller of both lengths.
+    #[inline]
+    pub(crate) fn copy_to(self, dst: Piece<'_, Dest>) -> usize {
+        // SAFETY: nothing writes the bytes of a source segment, so `dst` is other memory.
+        unsafe { dst.copy_from_disjoint(self.piece) }
+    }
+
+    /// As [`copy_to`](Self::copy_to), and the sum of the bytes copied.
+    #[inline]
+    pub(crate) fn copy_to_summing(self, dst: Piece<'_, Dest>) -> (usize, u16) {
+        // SAFETY: as in `copy_to`.
+        unsafe { dst.copy_from_summing(self.piece) }
+    }
+}
+
+impl KVec<'_, Dest> {
+    /// Fills the front from `src` and returns the bytes copied: the smaller of both lengths.
+    #[inline]
+    pub(crate) fn copy_from(self, src: Piece<'_, Source>) -> usize {
+        // SAFETY: nothing else accesses the bytes of a destination, so `src` is other memory.
+        unsafe { self.piece.copy_from_disjoint(src) }
+    }
+
+    /// As [`copy_from`](Self::copy_from), and the sum of the bytes copied.
+    #[inline]
+    pub(crate) fn copy_from_summing(self, src: Piece<'_, Source>) -> (usize, u16) {
+        // SAFETY: as in `copy_from`.
+        unsafe { self.piece.copy_from_summing(src) }
+    }
+}
+
 impl Clone for KVec<'_, Source> {
     #[inline]
     fn clone(&self) -> Self {
@@ -145,6 +183,23 @@ impl<D: Direction> fmt::Debug for KVec<'_, D> {
             .field("direction", &format_args!("{}", D::NAME))
             .field("len", &self.len())
             .finish()
+    }
+}
+
+impl<D: Direction> Extent for KVec<'_, D> {
+    #[inline]
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn front(&self, len: usize) -> Self {
+        Self { piece: self.piece.front(len) }
+    }
+
+    #[inline]
+    fn behind(&self, len: usize) -> Self {
+        Self { piece: self.piece.behind(len) }
     }
 }
 

@@ -29,6 +29,11 @@ pub const MAX_SEGMENTS: usize = 1024;
 
 /// One run of bytes in a segment list.
 pub trait Segment {
+    /// Whether there can be such a segment at all. A host without pages has no segments of pages,
+    /// and no machine code for walking them.
+    #[doc(hidden)]
+    const EXISTS: bool = true;
+
     /// The length in bytes. It must not change while a cursor borrows the segment.
     fn len(&self) -> usize;
 
@@ -71,7 +76,7 @@ pub trait Segments: Copy {
             if left < len {
                 return Position { index, offset: left };
             }
-            left -= len;
+            left = left.wrapping_sub(len);
             index = index.saturating_add(1);
         }
         Position { index, offset: 0 }
@@ -82,13 +87,13 @@ pub trait Segments: Copy {
         if let Some(offset) = from.offset.checked_sub(n) {
             return Some(Position { index: from.index, offset });
         }
-        let mut left = n - from.offset;
+        let mut left = n.wrapping_sub(from.offset);
         let passed = self.as_slice().get(..from.index)?;
         for (index, segment) in passed.iter().enumerate().rev() {
             let len = segment.len();
             match len.checked_sub(left) {
                 Some(offset) => return Some(Position { index, offset }),
-                None => left -= len,
+                None => left = left.wrapping_sub(len),
             }
         }
         None
@@ -97,15 +102,51 @@ pub trait Segments: Copy {
     /// The bytes of all segments together; `usize::MAX` if there are more.
     #[doc(alias = "iov_length")]
     fn total(&self) -> usize {
-        let mut total = 0usize;
-        for segment in self.as_slice() {
-            // Not `saturating_add`: its comparison would double the chain of dependencies.
-            match total.checked_add(segment.len()) {
-                Some(sum) => total = sum,
-                None => return usize::MAX,
+        if !Self::Segment::EXISTS {
+            return 0;
+        }
+        let segments = self.as_slice();
+        let (mut total, mut bits) = (0usize, 0);
+        for segment in segments {
+            total = total.wrapping_add(segment.len());
+            bits |= segment.len();
+        }
+        // So many lengths of so few bits do not overflow. A test at each would cost more than the sum.
+        if bits.leading_zeros().saturating_add(segments.len().leading_zeros()) >= usize::BITS {
+            return total;
+        }
+        segments.iter().fold(0, |total, segment| total.saturating_add(segment.len()))
+    }
+
+    /// Whether the segments have `count` bytes or more together.
+    #[doc(hidden)]
+    #[inline]
+    fn holds(&self, count: usize) -> bool {
+        // Lengths are added without regard to overflow. A sum that wrapped is less than the true one,
+        // so that a "yes" is right; a "no" is looked at again.
+        let mut left = count;
+        let mut chunks = self.as_slice().chunks_exact(8);
+        for chunk in &mut chunks {
+            let sum = chunk.iter().fold(0usize, |sum, segment| sum.wrapping_add(segment.len()));
+            if sum >= left {
+                return true;
+            }
+            left = left.wrapping_sub(sum);
+        }
+        for segment in chunks.remainder() {
+            match left.checked_sub(segment.len()) {
+                Some(rest) => left = rest,
+                None => return true,
             }
         }
-        total
+        left == 0 || self.holds_surely(count)
+    }
+
+    /// As [`holds`](Self::holds), for lengths whose sum may overflow.
+    #[doc(hidden)]
+    #[cold]
+    fn holds_surely(&self, count: usize) -> bool {
+        self.total() >= count
     }
 
     /// Whether `other` is this very list, not only an equal one.
@@ -135,6 +176,13 @@ impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
     #[inline]
     fn as_slice(&self) -> &[S] {
         core::slice::from_ref(&self.0)
+    }
+
+    fn forward(&self, from: Position, n: usize) -> Position {
+        match from.offset.saturating_add(n) {
+            offset if from.index == 0 && offset < self.0.len() => Position { index: 0, offset },
+            _ => Position { index: 1, offset: 0 },
+        }
     }
 
     fn is_same(&self, other: &Self) -> bool {

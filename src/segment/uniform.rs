@@ -116,6 +116,10 @@ impl<S: Segment> Segments for Uniform<'_, S> {
         self.total
     }
 
+    fn holds(&self, count: usize) -> bool {
+        self.total >= count
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         core::ptr::eq(self.segments, other.segments)
     }

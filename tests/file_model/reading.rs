@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use iov_iter::KVec;
 use iov_iter::file::{BUFFER_SIZE, Error, FileReader};
 
-use crate::file_support::{EIO, Fickle};
+use super::super::file_support::{EIO, Fickle};
 
 #[derive(Clone, Debug)]
 pub enum Get {
@@ -19,13 +20,20 @@ pub enum Get {
     Skip(usize),
     Counted,
     AtEnd,
+    /// One of the integers whose bytes have another width, order or sign than those above.
+    Integer(u8),
+    /// Into segments of these lengths.
+    Segments(Vec<usize>),
+    PeekByte(usize),
+    SkipBuffered(usize),
 }
 
 /// The bytes that an operation must give, or the error.
 type Expected = Result<Vec<u8>, Error>;
 
-/// What `operation` gives when `rest` is left, and how much of it is consumed.
-fn expected(operation: &Get, rest: &[u8]) -> (Expected, usize) {
+/// What `operation` gives when `rest` is left, so much of it in the buffer, and how much is
+/// consumed.
+fn expected(operation: &Get, rest: &[u8], buffered: usize) -> (Expected, usize) {
     let exactly = |len: usize| match rest.get(..len) {
         Some(bytes) => (Ok(bytes.to_vec()), len),
         None => (Err(Error::UnexpectedEof), 0),
@@ -60,11 +68,55 @@ fn expected(operation: &Get, rest: &[u8]) -> (Expected, usize) {
             },
         },
         Get::AtEnd => (Ok(vec![u8::from(rest.is_empty())]), 0),
+        Get::Integer(which) => exactly([1, 2, 2, 4, 8, 2, 4, 8, 2, 4, 8][usize::from(which) % 11]),
+        Get::Segments(ref lengths) => up_to(lengths.iter().sum()),
+        Get::PeekByte(offset) if offset >= BUFFER_SIZE => (Err(Error::PeekOutOfRange), 0),
+        Get::PeekByte(offset) => (Ok(rest.get(offset).copied().into_iter().collect()), 0),
+        Get::SkipBuffered(len) if len > buffered => (Err(Error::SkipOutOfRange), 0),
+        Get::SkipBuffered(len) => (Ok(Vec::new()), len),
     }
+}
+
+/// An integer, as the bytes that it stands for.
+fn integer(reader: &mut FileReader<Fickle>, which: u8) -> Expected {
+    Ok(match which % 11 {
+        0 => reader.get_sbyte()?.to_be_bytes().to_vec(),
+        1 => reader.get_be16()?.to_be_bytes().to_vec(),
+        2 => reader.get_sbe16()?.to_be_bytes().to_vec(),
+        3 => reader.get_sbe32()?.to_be_bytes().to_vec(),
+        4 => reader.get_sbe64()?.to_be_bytes().to_vec(),
+        5 => reader.get_le16()?.to_le_bytes().to_vec(),
+        6 => reader.get_le32()?.to_le_bytes().to_vec(),
+        7 => reader.get_le64()?.to_le_bytes().to_vec(),
+        8 => reader.get_sle16()?.to_le_bytes().to_vec(),
+        9 => reader.get_sle32()?.to_le_bytes().to_vec(),
+        _ => reader.get_sle64()?.to_le_bytes().to_vec(),
+    })
+}
+
+/// Into segments of one memory, without gaps.
+fn segments(reader: &mut FileReader<Fickle>, lengths: &[usize]) -> Expected {
+    let mut into = vec![0; lengths.iter().sum()];
+    let mut rest = &mut into[..];
+    let mut segments = Vec::new();
+    for len in lengths {
+        let (segment, behind) = rest.split_at_mut(*len);
+        segments.push(KVec::from(segment));
+        rest = behind;
+    }
+    let got = reader.get_segments(&segments)?;
+    drop(segments);
+    assert!(into[got..].iter().all(|byte| *byte == 0));
+    into.truncate(got);
+    Ok(into)
 }
 
 fn attempt(reader: &mut FileReader<Fickle>, operation: &Get) -> Expected {
     match *operation {
+        Get::Integer(which) => integer(reader, which),
+        Get::Segments(ref lengths) => segments(reader, lengths),
+        Get::PeekByte(offset) => reader.peek_byte(offset).map(|byte| byte.into_iter().collect()),
+        Get::SkipBuffered(len) => reader.skip_buffered(len).map(|()| Vec::new()),
         Get::Byte => reader.get_byte().map(|byte| vec![byte]),
         Get::Be32 => reader.get_be32().map(|value| value.to_be_bytes().to_vec()),
         Get::Be64 => reader.get_be64().map(|value| value.to_be_bytes().to_vec()),
@@ -96,6 +148,7 @@ pub fn check(operations: &[Get], portions: &[Option<usize>], data: &[u8]) {
         for attempts in 0.. {
             assert!(attempts < 100_000);
             let at = reader.position() as usize;
+            let buffered = reader.fetched() as usize - at;
             let got = attempt(&mut reader, operation);
             let now = reader.position() as usize;
             assert!(reader.position() <= reader.fetched());
@@ -106,12 +159,12 @@ pub fn check(operations: &[Get], portions: &[Option<usize>], data: &[u8]) {
                     break;
                 }
                 (_, Err(Error::WouldBlock)) if blocks => assert_eq!(at, now),
-                (Get::Buffer(_) | Get::InPlace(_), Ok(bytes)) if blocks => {
+                (Get::Buffer(_) | Get::InPlace(_) | Get::Segments(_), Ok(bytes)) if blocks => {
                     assert!(bytes == data[at..now]);
                     break;
                 }
                 (_, got) => {
-                    let (expected, consumed) = expected(operation, &data[at..]);
+                    let (expected, consumed) = expected(operation, &data[at..], buffered);
                     assert!(got == expected, "{operation:?} at {at}: {reader:?}");
                     assert_eq!(now - at, consumed);
                     break;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use iov_iter::file::{Error, FileWriter, MAX_ENTRIES, Region, Release, WriteChannel};
 
-use crate::file_support::{EIO, Fickle};
+use super::super::file_support::{EIO, Fickle};
 
 #[derive(Clone, Debug)]
 pub enum Put {

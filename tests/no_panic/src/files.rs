@@ -1,15 +1,14 @@
 //! Every operation on buffered files, over an allocator that may refuse anything.
 
-extern crate alloc;
-
 use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use core::hint::black_box;
 use core::ptr;
 
 use iov_iter::file::{
-    BufferChannel, Channel, ChannelError, Error, FileReader, FileWriter, NoHooks, RamControl,
-    ReadChannel, Ready, Region, Release, Scratch, SeekFrom, SizedBuffer, WriteChannel,
+    BufferChannel, Channel, ChannelError, Compress, Decompress, Duplex, Error, FileReader,
+    FileWriter, NoHooks, RamControl, ReadChannel, Ready, Region, Release, Scratch, SeekFrom,
+    SizedBuffer, WriteChannel,
 };
 use iov_iter::{Dest, IovIter, KVec, Source};
 
@@ -34,7 +33,7 @@ unsafe impl GlobalAlloc for Allocator {
 static ALLOCATOR: Allocator = Allocator;
 
 /// A channel, and an owner of memory, whose answers nobody can guess.
-struct Anything;
+pub struct Anything;
 
 fn any_answer() -> Result<usize, ChannelError> {
     match any() {
@@ -77,6 +76,30 @@ impl WriteChannel for Anything {
     }
 }
 
+impl Duplex for Anything {
+    fn try_clone(&self) -> Result<Self, ChannelError> {
+        any_answer().map(|_| Anything)
+    }
+}
+
+impl Compress for Anything {
+    fn bound(&self, len: usize) -> Option<usize> {
+        black_box(Some(len))
+    }
+
+    fn compress(&mut self, from: &[u8], into: &mut [u8]) -> Option<usize> {
+        black_box((from, into));
+        black_box(Some(any()))
+    }
+}
+
+impl Decompress for Anything {
+    fn decompress(&mut self, from: &[u8], into: &mut [u8]) -> Option<usize> {
+        black_box((from, into));
+        black_box(Some(any()))
+    }
+}
+
 impl Release for Anything {
     fn release(&self, range: core::ops::Range<usize>) {
         black_box(range);
@@ -95,10 +118,15 @@ fn write() -> Result<(), Error> {
     let bytes = &*any_bytes();
     let region = Region::with_release(bytes, &RELEASE);
     let mut writer = FileWriter::new(Anything)?;
-    writer.rate_mut().set_limit(any() as u64);
+    let rate = writer.rate_mut();
+    rate.set_limit(any() as u64);
+    rate.account(any() as u64);
+    rate.reset();
+    black_box((rate.limit(), rate.used(), rate.is_exceeded(), writer.rate().used()));
     writer.put_byte(any() as u8)?;
-    writer.put_be64(any() as u64)?;
-    writer.put_sle32(any() as i32)?;
+    put_integers(&mut writer)?;
+    writer.put_compressed(&mut Anything, bytes)?;
+    writer.put_compressed_flushing(&mut Anything, bytes)?;
     writer.put_buffer(bytes)?;
     writer.put_borrowed(bytes)?;
     writer.put_region(&region, any()..any())?;
@@ -111,6 +139,17 @@ fn write() -> Result<(), Error> {
     scratch.put_buffer(bytes)?;
     writer.put_file(&mut scratch)?;
     writer.credit(any() as u64);
+    writer.set_blocking(any() == 0)?;
+    writer.shutdown()?;
+    writer.stopper()?.stop()?;
+    writer.return_path()?.close()?;
+    black_box((writer.is_seekable(), writer.error(), writer.channel()));
+    black_box(writer.offset()?);
+    black_box((writer.is_flushed(), writer.flushed(), writer.transferred()));
+    black_box(writer.channel_mut());
+    black_box(writer.flushed_channel()?);
+    black_box(writer.flush_and_tell()?);
+    FileWriter::linear(Anything)?.close()?;
     black_box((writer.tell(), writer.pending(), writer.entries(), writer.is_rate_exceeded()));
     black_box(writer.unsent().next());
     black_box(writer.set_error(Error::Compress));
@@ -119,9 +158,53 @@ fn write() -> Result<(), Error> {
     writer.close()
 }
 
+fn put_integers(writer: &mut FileWriter<'_, Anything>) -> Result<(), Error> {
+    writer.put_be16(any() as u16)?;
+    writer.put_be32(any() as u32)?;
+    writer.put_be64(any() as u64)?;
+    writer.put_sbe16(any() as i16)?;
+    writer.put_sbe32(any() as i32)?;
+    writer.put_sbe64(any() as i64)?;
+    writer.put_le16(any() as u16)?;
+    writer.put_le32(any() as u32)?;
+    writer.put_le64(any() as u64)?;
+    writer.put_sle16(any() as i16)?;
+    writer.put_sle32(any() as i32)?;
+    writer.put_sle64(any() as i64)?;
+    writer.put_sbyte(any() as i8)?;
+    Ok(())
+}
+
+fn get_integers(reader: &mut FileReader<Anything>) -> Result<(), Error> {
+    black_box(reader.get_be16()?);
+    black_box(reader.get_be32()?);
+    black_box(reader.get_be64()?);
+    black_box(reader.get_sbe16()?);
+    black_box(reader.get_sbe32()?);
+    black_box(reader.get_sbe64()?);
+    black_box(reader.get_le16()?);
+    black_box(reader.get_le32()?);
+    black_box(reader.get_le64()?);
+    black_box(reader.get_sle16()?);
+    black_box(reader.get_sle32()?);
+    black_box(reader.get_sle64()?);
+    black_box(reader.get_sbyte()?);
+    Ok(())
+}
+
 fn read() -> Result<(), Error> {
     let mut reader = FileReader::new(Anything)?;
-    black_box((reader.get_byte()?, reader.get_be64()?, reader.get_sle16()?));
+    black_box((reader.get_byte()?, reader.get_array::<9>()?));
+    get_integers(&mut reader)?;
+    black_box(reader.get_compressed(&mut Anything, any_bytes())?);
+    reader.set_blocking(any() == 0)?;
+    reader.shutdown()?;
+    reader.stopper()?.stop()?;
+    reader.return_path()?.close()?;
+    black_box((reader.is_seekable(), reader.error(), reader.channel()));
+    black_box(reader.offset()?);
+    black_box(reader.channel_mut());
+    black_box(reader.set_error(Error::Decompress));
     black_box(reader.get_buffer(any_bytes())?);
     black_box(reader.get_segments(&[KVec::from(any_bytes())])?);
     reader.get_exact(any_bytes())?;
@@ -145,6 +228,10 @@ fn read() -> Result<(), Error> {
 
 fn keep() -> Result<(), ChannelError> {
     let mut buffer = SizedBuffer::with_limit(any());
+    buffer.set_limit(any());
+    black_box((buffer.limit(), buffer.is_empty(), buffer.capacity()));
+    black_box((buffer.slices().next(), buffer.slices_from(any()).next()));
+    black_box(SizedBuffer::from_slice(any_bytes())?.len());
     buffer.append(any_bytes())?;
     buffer.write_at(any(), any_bytes())?;
     buffer.set_len(any())?;

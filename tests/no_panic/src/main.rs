@@ -2,14 +2,21 @@
 //! does not link; with `--features alloc` also the operations that allocate.
 //!
 //! `cargo build --release --target x86_64-unknown-none` succeeds only if the optimiser has proved
-//! that no panic can be reached, for any input: all of them are opaque to it. With
-//! `--features panic` it must fail.
+//! that no panic can be reached, for any input: all of them are opaque to it. `check` does that for
+//! several targets, sees to it that no public function is missing here, and that it can fail.
 
 #![no_std]
 #![no_main]
 
 #[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(feature = "alloc")]
+mod channels;
+#[cfg(feature = "alloc")]
 mod files;
+mod plain;
+mod segments;
 mod vectors;
 
 use core::hint::black_box;
@@ -19,9 +26,9 @@ use core::ptr::NonNull;
 
 use iov_iter::host::{Host, Page, UserMemory};
 use iov_iter::{
-    Abi, BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, DupStorage, Error, HeldPage,
-    InlineVec, IoVec, IovIter, KVec, List, PageFlags, Piece, ScatterEntry, Source, Uniform,
-    copy_iter_to_iter,
+    Abi, BioVec, Checksum, CopyFlags, Dest, Direction, DupStorage, Error, HeldPage, InlineVec,
+    IoVec, IovIter, KVec, PageFlags, Piece, Position, ScatterEntry, Source, Uniform,
+    copy_iter_to_iter, iov,
 };
 
 unsafe extern "C" {
@@ -148,6 +155,10 @@ fn any_list<'a, T>() -> &'a [T] {
     unsafe { core::slice::from_raw_parts(black_box(NonNull::dangling()).as_ptr(), any()) }
 }
 
+fn any_position() -> Position {
+    Position { index: any(), offset: any() }
+}
+
 /// What both directions can do.
 fn move_and_ask<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
     let saved = iter.save();
@@ -170,6 +181,7 @@ fn move_and_ask<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
     }
     let mut entries = heapless::Vec::<ScatterEntry<H::Page>, 4>::new();
     black_box(iter.clone().extract_to_scatter_list(any(), any(), &mut entries).is_err());
+    segments::ask_an_iterator(iter);
     black_box(iter.iterate(any(), &mut (), |(), user, _| user.len(), |(), piece, _| piece.len()));
 }
 
@@ -255,18 +267,26 @@ pub extern "C" fn _start() -> ! {
     read_all(&mut IovIter::<Source>::from(any_list::<KVec<Source>>()), None);
     write_all(&mut IovIter::<Dest>::from(any_list::<KVec<Dest>>()), None);
     write_all(&mut IovIter::<Dest>::discard(any()), None);
-    black_box(IovIter::<Source>::from(any_list::<KVec<Source>>()).last());
+    let mut chunks = IovIter::<Source>::from(any_list::<KVec<Source>>());
+    black_box((chunks.size_hint(), chunks.next(), chunks.last()));
 
-    let mut cursor = Cursor::clamped(any_list::<IoVec>(), any());
-    black_box(cursor.walk(any(), |_, _, len, _| black_box(len)));
-    let mut list = InlineVec::<usize, 4>::new();
-    black_box((list.try_push(any()).is_err(), list.make_room(any()).is_err()));
-
+    plain::every_operation();
+    segments::every_operation();
     vectors::every_operation();
     #[cfg(feature = "alloc")]
-    files::every_operation();
+    {
+        channels::every_operation();
+        files::every_operation();
+    }
 
+    // One defect of each kind, each of which must be noticed.
     #[cfg(feature = "panic")]
     black_box(any_bytes()[any()]);
+    #[cfg(feature = "overflow")]
+    black_box(any() + any());
+    #[cfg(feature = "out-of-memory")]
+    black_box(alloc::vec::Vec::<u8>::with_capacity(any()));
+    #[cfg(feature = "recursion")]
+    black_box(segments::depth(any()));
     loop {}
 }

@@ -1,18 +1,13 @@
 //! The parser of the example `vmstate`, on any bytes and on damaged streams: it never panics,
 //! repeats byte for byte what it accepts, and needs little memory whatever a stream claims.
-#![no_main]
-
-#[path = "../../tests/vmstate_support/peak.rs"]
-mod peak;
-#[path = "../../tests/vmstate_support/mod.rs"]
-mod vmstate_support;
 
 use std::sync::LazyLock;
 
-use libfuzzer_sys::fuzz_target;
-use peak::peak;
-use vmstate_support::migration::{Failure, Options};
-use vmstate_support::{Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect_with, t1, t2_with};
+use super::peak::peak;
+use super::vmstate_support::migration::{Failure, Options};
+use super::vmstate_support::{
+    Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect_with, t1, t2_with,
+};
 
 /// A stream up to its end mark, and the text that describes it.
 #[derive(Clone)]
@@ -136,7 +131,7 @@ fn change(bytes: &mut Vec<u8>, kind: u8, at: usize, value: u8) {
     }
 }
 
-fuzz_target!(|input: &[u8]| {
+pub fn check(input: &[u8]) {
     let Some(([flags, piece], input)) = input.split_first_chunk() else { return };
     let options = Options { guess: flags & 3 == 1, raw_tail: flags & 12 == 4 };
     let stream = Stream::changed(input);
@@ -164,4 +159,4 @@ fuzz_target!(|input: &[u8]| {
         let usual = |line: &str| line.starts_with("ram ") && line.contains(" page_size=4096 ");
         assert!(piped.is_ok() || file.is_err() || !report.lines().any(usual));
     }
-});
+}

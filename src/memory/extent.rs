@@ -1,0 +1,57 @@
+//! [`Extent`]: what goes along with the pieces of a walk.
+
+use core::ops::Range;
+
+use super::Piece;
+use crate::direction::Direction;
+
+/// What a walk shares out among the pieces of a list: memory to copy to or from them, or their
+/// distances from the start of the walk.
+pub trait Extent {
+    /// The length in bytes.
+    fn size(&self) -> usize;
+
+    /// The first `len` bytes, or all if there are fewer.
+    fn front(&self, len: usize) -> Self;
+
+    /// All but the first `len` bytes, of which there are so many.
+    ///
+    /// A loop that cuts lengths waits for one minimum after the other; one that has compared them
+    /// calls this.
+    fn behind(&self, len: usize) -> Self;
+}
+
+/// Distances, of which the start is not behind the end.
+impl Extent for Range<usize> {
+    #[inline]
+    fn size(&self) -> usize {
+        self.end.wrapping_sub(self.start)
+    }
+
+    #[inline]
+    fn front(&self, len: usize) -> Self {
+        self.start..self.start.wrapping_add(len.min(self.size()))
+    }
+
+    #[inline]
+    fn behind(&self, len: usize) -> Self {
+        self.start.wrapping_add(len)..self.end
+    }
+}
+
+impl<D: Direction> Extent for Piece<'_, D> {
+    #[inline]
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn front(&self, len: usize) -> Self {
+        self.slice(0, len)
+    }
+
+    #[inline]
+    fn behind(&self, len: usize) -> Self {
+        self.slice(len, usize::MAX)
+    }
+}

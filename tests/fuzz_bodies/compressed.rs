@@ -1,0 +1,170 @@
+//! Compressed blocks come back as they were, and damaged ones do no harm.
+
+use iov_iter::file::zlib::{Deflater, Inflater, bound};
+use iov_iter::file::{BUFFER_SIZE, Compress, Decompress, Error, FileReader, FileWriter};
+
+/// Bytes in front of a block, which tell its length.
+const PREFIX: usize = 4;
+/// Bytes behind a buffer that nothing may write.
+const GUARD: [u8; 16] = [0xa5; 16];
+
+/// Decompresses into the front of a buffer of `room` bytes.
+fn decompress(inflater: &mut Inflater, from: &[u8], room: usize) -> Option<Vec<u8>> {
+    let mut into = vec![0; room];
+    into.extend(GUARD);
+    let got = inflater.decompress(from, &mut into[..room]);
+    assert_eq!(into[room..], GUARD);
+    into.truncate(got.unwrap_or(0));
+    assert!(got.is_none_or(|got| got == into.len()));
+    got.map(|_| into)
+}
+
+/// A block of noise, single bytes and repetitions; some are too long for a file.
+fn block(mut input: &[u8]) -> Vec<u8> {
+    let mut block = Vec::new();
+    while block.len() < BUFFER_SIZE {
+        let Some((&[what, len], rest)) = input.split_first_chunk() else { break };
+        let len = usize::from(len);
+        let (now, rest) = rest.split_at(rest.len().min(if what % 4 == 0 { len } else { 1 }));
+        input = rest;
+        match what % 4 {
+            0 => block.extend(now),
+            // As much as a page.
+            1 => block.extend(now.repeat(len * 16)),
+            2 => block.extend_from_within(block.len().saturating_sub(len)..),
+            _ => {
+                block.extend((0..len * 32).scan(u32::from_be_bytes([what, 1, 2, 3]), |state, _| {
+                    *state ^= *state << 13;
+                    *state ^= *state >> 17;
+                    *state ^= *state << 5;
+                    Some(*state as u8)
+                }))
+            }
+        }
+    }
+    block
+}
+
+/// What a file with a block holds, some bytes of it changed, or none.
+fn damaged(level: u8, mut input: &[u8]) -> Vec<u8> {
+    let mut changes = Vec::new();
+    while let Some((&[more, low, high, value], rest)) = input.split_first_chunk() {
+        changes.push((usize::from(u16::from_le_bytes([low, high])), value));
+        input = rest;
+        if more % 4 == 0 || changes.len() == 8 {
+            break;
+        }
+    }
+    let mut block = block(input);
+    block.truncate(BUFFER_SIZE / 2);
+    let mut sent = Vec::new();
+    let mut writer = FileWriter::new(&mut sent).unwrap();
+    writer.put_compressed(&mut Deflater::new(level).unwrap(), &block).unwrap();
+    writer.close().unwrap();
+    for (at, value) in changes {
+        let at = at % sent.len();
+        sent[at] ^= value;
+    }
+    sent
+}
+
+pub fn check(input: &[u8]) {
+    let Some((&[kind, room_low, room_high], input)) = input.split_first_chunk() else { return };
+    let room = usize::from(u16::from_le_bytes([room_low, room_high]));
+    let level = (kind & 0x3f) % 10;
+    let mut inflater = Inflater::new().unwrap();
+    match kind >> 6 {
+        0 => arbitrary(&mut inflater, input, room),
+        1 => {
+            let damaged = damaged(level, input);
+            arbitrary(&mut inflater, &damaged, room);
+            arbitrary(&mut inflater, &damaged[PREFIX..], room);
+        }
+        _ => round_trip(level, &mut inflater, &block(input), room),
+    }
+}
+
+/// Any bytes, as the data of a block and as a block of a file.
+fn arbitrary(inflater: &mut Inflater, input: &[u8], room: usize) {
+    let got = decompress(inflater, input, room);
+    if let Some(bytes) = &got {
+        // What it gave fits exactly, and nothing was left in the codec that changes what it does.
+        assert_eq!(decompress(inflater, input, bytes.len()).as_ref(), Some(bytes));
+        assert!(bytes.is_empty() || decompress(inflater, input, bytes.len() - 1).is_none());
+        assert!(decompress(inflater, &[input, &[0]].concat(), room).is_none());
+    }
+    let mut reader = FileReader::new(input).unwrap();
+    let mut into = vec![0; room];
+    let result = reader.get_compressed(inflater, &mut into);
+    let Some((prefix, rest)) = input.split_first_chunk::<PREFIX>() else {
+        assert_eq!(result, Err(Error::UnexpectedEof));
+        return;
+    };
+    let len = u32::from_be_bytes(*prefix) as usize;
+    match (len, rest.get(..len)) {
+        (len, _) if len > BUFFER_SIZE - PREFIX => assert_eq!(result, Err(Error::Decompress)),
+        (_, None) => assert_eq!(result, Err(Error::UnexpectedEof)),
+        (_, Some(payload)) => match decompress(inflater, payload, room) {
+            Some(bytes) => {
+                assert_eq!(result, Ok(bytes.len()));
+                assert_eq!(into[..bytes.len()], bytes);
+                assert_eq!(reader.position(), (PREFIX + len) as u64);
+            }
+            None => assert_eq!((result, reader.position()), (Err(Error::Decompress), 0)),
+        },
+    }
+}
+
+/// Compresses a block twice, by hand and through a file, and decompresses it.
+fn round_trip(level: u8, inflater: &mut Inflater, block: &[u8], room: usize) {
+    let mut deflater = Deflater::new(level).unwrap();
+    let most = bound(block.len()).unwrap();
+    let mut into = vec![0; most];
+    into.extend(GUARD);
+    let len = deflater.compress(block, &mut into[..most]).unwrap();
+    assert_eq!(into[most..], GUARD);
+    let compressed = &into[..len];
+    assert_eq!(decompress(inflater, compressed, block.len()).as_deref(), Some(block));
+    let tight = decompress(inflater, compressed, room);
+    assert_eq!(tight.is_some(), room >= block.len());
+    // Cut anywhere it is no block.
+    assert!(decompress(inflater, &compressed[..room % len], block.len()).is_none());
+
+    // With too little room it fails, and harms nothing.
+    let mut small = vec![0; room];
+    small.extend(GUARD);
+    let again = deflater.compress(block, &mut small[..room]);
+    assert_eq!(small[room..], GUARD);
+    assert!(again.is_some() || room < most);
+    if let Some(len) = again {
+        let got = decompress(inflater, &small[..len], block.len());
+        assert_eq!(got.as_deref(), Some(block));
+    }
+
+    // Behind `room` other bytes in the buffer.
+    let mut sent = Vec::new();
+    let mut writer = FileWriter::new(&mut sent).unwrap();
+    writer.put_buffer(&vec![0xee; room]).unwrap();
+    let free = BUFFER_SIZE - room % BUFFER_SIZE;
+    let put = writer.put_compressed(&mut deflater, block);
+    if PREFIX + most > free {
+        assert_eq!((put, writer.tell()), (Err(Error::NoSpace), room as u64));
+        let put = writer.put_compressed_flushing(&mut deflater, block);
+        assert_eq!(put.is_ok(), PREFIX + most <= BUFFER_SIZE);
+        assert!(put.is_ok() || put == Err(Error::NoSpace));
+    } else {
+        assert_eq!(put, Ok(PREFIX + len));
+    }
+    writer.close().unwrap();
+    if sent.len() == room {
+        return;
+    }
+    assert_eq!(sent[room..][..PREFIX], (len as u32).to_be_bytes());
+    assert_eq!(sent[room + PREFIX..], *compressed);
+    let mut reader = FileReader::new(&sent[..]).unwrap();
+    reader.skip(room as u64).unwrap();
+    let mut got = vec![0; block.len()];
+    assert_eq!(reader.get_compressed(inflater, &mut got), Ok(block.len()));
+    assert_eq!(got, block);
+    assert!(reader.is_at_end().unwrap());
+}

@@ -1,0 +1,120 @@
+//! What the traits of the core provide, called on a type that implements only what they ask for.
+
+use core::hint::black_box;
+use core::ptr::NonNull;
+
+use iov_iter::host::{Host, Page, UserMemory};
+use iov_iter::iov::{CallError, VectoredRead, VectoredWrite};
+use iov_iter::{CopyFlags, Dest, Error, KVec, PageFlags, Piece, Segment, Segments, Source};
+
+use crate::{any, any_bytes, any_list, any_position};
+
+#[derive(Clone, Copy)]
+pub struct Plain;
+
+impl AsRef<Plain> for Plain {
+    fn as_ref(&self) -> &Plain {
+        self
+    }
+}
+
+// SAFETY: the program is linked and never run.
+unsafe impl Page for Plain {
+    const SIZE: usize = 64;
+    type Pin = Plain;
+
+    fn run_length(&self) -> usize {
+        any()
+    }
+
+    fn nth(&self, index: usize) -> Option<Self> {
+        (index < any()).then_some(Plain)
+    }
+
+    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+        (index < any()).then(|| f(black_box(NonNull::dangling())))
+    }
+}
+
+// SAFETY: as above.
+unsafe impl UserMemory for Plain {
+    type Page = Plain;
+
+    fn access_ok(&self, addr: usize, len: usize) -> bool {
+        black_box((addr, len)).1 > 0
+    }
+
+    fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
+        black_box((addr, dst.fill(0))).0
+    }
+
+    fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
+        black_box((src.len(), addr)).1
+    }
+
+    fn fault_in_readable(&self, addr: usize, len: usize) -> usize {
+        black_box((addr, len)).1
+    }
+
+    fn fault_in_writeable(&self, addr: usize, len: usize) -> usize {
+        black_box((addr, len)).1
+    }
+}
+
+impl Host for Plain {
+    type Page = Plain;
+    type User = Plain;
+}
+
+impl Segment for Plain {
+    fn len(&self) -> usize {
+        any()
+    }
+
+    fn address(&self) -> usize {
+        any()
+    }
+}
+
+impl Segments for Plain {
+    type Segment = Plain;
+
+    fn as_slice(&self) -> &[Plain] {
+        any_list()
+    }
+
+    fn is_same(&self, _: &Self) -> bool {
+        any() == 0
+    }
+}
+
+impl VectoredWrite for Plain {
+    type Error = Error;
+
+    fn write_vectored(&mut self, _: &[KVec<'_, Source>]) -> Result<usize, CallError<Error>> {
+        Ok(any())
+    }
+}
+
+impl VectoredRead for Plain {
+    type Error = Error;
+
+    fn read_vectored(&mut self, _: &[KVec<'_, Dest>]) -> Result<usize, CallError<Error>> {
+        Ok(any())
+    }
+}
+
+pub fn every_operation() {
+    black_box(Plain.read_at(any(), any_bytes().into()).is_err());
+    black_box(Plain.write_at(any(), Piece::from(&*any_bytes())).is_err());
+    black_box(Plain.zero_at(any(), any()).is_err());
+    black_box(Plain.zero(any(), any()));
+    let flags = PageFlags::NOFAULT;
+    black_box(Plain.get_pages(any(), any(), flags, |_| ()).is_err());
+    black_box(Plain.pin_pages(any(), any(), flags, |_| ()).is_err());
+    black_box(Plain::copy_machine_check(Piece::from(&*any_bytes()), any_bytes().into()));
+    black_box(Segment::is_empty(&Plain));
+    black_box((Plain.forward(any_position(), any()), Plain.back(any_position(), any())));
+    black_box(Plain.total());
+    black_box((VectoredWrite::max_segments(&Plain), VectoredRead::max_segments(&Plain)));
+}

@@ -1,0 +1,207 @@
+//! Every operation on segments and lists of them, on pieces, cursors, lists that grow and errors.
+
+use core::fmt::{self, Write};
+use core::hint::black_box;
+use core::mem::MaybeUninit;
+use core::ops::DerefMut;
+
+use iov_iter::host::Host;
+use iov_iter::segment::{Hole, Single};
+use iov_iter::{
+    BioVec, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage, InlineVec, IoVec,
+    IovIter, KVec, List, Piece, ScatterEntry, Segment, Segments, Source, Uniform, UserCursor,
+};
+
+use crate::{Anything, Everything, Frame, any, any_bytes, any_list, any_position, iov};
+
+/// A writer of text whose answers the optimiser cannot guess.
+pub struct Text;
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        black_box(text);
+        if any() == 0 { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+pub fn cloned<T: Clone>(value: &T) -> T {
+    black_box(value).clone()
+}
+
+pub fn default<T: Default>() -> T {
+    black_box(T::default())
+}
+
+fn ask_a_segment(segment: &impl Segment) {
+    black_box((segment.len(), segment.is_empty(), segment.address()));
+}
+
+fn walk<L: Segments>(list: L) {
+    black_box((list.total(), list.is_same(&black_box(list)), list.as_slice().len()));
+    black_box((list.forward(any_position(), any()), list.back(any_position(), any())));
+    black_box(Cursor::with_count(list, any()).is_err());
+    let mut cursor = [Cursor::new(list), Cursor::clamped(list, any())][usize::from(any() == 0)];
+    black_box(cursor.walk(any(), |_, _, len, _| black_box(len)));
+    black_box(cursor.advance(any()));
+    black_box(cursor.revert(any()).is_err());
+    cursor.truncate(any() as u64);
+    black_box(cursor.reexpand(any()).is_err());
+    black_box(cursor.restore(&Cursor::new(list)).is_err());
+    black_box((cursor.remaining(), cursor.position(), cursor.segments_left()));
+    black_box(cursor.list().as_slice().len());
+    for (segment, offset, len) in cursor.pieces() {
+        ask_a_segment(segment);
+        black_box((offset, len));
+    }
+}
+
+fn fill_a_list<T>(list: &mut impl List<T>, element: T) {
+    black_box(list.make_room(any()).is_err());
+    black_box(list.try_push(element).is_err());
+    black_box(list.count());
+    list.cut(any());
+}
+
+fn grow() {
+    let mut list = default::<InlineVec<usize, 4>>();
+    fill_a_list(&mut list, any());
+    fill_a_list(&mut heapless::Vec::<usize, 4>::new(), any());
+    #[cfg(feature = "alloc")]
+    fill_a_list(&mut alloc::vec::Vec::new(), any());
+    let _ = black_box(write!(Text, "{list:?}"));
+    black_box((list.is_inline(), list.capacity(), list.first()));
+    black_box(list.deref_mut().first_mut());
+    list.clear();
+}
+
+fn use_pieces() {
+    let mut source = Piece::from(&*any_bytes());
+    let dest = Piece::from(any_bytes());
+    // SAFETY: the program is linked and never run.
+    let raw = unsafe { Piece::<Source>::from_raw_parts(any_bytes().as_mut_ptr(), any()) };
+    black_box((source.take(any()), source.is_empty(), source.len(), source.as_ptr()));
+    black_box((source.slice(any(), any()).is_zero(), source.mismatch(raw)));
+    // SAFETY: as above.
+    black_box(unsafe { source.as_slice() });
+    black_box((source.copy_to(dest), dest.copy_from(raw), dest.copy_from_flushing(raw)));
+    black_box((dest.fill(any() as u8), dest.as_mut_ptr()));
+    cloned(&dest).flush_cache();
+    black_box(Piece::<Dest>::from(&mut [MaybeUninit::uninit(); 9][..]).len());
+}
+
+fn use_segments<D: Direction>(mut segment: KVec<'_, D>) {
+    segment.truncate(any());
+    black_box((segment.len(), segment.is_empty(), segment.as_ptr()));
+    black_box(segment.piece(any(), any()).len());
+    black_box(KVec::<Dest>::from(&mut [MaybeUninit::uninit(); 9][..]).len());
+}
+
+fn use_a_run(segment: &BioVec<Frame>) {
+    black_box((segment.len(), segment.is_empty(), segment.offset()));
+    black_box(segment.page());
+}
+
+/// What is left of `IovIter`, for the hosts that have everything.
+pub fn ask_an_iterator<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
+    black_box((iter.remaining(), iter.page_flags(), iter.is_user_backed()));
+    black_box(iter.extract_will_pin());
+    black_box(iter.restore(&cloned(&iter.save())).is_err());
+    let _ = black_box(write!(Text, "{:?}", default::<DupStorage<D, H, 4>>()));
+    let _ = black_box(write!(Text, "{iter:?}{:?}", iter.save()));
+}
+
+fn user_pieces() {
+    let mut sum = 0;
+    let mut iter = IovIter::<Source, Everything>::ubuf(Anything, any(), any());
+    let bytes = any_bytes();
+    iter.iterate_and_advance(
+        any(),
+        &mut sum,
+        |sum, piece, at| {
+            black_box((piece.address(), piece.len(), piece.is_accessible(), piece.memory()));
+            let _ = black_box(write!(Text, "{piece:?}"));
+            *sum = piece.read(at, any_bytes().into(), iov_iter::CopyFlags::empty());
+            *sum
+        },
+        |_, piece, _| piece.len(),
+    );
+    let mut iter = IovIter::<Dest, Everything>::ubuf(Anything, any(), any());
+    iter.iterate_and_advance(
+        any(),
+        &mut sum,
+        |_, piece, at| {
+            black_box(piece.write(at, Piece::from(&*bytes), iov_iter::CopyFlags::empty()));
+            piece.zero()
+        },
+        |_, piece, _| piece.len(),
+    );
+    let cursor = UserCursor::new(Anything, Cursor::new(any_list::<IoVec>()));
+    black_box((cursor.memory(), cursor.cursor().remaining()));
+    let _ = black_box(write!(Text, "{cursor:?}"));
+}
+
+fn held_pages(pages: &[HeldPage<'_, Frame>], entries: &[ScatterEntry<'_, Frame>]) {
+    for entry in entries {
+        let _ = black_box(write!(Text, "{entry:?}"));
+    }
+    for page in pages {
+        black_box((page.page().map(|(_, index)| index), page.retention()));
+        black_box(page.map(|address| address));
+        let _ = black_box(write!(Text, "{page:?}"));
+    }
+}
+
+fn errors(error: Error) {
+    black_box(error.errno());
+    let _ = black_box(write!(Text, "{error}{error:?}"));
+    let error = iov::Error::OffsetOutOfRange { offset: any(), size: any() };
+    black_box((error.errno(), Error::from(error)));
+    let _ = black_box(write!(Text, "{error}{error:?}"));
+}
+
+/// A defect: see `Cargo.toml`.
+#[cfg(feature = "recursion")]
+pub fn depth(of: usize) -> usize {
+    of.checked_sub(1).map_or(0, depth)
+}
+
+pub fn every_operation() {
+    walk(any_list::<IoVec>());
+    walk(any_list::<KVec<Source>>());
+    walk(any_list::<KVec<Dest>>());
+    walk(any_list::<BioVec<Frame>>());
+    if let Some(list) = Uniform::new(any_list::<BioVec<Frame>>()) {
+        black_box(list.segments().len());
+        walk(cloned(&list));
+    }
+    // Lists of one segment are made by iterators only.
+    if let IovIter::<Dest, Everything>::Discard(cursor) = IovIter::discard(any()) {
+        walk::<Single<Hole<Dest>>>(cursor.list());
+    }
+    let hole = Hole::new(any());
+    black_box(cloned(&hole) == hole);
+    ask_a_segment(&IoVec::new(any(), any()));
+    let mut storage = InlineVec::<IoVec, 4>::new();
+    black_box(Cursor::new(any_list::<IoVec>()).dup(&mut storage).is_err());
+    grow();
+    use_pieces();
+    use_segments(KVec::from(any_bytes()));
+    let segment = cloned(&KVec::from(&*any_bytes()));
+    black_box(segment.as_slice());
+    use_segments(segment);
+    // SAFETY: the program is linked and never run.
+    use_segments(unsafe { KVec::<Dest>::from_raw_parts(any_bytes().as_mut_ptr(), any()) });
+    for segment in any_list::<BioVec<Frame>>() {
+        use_a_run(segment);
+        let _ = black_box(write!(Text, "{segment:?}"));
+    }
+    user_pieces();
+    held_pages(any_list(), any_list());
+    for error in any_list::<Error>() {
+        errors(*error);
+    }
+    let mut sum = Checksum::with_sum(any() as u32);
+    sum.update(any_bytes());
+    black_box((sum.sum(), sum.offset(), sum.folded()));
+    let _ = black_box(write!(Text, "{sum:?}{:?}", Piece::from(any_bytes())));
+}
