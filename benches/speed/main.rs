@@ -4,6 +4,7 @@
 //! cargo bench --manifest-path benches/Cargo.toml                     the whole table
 //! cargo bench --manifest-path benches/Cargo.toml -- FILTER...        some cases
 //! cargo bench --manifest-path benches/Cargo.toml -- --test           all variants do the same?
+//! cargo bench --manifest-path benches/Cargo.toml -- --markdown --svg speed.svg    for the README
 //! ```
 //!
 //! Every case has three sides. *Ours* includes making the iterator, and so the check that the
@@ -32,9 +33,10 @@ Options, behind `cargo bench --manifest-path benches/Cargo.toml --`:
   --each MS        measure each case for so many milliseconds (800)
   --full           also what takes very long, or a gigabyte
   --repeat N VARIANT   only run this variant so often, for a profiler
-  --markdown       print the short table of the README
+  --markdown       print the short table of the README instead
   --json FILE      write all numbers
-  --svg FILE       draw the ratios by segment size";
+  --svg FILE       draw the ratios by segment size
+Files are relative to benches/, where cargo runs this.";
 
 struct Options {
     mode: Mode,
