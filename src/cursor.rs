@@ -156,12 +156,10 @@ impl<L: Segments> Cursor<L> {
         tail: impl Fn(&'s L::Segment, usize) -> T,
         mut step: impl FnMut(T, E) -> usize,
     ) -> usize {
-        let Position { index, offset } = self.at;
+        let Position { mut index, offset } = self.at;
         let mut left = extent.front(self.remaining());
         let wanted = left.size();
-        let (true, Some(behind)) = (wanted > 0, segments.get(index..)) else { return 0 };
-        let mut behind = behind.iter();
-        let Some(segment) = behind.next() else { return 0 };
+        let (true, Some(segment)) = (wanted > 0, segments.get(index)) else { return 0 };
         let mut rest = tail(segment, offset);
         // Each of the numbers stays below a length or a count: nothing wraps.
         let (here, unhandled) = loop {
@@ -171,25 +169,25 @@ impl<L: Segments> Cursor<L> {
             let (rest_size, left_size) = (rest.size(), left.size());
             if handled < len || rest_size >= left_size {
                 // The step or the request ended, perhaps together with the segment.
-                let here = if handled < rest_size { Some(handled) } else { None };
+                let skipped = if index == self.at.index { offset } else { 0 };
+                let here = match handled < rest_size {
+                    true => skipped.wrapping_add(handled),
+                    false => {
+                        index = index.wrapping_add(1);
+                        0
+                    }
+                };
                 break (here, left_size.wrapping_sub(handled));
             }
             left = left.behind(rest_size);
-            match behind.next() {
+            index = index.wrapping_add(1);
+            match segments.get(index) {
                 Some(segment) => rest = tail(segment, 0),
-                None => break (None, left.size()),
+                None => break (0, left.size()),
             }
         };
         let done = wanted.wrapping_sub(unhandled);
-        let after = segments.len().wrapping_sub(behind.len());
-        self.at = match here {
-            None => Position { index: after, offset: 0 },
-            Some(handled) => {
-                let before = after.wrapping_sub(1);
-                let skipped = if before == index { offset } else { 0 };
-                Position { index: before, offset: skipped.wrapping_add(handled) }
-            }
-        };
+        self.at = Position { index, offset: here };
         self.count = self.count.wrapping_sub(done);
         done
     }
@@ -344,9 +342,11 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
         while self.left > 0 {
             let segment = self.segments.next()?;
             let offset = core::mem::take(&mut self.skip);
-            let piece = segment.len().saturating_sub(offset).min(self.left);
+            let rest = segment.len().saturating_sub(offset);
+            let piece = rest.min(self.left);
+            // Not of `piece`: the next round would wait for this one's minimum.
+            self.left = self.left.saturating_sub(rest);
             if piece > 0 {
-                self.left = self.left.wrapping_sub(piece);
                 return Some((segment, offset, piece));
             }
         }

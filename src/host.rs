@@ -380,11 +380,10 @@ pub(crate) fn on_pages<P: Page, D: Direction, E: Extent>(
     mut step: impl FnMut(Piece<'_, D>, E) -> usize,
 ) -> usize {
     const { assert!(P::SIZE.is_power_of_two()) }
-    let mut done = 0usize;
-    while done < extent.size() {
-        let at = offset.saturating_add(done);
+    let (mut at, mut left, mut done) = (offset, extent, 0usize);
+    while left.size() > 0 {
         let (index, in_page) = page_and_offset(P::SIZE, at);
-        let part = extent.behind(done).front(P::SIZE.saturating_sub(in_page));
+        let part = left.front(P::SIZE.saturating_sub(in_page));
         let len = part.size();
         let moved = page.map(index, |start| {
             // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
@@ -394,9 +393,11 @@ pub(crate) fn on_pages<P: Page, D: Direction, E: Extent>(
         });
         let Some(moved) = moved else { break };
         done = done.saturating_add(moved);
-        if moved < len {
+        if moved < len || len >= left.size() {
             break;
         }
+        left = left.behind(len);
+        at = at.saturating_add(len);
     }
     done
 }

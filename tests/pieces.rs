@@ -9,12 +9,14 @@ const MARGIN: usize = 70;
 
 /// All lengths; near the borders of what is moved in line if each costs an interpreter dearly.
 fn lengths() -> impl Iterator<Item = usize> {
-    (0..=LENGTHS).filter(|len| !cfg!(miri) || *len < 36 || (62..68).contains(len) || len % 61 == 0)
+    (0..=LENGTHS).filter(|len| {
+        !cfg!(miri) || *len < 19 || [31, 32, 33, 34, 63, 64, 65, 66, 128, 131, 200].contains(len)
+    })
 }
 
 /// Alignments in a vector register; under an interpreter only those that differ for it.
 fn alignments() -> impl Iterator<Item = usize> + Clone {
-    (0..16).filter(|at| !cfg!(miri) || [0, 1, 4].contains(at))
+    (0..16).filter(|at| !cfg!(miri) || [0, 5].contains(at))
 }
 
 fn bytes(count: usize) -> Vec<u8> {
@@ -23,8 +25,8 @@ fn bytes(count: usize) -> Vec<u8> {
 
 #[test]
 fn a_copy_between_pieces_that_overlap_reads_before_it_writes() {
-    let distances = (-66_isize..=66)
-        .filter(|at| !cfg!(miri) || [-33, -17, -9, -2, -1, 0, 1, 3, 8, 15, 32, 64].contains(at));
+    let distances =
+        (-66_isize..=66).filter(|at| !cfg!(miri) || [-33, -9, -1, 0, 1, 3, 15, 32].contains(at));
     for distance in distances {
         for len in lengths() {
             for align in alignments().step_by(5) {

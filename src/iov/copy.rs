@@ -3,6 +3,7 @@
 use super::{Error, View};
 use crate::direction::{Dest, Direction, Source};
 use crate::memory::Piece;
+use crate::segment::KVec;
 
 impl<'v, D: Direction> View<'v, D> {
     /// The `len` bytes from `offset` on, if they are some and the first segment in view holds them.
@@ -29,17 +30,18 @@ impl View<'_, Source> {
     #[doc(alias = "iov_to_buf_full")]
     #[doc(alias = "qemu_iovec_to_buf")]
     pub fn to_buf(&self, offset: usize, buffer: &mut [u8]) -> Result<usize, Error> {
-        let buffer = Piece::<Dest>::from(buffer);
+        let buffer = KVec::<Dest>::from(buffer);
         match self.in_first_segment(offset, buffer.len()) {
-            Some(piece) => Ok(piece.copy_to(buffer)),
+            Some(piece) => Ok(buffer.copy_from(piece)),
             None => self.gather(offset, buffer),
         }
     }
 
-    fn gather(&self, offset: usize, buffer: Piece<'_, Dest>) -> Result<usize, Error> {
+    fn gather(&self, offset: usize, buffer: KVec<'_, Dest>) -> Result<usize, Error> {
         let mut from = self.clip(offset, buffer.len())?.cursor;
-        Ok(from.walk(buffer.len(), |segment, at, len, done| {
-            segment.piece(at, len).copy_to(buffer.slice(done, len))
+        Ok(from.share_pieces(buffer, |piece, part| {
+            part.copy_from(piece);
+            piece.len()
         }))
     }
 }
@@ -56,17 +58,18 @@ impl View<'_, Dest> {
     #[doc(alias = "iov_from_buf_full")]
     #[doc(alias = "qemu_iovec_from_buf")]
     pub fn from_buf(&self, offset: usize, buffer: &[u8]) -> Result<usize, Error> {
-        let buffer = Piece::<Source>::from(buffer);
+        let buffer = KVec::<Source>::from(buffer);
         match self.in_first_segment(offset, buffer.len()) {
-            Some(piece) => Ok(piece.copy_from(buffer)),
+            Some(piece) => Ok(buffer.copy_to(piece)),
             None => self.scatter(offset, buffer),
         }
     }
 
-    fn scatter(&self, offset: usize, buffer: Piece<'_, Source>) -> Result<usize, Error> {
+    fn scatter(&self, offset: usize, buffer: KVec<'_, Source>) -> Result<usize, Error> {
         let mut into = self.clip(offset, buffer.len())?.cursor;
-        Ok(into.walk(buffer.len(), |segment, at, len, done| {
-            segment.piece(at, len).copy_from(buffer.slice(done, len))
+        Ok(into.share_pieces(buffer, |piece, part| {
+            part.copy_to(piece);
+            piece.len()
         }))
     }
 
@@ -80,6 +83,6 @@ impl View<'_, Dest> {
     #[doc(alias = "qemu_iovec_memset")]
     pub fn fill(&self, offset: usize, value: u8, len: usize) -> Result<usize, Error> {
         let mut into = self.clip(offset, len)?.cursor;
-        Ok(into.walk(len, |segment, at, len, _| segment.piece(at, len).fill(value)))
+        Ok(into.share_pieces(0..len, |piece, _| piece.fill(value)))
     }
 }

@@ -106,7 +106,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         if !self.is_user_backed() {
             return None;
         }
-        self.ranges(|ranges| ranges.next()).map(|(base, len)| IoVec::new(base, len))
+        self.next_range().map(|(base, len)| IoVec::new(base, len))
     }
 
     /// The bits that are set in any address or length of the pieces left.
@@ -123,7 +123,12 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_alignment")]
     pub fn alignment(&self) -> usize {
-        self.ranges(|ranges| ranges.fold(0, |bits, (address, len)| bits | address | len))
+        let mut bits = 0;
+        self.ranges(|address, len| {
+            bits |= address | len;
+            true
+        });
+        bits
     }
 
     /// Whether no piece left has an address with a bit of `address_mask` or a length with a bit of
@@ -131,14 +136,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_is_aligned")]
     pub fn is_aligned(&self, address_mask: usize, len_mask: usize) -> bool {
-        self.ranges(|ranges| {
-            for (address, len) in ranges {
-                if address & address_mask != 0 || len & len_mask != 0 {
-                    return false;
-                }
-            }
-            true
-        })
+        self.ranges(|address, len| address & address_mask == 0 && len & len_mask == 0)
     }
 
     /// The bits that are set in any end or start of two pieces that follow each other.
@@ -148,17 +146,15 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_gap_alignment")]
     pub fn gap_alignment(&self) -> usize {
-        self.ranges(|ranges| {
-            let mut bits = 0;
-            let mut end_before = None;
-            for (address, len) in ranges {
-                if let Some(end) = end_before {
-                    bits |= end | address;
-                }
-                end_before = Some(address.wrapping_add(len));
+        let (mut bits, mut end_before) = (0, None);
+        self.ranges(|address, len| {
+            if let Some(end) = end_before {
+                bits |= end | address;
             }
-            bits
-        })
+            end_before = Some(address.wrapping_add(len));
+            true
+        });
+        bits
     }
 
     /// The pages that the bytes left touch, at most `max_pages`.
@@ -167,16 +163,12 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
-        self.ranges(|ranges| {
-            let mut pages = 0usize;
-            for (address, len) in ranges {
-                pages = pages.saturating_add(pages_of(Self::PAGE_SIZE, address, len));
-                if pages >= max_pages {
-                    return max_pages;
-                }
-            }
-            pages
-        })
+        let mut pages = 0usize;
+        self.ranges(|address, len| {
+            pages = pages.saturating_add(pages_of(Self::PAGE_SIZE, address, len));
+            pages < max_pages
+        });
+        pages.min(max_pages)
     }
 
     /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.
@@ -188,17 +180,26 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         capped.npages(max_pages)
     }
 
-    /// The address and length of each piece left; nothing for a discarding iterator.
-    pub(super) fn ranges<R>(
-        &self,
-        f: impl FnOnce(&mut dyn Iterator<Item = (usize, usize)>) -> R,
-    ) -> R {
+    /// Hands over the address and length of each piece left, nothing for a discarding iterator, until
+    /// `f` answers false; whether it never did.
+    #[inline]
+    fn ranges(&self, mut f: impl FnMut(usize, usize) -> bool) -> bool {
         if matches!(self, Self::Discard(_)) {
-            return f(&mut core::iter::empty());
+            return true;
         }
-        on_cursor!(self, cursor => f(&mut cursor
+        on_cursor!(self, cursor => cursor
             .pieces()
-            .map(|(segment, offset, len)| (segment.address().wrapping_add(offset), len))))
+            .all(|(segment, offset, len)| f(segment.address().wrapping_add(offset), len)))
+    }
+
+    /// The address and length of the next piece; `None` at the end, and for a discarding iterator.
+    pub(super) fn next_range(&self) -> Option<(usize, usize)> {
+        let mut next = None;
+        self.ranges(|address, len| {
+            next = Some((address, len));
+            false
+        });
+        next
     }
 }
 
@@ -207,6 +208,12 @@ pub(super) const fn pages_of(size: usize, address: usize, len: usize) -> usize {
     if len == 0 {
         return 0;
     }
-    let in_first = size.saturating_sub(page_and_offset(size, address).1);
-    len.saturating_sub(in_first).div_ceil(size).saturating_add(1)
+    let (_, in_first) = page_and_offset(size, address);
+    match in_first.checked_add(len.wrapping_sub(1)) {
+        Some(last) => page_and_offset(size, last).0.saturating_add(1),
+        None => {
+            let behind = len.saturating_sub(size.saturating_sub(in_first));
+            behind.div_ceil(size).saturating_add(1)
+        }
+    }
 }

@@ -96,7 +96,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let mut entries = Entries { list, left: max_entries, offset: 0, rest: 0 };
         let mut done = 0usize;
         while done < max_size {
-            let (address, len) = self.ranges(|ranges| ranges.next()).unwrap_or_default();
+            let (address, len) = self.next_range().unwrap_or_default();
             (_, entries.offset) = page_and_offset(Self::PAGE_SIZE, address);
             let left = max_size.saturating_sub(done);
             entries.rest = len.min(left).min(Self::MAX_COUNT);

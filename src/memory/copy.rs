@@ -11,18 +11,18 @@ const SMALL: usize = match (UNALIGNED, usize::BITS) {
     (true, _) => 16,
 };
 
-/// No more than [`SMALL`], and as much as the longest single pair of words: the test that comes first,
-/// to be through sooner with the smallest.
+/// More than one pair of words holds, or [`SMALL`]. This test comes first, so that the smallest pieces
+/// pass one less.
 const SMALLER: usize = if SMALL > 32 { 33 } else { SMALL };
 
 /// Whether the target reads words at any address, in one instruction.
-const UNALIGNED: bool = cfg!(any(
+pub const UNALIGNED: bool = cfg!(any(
     target_arch = "x86",
     target_arch = "x86_64",
     target_arch = "s390x",
     target_arch = "powerpc64",
-    // Firmware runs without an MMU, where memory must be accessed aligned.
-    all(target_arch = "aarch64", not(target_os = "none")),
+    // Firmware may run without an MMU, where memory must be accessed aligned.
+    all(target_arch = "aarch64", not(any(target_os = "none", target_os = "uefi"))),
 ));
 
 /// Copies `len` bytes.

@@ -1,5 +1,10 @@
 //! Looking at bytes many at a time: a block of machine words, which the compiler turns into vector
 //! registers where there are any, then single words, then bytes.
+//!
+//! Where words may lie anywhere, the last block or word ends with the last byte, and overlaps the one
+//! in front of it; elsewhere the bytes around the aligned words are looked at one by one.
+
+use super::copy::UNALIGNED;
 
 /// Words in a block: a cache line on 64-bit machines.
 const BLOCK: usize = 8;
@@ -20,18 +25,24 @@ pub unsafe fn is_zero(base: *const u8, len: usize) -> bool {
             return false;
         }
         while let Some(end) = end::<BLOCK>(at, len) {
-            if any(base.add(at).cast::<[usize; BLOCK]>().read()) {
+            if any(read::<[usize; BLOCK]>(base.add(at))) {
                 return false;
             }
             at = end;
+        }
+        if let Some(last) = last::<BLOCK>(len) {
+            return !any(read::<[usize; BLOCK]>(base.add(last)));
         }
         while let Some(end) = end::<1>(at, len) {
-            if base.add(at).cast::<usize>().read() != 0 {
+            if read::<usize>(base.add(at)) != 0 {
                 return false;
             }
             at = end;
         }
-        (at..len).all(byte_is_zero)
+        match last::<1>(len) {
+            Some(last) => read::<usize>(base.add(last)) == 0,
+            None => (at..len).all(byte_is_zero),
+        }
     }
 }
 
@@ -46,12 +57,15 @@ pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<
     // `left` is aligned.
     unsafe {
         let differs = |at: &usize| left.add(*at).read() != right.add(*at).read();
+        let word_differs = |at: usize| {
+            read::<usize>(left.add(at)) != right.add(at).cast::<usize>().read_unaligned()
+        };
         let mut at = bytes_to_word(left, len);
         if let Some(found) = (0..at).find(differs) {
             return Some(found);
         }
         while let Some(end) = end::<BLOCK>(at, len) {
-            let mut block = left.add(at).cast::<[usize; BLOCK]>().read();
+            let mut block = read::<[usize; BLOCK]>(left.add(at));
             let other = right.add(at).cast::<[usize; BLOCK]>().read_unaligned();
             block.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
             if any(block) {
@@ -60,13 +74,27 @@ pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<
             at = end;
         }
         while let Some(end) = end::<1>(at, len) {
-            let word = left.add(at).cast::<usize>().read();
-            if word != right.add(at).cast::<usize>().read_unaligned() {
-                break;
+            if word_differs(at) {
+                return (at..end).find(differs);
             }
             at = end;
         }
-        (at..len).find(differs)
+        match last::<1>(len) {
+            Some(last) if !word_differs(last) => None,
+            _ => (at..len).find(differs),
+        }
+    }
+}
+
+/// Reads words that are aligned, or may lie anywhere where that is as good.
+#[inline(always)]
+unsafe fn read<T>(at: *const u8) -> T {
+    // SAFETY: the callers read initialised bytes of theirs, made into integers.
+    unsafe {
+        match UNALIGNED {
+            true => at.cast::<T>().read_unaligned(),
+            false => at.cast::<T>().read(),
+        }
     }
 }
 
@@ -78,10 +106,19 @@ fn end<const WORDS: usize>(at: usize, len: usize) -> Option<usize> {
     (end <= len).then_some(end)
 }
 
-/// Bytes at `base` in front of the first aligned word, at most `len`.
+/// Where the last `WORDS` words of `len` bytes begin, if there are so many and they may lie anywhere.
+#[inline]
+fn last<const WORDS: usize>(len: usize) -> Option<usize> {
+    len.checked_sub(const { WORDS * WORD }).filter(|_| UNALIGNED)
+}
+
+/// Bytes at `base` in front of the first word that can be read at once, at most `len`.
 #[inline]
 fn bytes_to_word(base: *const u8, len: usize) -> usize {
-    base.align_offset(WORD).min(len)
+    match UNALIGNED {
+        true => 0,
+        false => base.align_offset(WORD).min(len),
+    }
 }
 
 /// Whether any bit is set. A branch for each word would keep the words apart.

@@ -124,8 +124,13 @@ pub trait Segments: Copy {
     fn holds(&self, count: usize) -> bool {
         // Lengths are added without regard to overflow. A sum that wrapped is less than the true one,
         // so that a "yes" is right; a "no" is looked at again.
+        let segments = self.as_slice();
+        // Most lists have one segment.
+        if segments.first().is_some_and(|segment| segment.len() >= count) {
+            return true;
+        }
         let mut left = count;
-        let mut chunks = self.as_slice().chunks_exact(8);
+        let mut chunks = segments.chunks_exact(8);
         for chunk in &mut chunks {
             let sum = chunk.iter().fold(0usize, |sum, segment| sum.wrapping_add(segment.len()));
             if sum >= left {
