@@ -31,12 +31,14 @@ pub struct Suite {
     pub failures: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Mode {
     /// Each variant runs once, and all must have moved the same bytes.
     Test,
     /// Each case is measured for so long.
     Measure { each: Duration, full: bool },
+    /// One variant runs so many times, for a profiler to look at.
+    Repeat { variant: String, times: u64 },
 }
 
 /// One case: what is done, by whom, and what it must not exceed.
@@ -69,7 +71,7 @@ impl Suite {
     /// Bytes for a case that is to leave every cache.
     pub const fn far(&self) -> usize {
         match self.mode {
-            Mode::Test => 2 << 20,
+            Mode::Test | Mode::Repeat { .. } => 2 << 20,
             Mode::Measure { .. } => 96 << 20,
         }
     }
@@ -78,8 +80,13 @@ impl Suite {
     pub fn case<'c>(&self, name: impl Into<String>) -> Option<Case<'c>> {
         let name = name.into();
         let full = format!("{}: {name}", self.group);
+        // A profiler looks at one case, and a part of its name may be that of another.
+        let one = matches!(self.mode, Mode::Repeat { .. });
         let wanted = self.filters.is_empty()
-            || self.filters.iter().any(|filter| full.contains(filter.as_str()));
+            || self
+                .filters
+                .iter()
+                .any(|f| if one { full == *f } else { full.contains(f.as_str()) });
         wanted.then(|| Case {
             group: self.group,
             name,
@@ -191,7 +198,17 @@ impl<'c> Case<'c> {
 
     /// Measures, or compares what the variants do.
     pub fn finish(mut self, suite: &mut Suite) {
-        let Mode::Measure { each, .. } = suite.mode else { return suite.compare(&mut self) };
+        let each = match &suite.mode {
+            Mode::Test => return suite.compare(&mut self),
+            Mode::Measure { each, .. } => *each,
+            Mode::Repeat { variant, times } => {
+                let chosen = self.variants.iter_mut().filter(|v| v.name.starts_with(variant));
+                chosen.for_each(|variant| {
+                    black_box((variant.batch)(*times));
+                });
+                return;
+            }
+        };
         let times: Vec<u64> = self.variants.iter_mut().map(calibrate).collect();
         let mut best = vec![f64::INFINITY; self.variants.len()];
         let start = Instant::now();

@@ -4,6 +4,7 @@
 //! cargo bench --manifest-path benches/Cargo.toml                     the whole table
 //! cargo bench --manifest-path benches/Cargo.toml -- FILTER...        some cases
 //! cargo bench --manifest-path benches/Cargo.toml -- --test           all variants do the same?
+//! cargo bench --manifest-path benches/Cargo.toml -- --markdown --svg speed.svg    for the README
 //! ```
 //!
 //! Every case has three sides. *Ours* includes making the iterator, and so the check that the
@@ -29,11 +30,13 @@ const USAGE: &str = "\
 Options, behind `cargo bench --manifest-path benches/Cargo.toml --`:
   FILTER...        only cases whose group and name contain one of these
   --test           run each variant once; fail unless all of a case do the same
-  --each MS        milliseconds for each case (500)
+  --each MS        measure each case for so many milliseconds (800)
   --full           also what takes very long, or a gigabyte
-  --markdown       print the short table of the README
+  --repeat N VARIANT   only run this variant so often, for a profiler
+  --markdown       print the short table of the README instead
   --json FILE      write all numbers
-  --svg FILE       draw the ratios by segment size";
+  --svg FILE       draw the ratios by segment size
+Files are relative to benches/, where cargo runs this.";
 
 struct Options {
     mode: Mode,
@@ -45,7 +48,7 @@ struct Options {
 
 fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
-    let (mut test, mut each, mut full) = (false, 500, false);
+    let (mut test, mut each, mut full, mut repeat) = (false, 800, false, None);
     let (mut filters, mut markdown, mut json, mut svg) = (Vec::new(), false, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
@@ -53,6 +56,10 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             Long("test") => test = true,
             Long("each") => each = parser.value()?.parse()?,
             Long("full") => full = true,
+            Long("repeat") => {
+                let times = parser.value()?.parse()?;
+                repeat = Some(Mode::Repeat { times, variant: parser.value()?.string()? });
+            }
             Long("markdown") => markdown = true,
             Long("json") => json = Some(parser.value()?.into()),
             Long("svg") => svg = Some(parser.value()?.into()),
@@ -63,10 +70,8 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
             _ => return Err(argument.unexpected()),
         }
     }
-    let mode = match test {
-        true => Mode::Test,
-        false => Mode::Measure { each: Duration::from_millis(each), full },
-    };
+    let measure = Mode::Measure { each: Duration::from_millis(each), full };
+    let mode = if test { Mode::Test } else { repeat.unwrap_or(measure) };
     Ok(Some(Options { mode, filters, markdown, json, svg }))
 }
 
@@ -94,7 +99,7 @@ fn main() -> ExitCode {
 fn run(options: Options) -> Result<(), String> {
     let mut suite = Suite::new(options.mode, options.filters);
     cases::all(&mut suite);
-    if suite.mode == Mode::Test {
+    if !matches!(suite.mode, Mode::Measure { .. }) {
         return match suite.failures.as_slice() {
             [] => Ok(()),
             failures => Err(failures.join("\n")),

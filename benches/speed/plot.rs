@@ -17,12 +17,12 @@ const PANELS: [(&str, &str); 2] = [
 const SIZE: (u32, u32) = (960, 420);
 const GREY: RGBColor = RGBColor(96, 96, 96);
 
-/// Name, colour and whether it is ours, in the order of the legend.
+/// Name and colour, in the order of the legend. Ours comes first.
 const SERIES: [(&str, RGBColor); 4] = [
-    ("iov_iter", RGBColor(0, 90, 181)),
-    ("std", RGBColor(220, 50, 32)),
-    ("vm-memory", RGBColor(153, 79, 0)),
-    ("buf-list", RGBColor(93, 58, 155)),
+    ("iov_iter", RGBColor(0, 114, 178)),
+    ("std", RGBColor(213, 94, 0)),
+    ("vm-memory", RGBColor(0, 158, 115)),
+    ("buf-list", RGBColor(204, 121, 167)),
 ];
 
 type Drawn = Result<(), Box<dyn Error>>;
@@ -69,9 +69,15 @@ fn lines(records: &[Record], group: &str) -> Result<Vec<(usize, Vec<Point>)>, St
 }
 
 fn panel(area: &Area, caption: &str, lines: &[(usize, Vec<Point>)]) -> Drawn {
-    let sizes = lines.iter().flat_map(|(_, line)| line.iter().map(|point| point.0));
-    let (first, last) =
-        sizes.fold((f64::MAX, 0.0), |(low, high), len| (len.min(low), len.max(high)));
+    let points = || lines.iter().flat_map(|(_, line)| line);
+    let mut sizes: Vec<f64> = points().map(|point| point.0).collect();
+    sizes.sort_by(f64::total_cmp);
+    sizes.dedup();
+    let (first, last) = (sizes[0], sizes[sizes.len() - 1]);
+    // From one power of two to another, with some room for the legend.
+    let fastest = points().fold(0.5_f64, |low, point| low.min(point.1));
+    let slowest = points().fold(2.0_f64, |high, point| high.max(point.1));
+    let ratios = fastest.log2().floor().exp2()..(slowest * 1.4).log2().ceil().exp2();
     let mut chart = ChartBuilder::on(area)
         .caption(caption, ("sans-serif", 15))
         .margin(8)
@@ -79,8 +85,8 @@ fn panel(area: &Area, caption: &str, lines: &[(usize, Vec<Point>)]) -> Drawn {
         .x_label_area_size(44)
         .y_label_area_size(48)
         .build_cartesian_2d(
-            (first..last).log_scale().base(4.0),
-            (0.25..4.0).log_scale().base(2.0),
+            (first..last).log_scale().with_key_points(sizes),
+            ratios.log_scale().base(2.0),
         )?;
     chart
         .configure_mesh()

@@ -21,8 +21,8 @@ pub fn append(suite: &mut Suite) {
     let bytes = unsafe { slice(data.part(0, data.len())) };
     let sizes: &[usize] = match suite.mode {
         Mode::Test => &[4],
-        Mode::Measure { full: false, .. } => &[16, 64, 256],
         Mode::Measure { full: true, .. } => &[16, 64, 256, 1024],
+        Mode::Measure { .. } | Mode::Repeat { .. } => &[16, 64, 256],
     };
     for size in sizes {
         let Some(case) = suite.case(format!("to {size} MiB")) else { continue };

@@ -195,8 +195,7 @@ pub fn put(suite: &mut Suite) {
         writer.put_be64(u64::from_be_bytes(bytes)).unwrap();
     });
     for len in [8, 64, 1500, 4096, HUGE] {
-        let device = if len == HUGE { ", copying device" } else { "" };
-        let Some(case) = suite.case(format!("put_buffer of {len}{device}")) else { continue };
+        let Some(case) = suite.case(format!("put_buffer of {}", length(len))) else { continue };
         let case = match len {
             8 => case.within(2.0),
             4096 => case.of_limit(1.1),
@@ -233,6 +232,11 @@ pub fn put(suite: &mut Suite) {
         );
     }
     pages(suite);
+}
+
+/// A length, in words.
+fn length(len: usize) -> String {
+    if len == HUGE { "1 MiB, copying device".into() } else { len.to_string() }
 }
 
 /// Integers of one size.
@@ -379,8 +383,7 @@ pub fn get(suite: &mut Suite) {
     integer_back::<4>(suite, "get_be32", 1.0, |reader| reader.get_be32().unwrap().to_be_bytes());
     integer_back::<8>(suite, "get_be64", 1.0, |reader| reader.get_be64().unwrap().to_be_bytes());
     for len in [8, 64, 1500, 4096, HUGE] {
-        let device = if len == HUGE { ", copying device" } else { "" };
-        let Some(case) = suite.case(format!("get_buffer of {len}{device}")) else { continue };
+        let Some(case) = suite.case(format!("get_buffer of {}", length(len))) else { continue };
         let case = match len {
             8 => case.within(2.0),
             4096 => case.of_limit(1.1),
