@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/*
+ * The user's side of the tests.
+ *
+ *   ioviter selftest              worked examples, in the kernel
+ *   ioviter compare SEED ROUNDS   the crate's iterators beside the kernel's, on all kinds of memory
+ *   ioviter devices               /dev/ioviter beside /dev/ioviter-kernel, by system calls
+ *   ioviter cost                  the instructions that both need, as a table in the kernel's log
+ *
+ * Says what it did, and FAILED with a line for each check that did not hold; exits with 1 then.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "ioctl.h"
+
+#define PAGE 4096ul
+#define PAGES 8
+#define SEGMENTS 12
+
+static int failures;
+
+static void __attribute__((format(printf, 1, 2))) failed(const char *format, ...)
+{
+	va_list arguments;
+
+	failures++;
+	printf("FAILED: ");
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+static int open_device(const char *path)
+{
+	int fd = open(path, O_RDWR);
+
+	if (fd < 0) {
+		printf("FAILED: %s: %m\n", path);
+		exit(1);
+	}
+	return fd;
+}
+
+/* A request to the module, which answers with the number of its failed checks. */
+static void request(int fd, unsigned long command, const void *argument)
+{
+	int result = ioctl(fd, command, argument);
+
+	if (result < 0)
+		failed("request %lx: %m", command);
+	else if (result > 0)
+		failures++;	/* it is in the log */
+}
+
+static uint64_t state;
+
+static uint64_t next(void)
+{
+	uint64_t x = state += 0x9e3779b97f4a7c15;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+	return x ^ (x >> 31);
+}
+
+static size_t below(size_t limit)
+{
+	return next() % limit;
+}
+
+/* Maps pages of which some are missing and some can only be read; all are resident. */
+static void map_arena(struct ioviter_arena *arena)
+{
+	uint8_t *base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (base == MAP_FAILED) {
+		printf("FAILED: mmap: %m\n");
+		exit(1);
+	}
+	arena->base = (uintptr_t)base;
+	arena->pages = PAGES;
+	arena->readable = arena->writable = (1 << PAGES) - 1;
+	for (int page = 0; page < PAGES; page++) {
+		switch (below(5)) {
+		case 0:
+			munmap(base + page * PAGE, PAGE);
+			arena->readable &= ~(1 << page);
+			arena->writable &= ~(1 << page);
+			break;
+		case 1:
+			memset(base + page * PAGE, page, PAGE);
+			mprotect(base + page * PAGE, PAGE, PROT_READ);
+			arena->writable &= ~(1 << page);
+			break;
+		}
+	}
+}
+
+/* A range of the arena: empty, short or long, often with an end at or near the bound of a page. */
+static struct iovec random_segment(const struct ioviter_arena *arena)
+{
+	size_t size = PAGES * PAGE, at = below(size), len;
+
+	if (below(2))
+		at = below(PAGES) * PAGE + below(5) - 2;
+	if (at >= size)
+		at = 0;
+	switch (below(6)) {
+	case 0:
+		len = 0;
+		break;
+	case 1:
+		len = 1 + below(3);
+		break;
+	case 2:
+		len = below(100);
+		break;
+	case 3:
+		len = PAGE - at % PAGE + below(3);
+		break;
+	default:
+		len = below(6000);
+	}
+	if (len > size - at)
+		len = size - at;
+	return (struct iovec) { (void *)(arena->base + at), len };
+}
+
+/* Reads and writes that the module carries out twice. */
+static void compare_user(int fd, uint64_t seed, uint64_t rounds)
+{
+	const uint64_t each = 20;	/* rounds on one arena */
+	struct ioviter_tally tally, sum = { 0 };
+	struct ioviter_arena arena;
+
+	state = seed;
+	for (uint64_t round = 0; round < rounds; round += each) {
+		map_arena(&arena);
+		request(fd, IOVITER_ARENA, &arena);
+		for (uint64_t i = 0; i < each; i++) {
+			struct iovec segments[SEGMENTS];
+			int count = below(SEGMENTS + 1);
+			off_t position = next() >> 1;
+			ssize_t result;
+
+			for (int s = 0; s < SEGMENTS; s++)
+				segments[s] = random_segment(&arena);
+			switch (below(4)) {
+			case 0:
+				result = pread(fd, segments[0].iov_base, segments[0].iov_len,
+					       position);
+				break;
+			case 1:
+				result = pwrite(fd, segments[0].iov_base, segments[0].iov_len,
+						position);
+				break;
+			case 2:
+				result = preadv(fd, segments, count, position);
+				break;
+			default:
+				result = pwritev(fd, segments, count, position);
+			}
+			if (result < 0 && errno != EILSEQ)
+				failed("a read or write that is compared: %m");
+		}
+		request(fd, IOVITER_TALLY, &tally);
+		sum.operations += tally.operations;
+		sum.partial += tally.partial;
+		sum.words += tally.words;
+		sum.failed += tally.failed;
+		munmap((void *)arena.base, PAGES * PAGE);
+	}
+	failures += sum.failed > 0;
+	printf("user memory: %lu rounds, %llu operations compared, %llu failed\n",
+	       rounds, sum.operations, sum.failed);
+	printf("             %llu of them fell short at a fault; %llu rounds ended at one where the kernel counts too few zeros\n",
+	       sum.partial, sum.words);
+}
+
+static void compare(uint64_t seed, uint64_t rounds)
+{
+	int fd = open_device("/dev/ioviter-compare");
+	struct ioviter_rounds argument = { seed, rounds };
+	struct ioviter_arena arena;
+
+	request(fd, IOVITER_COMPARE, &argument);
+	compare_user(fd, seed, rounds);
+	for (argument.rounds = 0; argument.rounds < rounds; argument.rounds += 500) {
+		struct ioviter_rounds part = { seed + argument.rounds, 500 };
+
+		map_arena(&arena);
+		request(fd, IOVITER_ARENA, &arena);
+		request(fd, IOVITER_IMPORT, &part);
+		munmap((void *)arena.base, PAGES * PAGE);
+	}
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(what, "selftest") && argc == 2)
+		request(open_device("/dev/ioviter-compare"), IOVITER_SELFTEST, NULL);
+	else if (!strcmp(what, "compare") && argc == 4)
+		compare(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
+	else
+		failed("usage: ioviter selftest | compare SEED ROUNDS | devices | cost");
+	return failures > 0;
+}
