@@ -8,7 +8,7 @@ use iov_iter::{Dest, Direction, IoVec, IovIter, Source};
 use crate::compare::{Arena, Tally};
 use crate::host::{CurrentTask, Kernel};
 use crate::kernel::KernelIter;
-use crate::{compare, device, log, selftest};
+use crate::{compare, cost, device, log, selftest};
 
 /// User memory as `read_iter()` and `write_iter()` get it: `struct user_segments` in c/shim.h.
 #[repr(C)]
@@ -138,6 +138,6 @@ extern "C" fn ioviter_compare_import(arena: &Arena, seed: u64, rounds: u64) -> u
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn ioviter_cost() -> isize {
-    0
+extern "C" fn ioviter_cost(arena: &Arena) -> usize {
+    cost::table(arena).unwrap_or(1)
 }

@@ -14,6 +14,7 @@
 #![no_std]
 
 mod compare;
+mod cost;
 mod device;
 mod entry;
 mod host;

@@ -209,6 +209,18 @@ static void compare(uint64_t seed, uint64_t rounds)
 	close(fd);
 }
 
+static void cost(void)
+{
+	struct ioviter_arena arena = { .pages = 64, .readable = ~0, .writable = ~0 };
+	void *base = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	int fd = open_device("/dev/ioviter-compare");
+
+	arena.base = (uintptr_t)base;
+	request(fd, IOVITER_ARENA, &arena);
+	request(fd, IOVITER_COST, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -218,6 +230,8 @@ int main(int argc, char **argv)
 		request(open_device("/dev/ioviter-compare"), IOVITER_SELFTEST, NULL);
 	else if (!strcmp(what, "compare") && argc == 4)
 		compare(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
+	else if (!strcmp(what, "cost") && argc == 2)
+		cost();
 	else
 		failed("usage: ioviter selftest | compare SEED ROUNDS | devices | cost");
 	return failures > 0;

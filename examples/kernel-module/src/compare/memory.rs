@@ -79,9 +79,6 @@ pub struct Arena {
 }
 
 impl Arena {
-    pub fn end(&self) -> usize {
-        (self.base + self.pages * PAGE as u64) as usize
-    }
 
     /// How many of `len` bytes at `address` can be accessed in front of the first that cannot.
     pub fn reach(&self, address: usize, len: usize, write: bool) -> usize {

@@ -80,7 +80,7 @@ impl<D: Way> Round<'_, D> {
             tally.operations += 1;
             let wanted = operation.exact_len().map_or(0, |len| len.min(before.count));
             tally.short += usize::from((ours.result as usize) < wanted);
-            strict &= !rules::loosens(&self.shape, operation, &ours);
+            strict &= !rules::loosens(operation, &ours);
             let agree = rules::agree(&self.shape, operation, before, &kernel, &ours, strict);
             let exact = memory.is_exact(&self.shape, D::IS_DEST, operation, before, &ours);
             if !agree && exact && rules::counts_words(operation, &kernel, &ours) {

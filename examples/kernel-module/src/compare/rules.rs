@@ -56,7 +56,7 @@ pub fn agree(
 
 /// Whether an operation may leave both on the same byte, but not in the same segment: the kernel goes
 /// back from a copy that came to less than all, and stops in front of empty segments behind pages.
-pub fn loosens(shape: &Shape<'_>, operation: Operation, ours: &Outcome) -> bool {
+pub fn loosens(operation: Operation, ours: &Outcome) -> bool {
     match operation {
         Operation::CopyFromFull(_) | Operation::CsumFromFull(_) => ours.result == 0,
         Operation::GetPages(..) => true,
