@@ -113,11 +113,6 @@ void kernel_save_state(struct iov_iter *iter, struct iov_iter_state *state)
 	iov_iter_save_state(iter, state);
 }
 
-void kernel_ubuf(struct iov_iter *iter, unsigned int direction, unsigned long base, size_t count)
-{
-	iov_iter_ubuf(iter, direction, (void __user *)base, count);
-}
-
 void kernel_truncate(struct iov_iter *iter, u64 count)
 {
 	iov_iter_truncate(iter, count);

@@ -7,7 +7,6 @@
 #include <linux/uio.h>
 
 void kernel_save_state(struct iov_iter *iter, struct iov_iter_state *state);
-void kernel_ubuf(struct iov_iter *iter, unsigned int direction, unsigned long base, size_t count);
 void kernel_truncate(struct iov_iter *iter, u64 count);
 void kernel_reexpand(struct iov_iter *iter, size_t count);
 bool kernel_copy_from_iter_full(void *to, size_t len, struct iov_iter *iter);

@@ -7,13 +7,16 @@
  */
 
 #include <linux/cache.h>
-#include <linux/highmem.h>
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/uaccess.h>
 
 #include "host.h"
+
+/* Rust finds pages and maps them by itself: they lie in one array, and there is no high memory. */
+static_assert(sizeof(struct page) == 64);
+static_assert(IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) && !IS_ENABLED(CONFIG_HIGHMEM));
 
 unsigned long ioviter_user_limit __ro_after_init;
 
@@ -77,21 +80,6 @@ unsigned long ioviter_page_run(struct page *page)
 	struct page *head = compound_head(page);
 
 	return compound_nr(head) - (page - head);
-}
-
-struct page *ioviter_nth_page(struct page *page, unsigned long n)
-{
-	return nth_page(page, n);
-}
-
-void *ioviter_map_page(struct page *page)
-{
-	return kmap_local_page(page);
-}
-
-void ioviter_unmap_page(void *address)
-{
-	kunmap_local(address);
 }
 
 /* Bytes without meaning, but initialised. NULL if there is no memory. */

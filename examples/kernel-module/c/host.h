@@ -20,9 +20,6 @@ void ioviter_get_page(struct page *page);
 void ioviter_put_page(struct page *page);
 void ioviter_unpin_page(struct page *page);
 unsigned long ioviter_page_run(struct page *page);
-struct page *ioviter_nth_page(struct page *page, unsigned long n);
-void *ioviter_map_page(struct page *page);
-void ioviter_unmap_page(void *address);
 struct page *ioviter_alloc_pages(unsigned int order);
 
 #endif

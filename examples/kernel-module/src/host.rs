@@ -24,9 +24,6 @@ unsafe extern "C" {
     fn ioviter_put_page(page: NonNull<RawPage>);
     fn ioviter_unpin_page(page: NonNull<RawPage>);
     fn ioviter_page_run(page: NonNull<RawPage>) -> usize;
-    fn ioviter_nth_page(page: NonNull<RawPage>, n: usize) -> Option<NonNull<RawPage>>;
-    fn ioviter_map_page(page: NonNull<RawPage>) -> Option<NonNull<u8>>;
-    fn ioviter_unmap_page(address: NonNull<u8>);
     safe fn ioviter_alloc_pages(order: u32) -> Option<NonNull<RawPage>>;
 }
 
@@ -38,6 +35,15 @@ unsafe extern "C" {
     fn get_user_pages_fast(start: usize, count: i32, flags: u32, pages: *mut *mut RawPage) -> i32;
     fn pin_user_pages_fast(start: usize, count: i32, flags: u32, pages: *mut *mut RawPage) -> i32;
 }
+
+// Also exported: where the list of all `struct page` begins, and the memory that it describes.
+unsafe extern "C" {
+    static vmemmap_base: usize;
+    static page_offset_base: usize;
+}
+
+/// The size of a `struct page`; c/host.c checks it.
+const STRUCT_PAGE: usize = 64;
 
 /// This kernel.
 pub enum Kernel {}
@@ -232,6 +238,22 @@ impl KernelPage {
         NonNull::new(page).map(Self)
     }
 
+    /// Takes another reference for a handle that has none of its own yet.
+    fn reference(self) -> Self {
+        // SAFETY: the page is alive: it belongs to a run to which there is a handle.
+        unsafe { ioviter_get_page(self.0) };
+        self
+    }
+
+    /// The address at which the kernel has mapped the page: its `page_address()`.
+    #[inline]
+    fn address(&self) -> *mut u8 {
+        // SAFETY: the kernel sets them when it starts, and never again.
+        let (pages, memory) = unsafe { (vmemmap_base, page_offset_base) };
+        let number = (self.0.addr().get() - pages) / STRUCT_PAGE;
+        core::ptr::with_exposed_provenance_mut(memory + number * Self::SIZE)
+    }
+
     /// The address of the `struct page`.
     pub fn as_ptr(&self) -> *mut RawPage {
         self.0.as_ptr()
@@ -240,9 +262,7 @@ impl KernelPage {
 
 impl Clone for KernelPage {
     fn clone(&self) -> Self {
-        // SAFETY: the page is alive: this handle has a reference.
-        unsafe { ioviter_get_page(self.0) };
-        Self(self.0)
+        Self(self.0).reference()
     }
 }
 
@@ -259,7 +279,7 @@ impl AsRef<Self> for KernelPage {
     }
 }
 
-// SAFETY: `kmap_local_page` gives the address of one page, whose memory stays while a reference or a
+// SAFETY: the kernel keeps all its memory mapped, and a page stays its owner's while a reference or a
 // pin is held. Handles stay on their thread.
 unsafe impl Page for KernelPage {
     const SIZE: usize = 4096;
@@ -274,25 +294,18 @@ unsafe impl Page for KernelPage {
         if index >= self.run_length() {
             return None;
         }
-        // SAFETY: the page lies in the run, which is alive.
-        let page = unsafe { ioviter_nth_page(self.0, index) }?;
-        // SAFETY: as above; the reference becomes the new handle's.
-        unsafe { ioviter_get_page(page) };
-        Some(Self(page))
+        let page = self.0.as_ptr().wrapping_byte_add(index * STRUCT_PAGE);
+        // The reference is the new handle's.
+        NonNull::new(page).map(|page| Self(page).reference())
     }
 
+    /// Without high memory every page is mapped for good, and those of a run one behind the other.
     #[inline]
     fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
-        if index >= self.run_length() {
+        if index > 0 && index >= self.run_length() {
             return None;
         }
-        // SAFETY: the page lies in the run, which is alive.
-        let address =
-            unsafe { ioviter_nth_page(self.0, index).and_then(|page| ioviter_map_page(page)) }?;
-        let result = f(address);
-        // SAFETY: mapped above; what `f` has mapped is unmapped again.
-        unsafe { ioviter_unmap_page(address) };
-        Some(result)
+        NonNull::new(self.address().wrapping_add(index * Self::SIZE)).map(f)
     }
 }
 

@@ -72,7 +72,6 @@ unsafe extern "C" {
 // c/compare.c.
 unsafe extern "C" {
     fn kernel_save_state(i: *const RawIter, state: *mut State);
-    fn kernel_ubuf(i: *mut RawIter, dir: u32, base: usize, count: usize);
     fn kernel_truncate(i: *mut RawIter, limit: u64);
     fn kernel_reexpand(i: *mut RawIter, count: usize);
     fn kernel_copy_from_iter_full(to: *mut u8, len: usize, i: *mut RawIter) -> bool;
@@ -161,11 +160,6 @@ impl<'a> KernelIter<'a> {
         Self::made(|i| unsafe {
             iov_iter_init(i, direction(dest), segments.as_ptr(), segments.len(), count)
         })
-    }
-
-    pub fn ubuf(dest: bool, base: usize, count: usize) -> Self {
-        // SAFETY: copies check the range.
-        Self::made(|i| unsafe { kernel_ubuf(i, direction(dest), base, count) })
     }
 
     /// `import_iovec()` with room for 8 segments: what it returned, and on success where the iterator

@@ -4,7 +4,7 @@
  *
  *   ioviter selftest              worked examples, in the kernel
  *   ioviter compare SEED ROUNDS   the crate's iterators beside the kernel's, on all kinds of memory
- *   ioviter devices               /dev/ioviter beside /dev/ioviter-kernel, by system calls
+ *   ioviter devices SEED ROUNDS   /dev/ioviter beside /dev/ioviter-kernel, by system calls
  *   ioviter cost                  the instructions that both need, as a table in the kernel's log
  *
  * Says what it did, and FAILED with a line for each check that did not hold; exits with 1 then.
@@ -186,7 +186,7 @@ static void compare_user(int fd, uint64_t seed, uint64_t rounds)
 	failures += sum.failed > 0;
 	printf("user memory: %lu rounds, %llu operations compared, %llu failed\n",
 	       rounds, sum.operations, sum.failed);
-	printf("             %llu of them fell short at a fault; %llu rounds ended at one where the kernel counts too few zeros\n",
+	printf("  %llu of them fell short, at a fault; in %llu the kernel counted too few zeros there\n",
 	       sum.partial, sum.words);
 }
 
@@ -207,6 +207,156 @@ static void compare(uint64_t seed, uint64_t rounds)
 		munmap((void *)arena.base, PAGES * PAGE);
 	}
 	close(fd);
+}
+
+/* A system call on a device: which one, and with what. */
+struct call {
+	enum { READ, WRITE, READV, WRITEV } kind;
+	struct iovec segments[SEGMENTS];
+	int count;
+	off_t position;
+};
+
+/* What came of it. */
+struct answer {
+	ssize_t result;
+	int error;
+	off_t position;
+	uint8_t memory[PAGES * PAGE];
+	uint8_t contents[64 * 1024];
+};
+
+static void perform(int fd, const struct ioviter_arena *arena, const struct call *call,
+		    struct answer *answer)
+{
+	uint8_t *base = (uint8_t *)arena->base;
+
+	memset(answer, 0, sizeof(*answer));
+	for (size_t i = 0; i < sizeof(answer->contents); i++)
+		answer->contents[i] = i % 251;
+	if (pwrite(fd, answer->contents, sizeof(answer->contents), 0)
+	    != (ssize_t)sizeof(answer->contents))
+		failed("a device cannot be filled");
+	for (int page = 0; page < PAGES; page++) {
+		if (arena->writable >> page & 1)
+			memset(base + page * PAGE, 'a' + page, PAGE);
+	}
+
+	lseek(fd, call->position, SEEK_SET);
+	switch (call->kind) {
+	case READ:
+		answer->result = read(fd, call->segments[0].iov_base, call->segments[0].iov_len);
+		break;
+	case WRITE:
+		answer->result = write(fd, call->segments[0].iov_base, call->segments[0].iov_len);
+		break;
+	case READV:
+		answer->result = readv(fd, call->segments, call->count);
+		break;
+	case WRITEV:
+		answer->result = writev(fd, call->segments, call->count);
+	}
+	answer->error = answer->result < 0 ? errno : 0;
+	answer->position = lseek(fd, 0, SEEK_CUR);
+	for (int page = 0; page < PAGES; page++) {
+		if (arena->readable >> page & 1)
+			memcpy(answer->memory + page * PAGE, base + page * PAGE, PAGE);
+	}
+	if (pread(fd, answer->contents, sizeof(answer->contents), 0)
+	    != (ssize_t)sizeof(answer->contents))
+		failed("a device cannot be read");
+}
+
+static int devices[2];
+static struct answer answers[2];
+
+/* Makes the same call on both devices; what the one that the crate serves answered. */
+static const struct answer *on_both(const struct ioviter_arena *arena, const struct call *call)
+{
+	for (int i = 0; i < 2; i++)
+		perform(devices[i], arena, call, &answers[i]);
+	if (memcmp(&answers[0], &answers[1], sizeof(answers[0])))
+		failed("call %d at %ld, %d segments: %zd (%s) by the crate, %zd (%s) by the kernel",
+		       call->kind, call->position, call->count,
+		       answers[0].result, strerror(answers[0].error),
+		       answers[1].result, strerror(answers[1].error));
+	return &answers[0];
+}
+
+/* Calls whose answer is known. */
+static void known_calls(void)
+{
+	uint8_t *base = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct ioviter_arena arena = { (uintptr_t)base, PAGES, 0xfb, 0xfb };	/* no page 2 */
+	uint8_t *hole = base + 2 * PAGE;
+	struct known {
+		const char *what;
+		struct call call;
+		ssize_t result;	/* or the negative errno */
+	} calls[] = {
+		{ "scattered read", { READV, { { base + 5, 3 }, { base, 0 }, { base + PAGE - 1, 700 } }, 3, 9 }, 703 },
+		{ "gathered write", { WRITEV, { { base + 5, 3 }, { base, 0 }, { base + PAGE - 1, 700 } }, 3, 9 }, 703 },
+		{ "read into a bad pointer", { READ, { { hole, 10 } }, 1, 0 }, -EFAULT },
+		{ "write from a bad pointer", { WRITE, { { hole, 10 } }, 1, 0 }, -EFAULT },
+		{ "bad first segment", { READV, { { hole, 10 }, { base, 10 } }, 2, 0 }, -EFAULT },
+		{ "bad second segment", { READV, { { base, 10 }, { hole, 10 }, { base, 1 } }, 3, 0 }, 10 },
+		{ "fault at the first byte of a page", { READV, { { base, 1 }, { hole - 5, 9 } }, 2, 0 }, 6 },
+		{ "fault at the last byte", { WRITEV, { { base, 1 }, { hole - 8, 9 } }, 2, 0 }, 9 },
+		{ "nothing, into a bad pointer", { READV, { { hole, 0 } }, 1, 0 }, 0 },
+		{ "no segments", { WRITEV, { { 0 } }, 0, 0 }, 0 },
+		{ "read over the end", { READV, { { base, 60 }, { base + 60, 60 } }, 2, 65536 - 100 }, 100 },
+		{ "read behind the end", { READV, { { base, 60 } }, 1, 65536 }, 0 },
+		{ "write over the end", { WRITEV, { { base, 60 }, { base + 60, 60 } }, 2, 65536 - 100 }, 100 },
+		{ "write behind the end", { WRITEV, { { base, 60 } }, 1, 65536 }, -ENOSPC },
+		{ "the kernel's memory", { READV, { { (void *)~0xffful, 8 } }, 1, 0 }, -EFAULT },
+		{ "negative length", { READV, { { base, 8 }, { base, -8 } }, 2, 0 }, -EINVAL },
+	};
+
+	munmap(hole, PAGE);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		const struct known *known = &calls[i];
+		const struct answer *answer = on_both(&arena, &known->call);
+		ssize_t result = answer->error ? -answer->error : answer->result;
+
+		if (answer->error)
+			printf("  %-35s %s\n", known->what, strerror(answer->error));
+		else
+			printf("  %-35s %zd\n", known->what, answer->result);
+		if (result != known->result)
+			failed("%s: %zd, not %zd", known->what, result, known->result);
+	}
+	munmap(base, PAGES * PAGE);
+}
+
+static void random_calls(uint64_t seed, uint64_t rounds)
+{
+	struct ioviter_arena arena;
+	struct call call;
+
+	state = seed;
+	for (uint64_t round = 0; round < rounds; round++) {
+		if (round % 20 == 0)
+			map_arena(&arena);
+		call.kind = below(4);
+		call.count = below(SEGMENTS + 1);
+		call.position = below(4) ? below(60000) : 65536 - below(500);
+		for (int i = 0; i < SEGMENTS; i++)
+			call.segments[i] = random_segment(&arena);
+		on_both(&arena, &call);
+		if (round % 20 == 19)
+			munmap((void *)arena.base, PAGES * PAGE);
+	}
+	printf("devices: %lu random system calls, made on both\n", rounds);
+}
+
+static void compare_devices(uint64_t seed, uint64_t rounds)
+{
+	devices[0] = open_device("/dev/ioviter");
+	devices[1] = open_device("/dev/ioviter-kernel");
+	printf("devices: calls that end in a known way, with /dev/ioviter:\n");
+	known_calls();
+	random_calls(seed, rounds);
 }
 
 static void cost(void)
@@ -230,9 +380,11 @@ int main(int argc, char **argv)
 		request(open_device("/dev/ioviter-compare"), IOVITER_SELFTEST, NULL);
 	else if (!strcmp(what, "compare") && argc == 4)
 		compare(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
+	else if (!strcmp(what, "devices") && argc == 4)
+		compare_devices(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0));
 	else if (!strcmp(what, "cost") && argc == 2)
 		cost();
 	else
-		failed("usage: ioviter selftest | compare SEED ROUNDS | devices | cost");
+		failed("usage: ioviter selftest | compare SEED ROUNDS | devices SEED ROUNDS | cost");
 	return failures > 0;
 }
