@@ -72,28 +72,6 @@ impl CurrentTask {
         Self(PhantomData)
     }
 
-    /// Runs a copy that takes a range of user memory, if the range is the user's, and returns the
-    /// bytes copied.
-    #[inline]
-    fn copy(
-        self,
-        address: usize,
-        len: usize,
-        flags: CopyFlags,
-        left: impl FnOnce() -> usize,
-    ) -> usize {
-        if !self.access_ok(address, len) {
-            return 0;
-        }
-        if !flags.contains(CopyFlags::NOFAULT) {
-            return len - left();
-        }
-        ioviter_pagefault_disable();
-        let left = left();
-        ioviter_pagefault_enable();
-        len - left
-    }
-
     /// Takes hold of pages, in portions that fit on the stack.
     fn hold(
         start: usize,
@@ -129,6 +107,18 @@ impl CurrentTask {
     }
 }
 
+/// Runs a copy that is out of the ordinary, perhaps without faulting pages in; what it left.
+#[inline(never)]
+fn special(flags: CopyFlags, copy: impl FnOnce() -> usize) -> usize {
+    if !flags.contains(CopyFlags::NOFAULT) {
+        return copy();
+    }
+    ioviter_pagefault_disable();
+    let left = copy();
+    ioviter_pagefault_enable();
+    left
+}
+
 /// The kernel's numbers for page flags.
 fn gup_flags(flags: PageFlags) -> u32 {
     const FOLL_WRITE: u32 = 0x01;
@@ -143,18 +133,26 @@ fn gup_flags(flags: PageFlags) -> u32 {
 unsafe impl UserMemory for CurrentTask {
     type Page = KernelPage;
 
-    #[inline]
+    #[inline(always)]
     fn access_ok(&self, address: usize, len: usize) -> bool {
         // SAFETY: it is set when the module is loaded, and never again.
         let limit = unsafe { ioviter_user_limit };
         len <= limit && address <= limit - len
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&self, address: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
         let (to, len) = (dst.as_mut_ptr(), dst.len());
-        self.copy(address, len, flags, || match flags.contains(CopyFlags::NON_TEMPORAL) {
+        if !self.access_ok(address, len) {
+            return 0;
+        }
+        if flags.is_empty() {
             // SAFETY: the destination has room for `len` bytes, and the range is the user's.
+            return len - unsafe { ioviter_read_user(to, address, len) };
+        }
+        let uncached = flags.contains(CopyFlags::NON_TEMPORAL);
+        len - special(flags, || match uncached {
+            // SAFETY: as above.
             true => unsafe { ioviter_read_user_uncached(to, address, len) },
             // SAFETY: as above.
             false => unsafe { ioviter_read_user(to, address, len) },
@@ -162,18 +160,27 @@ unsafe impl UserMemory for CurrentTask {
     }
 
     /// Poisoned memory is not survived here: the kernel does not export its `copy_mc_to_user`.
-    #[inline]
+    #[inline(always)]
     fn write(&self, address: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
         let (from, len) = (src.as_ptr(), src.len());
-        // SAFETY: the source has `len` bytes, and the range is the user's.
-        self.copy(address, len, flags, || unsafe { ioviter_write_user(address, from, len) })
+        if !self.access_ok(address, len) {
+            return 0;
+        }
+        if flags.is_empty() {
+            // SAFETY: the source has `len` bytes, and the range is the user's.
+            return len - unsafe { ioviter_write_user(address, from, len) };
+        }
+        // SAFETY: as above.
+        len - special(flags, || unsafe { ioviter_write_user(address, from, len) })
     }
 
     fn zero(&self, address: usize, len: usize) -> usize {
         static ZEROS: [u8; 64] = [0; 64];
+        if !self.access_ok(address, len) {
+            return 0;
+        }
         // SAFETY: the range is the user's.
-        let mut done = self
-            .copy(address, len, CopyFlags::empty(), || unsafe { ioviter_zero_user(address, len) });
+        let mut done = len - unsafe { ioviter_zero_user(address, len) };
         // The kernel counts words here, of which the last may have begun in front of the fault.
         while done < len {
             let zeros = Piece::from(&ZEROS[..]).slice(0, len - done);

@@ -192,6 +192,7 @@ impl<'a> KernelIter<'a> {
 /// Forwards to a function of the kernel, whose iterator is made from segments that live.
 macro_rules! forward {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? = $call:expr;)*) => {
+        #[allow(clippy::undocumented_unsafe_blocks, reason = "what holds for all of them is said below")]
         impl KernelIter<'_> { $(
             $(#[$doc])*
             #[inline]

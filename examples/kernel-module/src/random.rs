@@ -42,12 +42,12 @@ impl Digest {
     }
 
     pub fn bytes(&mut self, bytes: &[u8]) {
-        let words = bytes.chunks_exact(8);
-        for byte in words.remainder() {
-            self.number(u64::from(*byte));
-        }
+        let (words, rest) = bytes.as_chunks();
         for word in words {
-            self.number(word.first_chunk().map_or(0, |word| u64::from_ne_bytes(*word)));
+            self.number(u64::from_ne_bytes(*word));
+        }
+        for byte in rest {
+            self.number(u64::from(*byte));
         }
     }
 }

@@ -55,8 +55,8 @@ impl Run {
 impl Memory for Run {
     fn fill(&mut self, seed: u64) {
         let mut random = Random::new(seed);
-        for word in self.bytes().chunks_exact_mut(8) {
-            word.copy_from_slice(&random.next().to_ne_bytes());
+        for word in self.bytes().as_chunks_mut::<8>().0 {
+            *word = random.next().to_ne_bytes();
         }
     }
 
@@ -79,7 +79,6 @@ pub struct Arena {
 }
 
 impl Arena {
-
     /// How many of `len` bytes at `address` can be accessed in front of the first that cannot.
     pub fn reach(&self, address: usize, len: usize, write: bool) -> usize {
         let mask = if write { self.writable } else { self.readable };
@@ -108,8 +107,8 @@ impl Memory for Arena {
         let mut chunk = [0; 512];
         for page in self.in_mask(self.writable) {
             for at in (page..page + PAGE).step_by(chunk.len()) {
-                for word in chunk.chunks_exact_mut(8) {
-                    word.copy_from_slice(&random.next().to_ne_bytes());
+                for word in chunk.as_chunks_mut::<8>().0 {
+                    *word = random.next().to_ne_bytes();
                 }
                 let bytes = Piece::<Source>::from(&chunk[..]);
                 CurrentTask::new().write(at, bytes, CopyFlags::empty());

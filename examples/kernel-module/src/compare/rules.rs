@@ -29,7 +29,8 @@ pub fn agree(
         Operation::IsAligned(..) if before.count == 0 => own == 1,
         // Empty segments are invisible; the kernel sees the offset of empty ones in pages, ...
         Operation::Alignment if shape.kind == Kind::BVec => {
-            let empties = shape.empties(before).fold(0, |bits, segment| bits | segment.base % 4096);
+            let empties =
+                shape.empties(before).fold(0, |bits, segment| bits | (segment.base % 4096));
             own & !theirs == 0 && theirs & !own & 4095 & !empties == 0
         }
         // ... the address of any, ...
