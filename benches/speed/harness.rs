@@ -18,7 +18,7 @@ use crate::record::{Record, Targets, Unit};
 /// The time that a batch of runs takes.
 const BATCH: Duration = Duration::from_micros(40);
 /// However slow a case is, so many rounds are measured.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 30;
 
 /// What to do with each case.
 pub struct Suite {

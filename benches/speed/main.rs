@@ -30,7 +30,7 @@ const USAGE: &str = "\
 Options, behind `cargo bench --manifest-path benches/Cargo.toml --`:
   FILTER...        only cases whose group and name contain one of these
   --test           run each variant once; fail unless all of a case do the same
-  --each MS        measure each case for so many milliseconds (800)
+  --each MS        measure each case for so many milliseconds (600)
   --full           also what takes very long, or a gigabyte
   --repeat N VARIANT   only run this variant so often, for a profiler
   --markdown       print the short table of the README instead
@@ -48,7 +48,7 @@ struct Options {
 
 fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
-    let (mut test, mut each, mut full, mut repeat) = (false, 800, false, None);
+    let (mut test, mut each, mut full, mut repeat) = (false, 600, false, None);
     let (mut filters, mut markdown, mut json, mut svg) = (Vec::new(), false, None, None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {

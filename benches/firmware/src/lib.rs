@@ -20,9 +20,8 @@ fn panic(_: &PanicInfo) -> ! {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn firmware_copy_to(iter: *mut c_void, src: *const u8, len: usize) -> usize {
     // SAFETY: as the caller promises.
-    let (iter, src) = unsafe {
-        (&mut *iter.cast::<IovIter<'_, Dest>>(), core::slice::from_raw_parts(src, len))
-    };
+    let (iter, src) =
+        unsafe { (&mut *iter.cast::<IovIter<'_, Dest>>(), core::slice::from_raw_parts(src, len)) };
     iter.copy_to_iter(src)
 }
 

@@ -63,7 +63,6 @@ unsafe fn scatter_parts(parts: &[Part], mut from: *const u8) {
 fn in_readme(layout: &Layout) -> bool {
     matches!(layout.name.as_str(), "16 x 4096" | "1024 x 64" | "1024 x 16")
         || layout.name.starts_with("64 x 1501")
-        || layout.name.starts_with("1024 x 1500, out")
 }
 
 /// Out of the segments, into a buffer.
