@@ -58,8 +58,9 @@ impl<T> List<T> for alloc::vec::Vec<T> {
         Ok(wanted)
     }
 
+    #[inline]
     fn try_push(&mut self, element: T) -> Result<(), T> {
-        if self.try_reserve(1).is_err() {
+        if self.len() == self.capacity() && self.try_reserve(1).is_err() {
             return Err(element);
         }
         self.push(element);
@@ -147,6 +148,16 @@ impl<T, const N: usize> InlineVec<T, N> {
         }
         Ok(())
     }
+
+    /// Appends an element for which there is no room inside.
+    #[cfg(feature = "alloc")]
+    #[cold]
+    fn push_to_heap(&mut self, element: T) -> Result<(), T> {
+        match (self.move_to_heap(1), &mut self.storage) {
+            (Ok(()), Storage::Heap(elements)) => elements.try_push(element),
+            _ => Err(element),
+        }
+    }
 }
 
 impl<T, const N: usize> List<T> for InlineVec<T, N> {
@@ -166,12 +177,11 @@ impl<T, const N: usize> List<T> for InlineVec<T, N> {
         }
     }
 
+    #[inline]
     fn try_push(&mut self, element: T) -> Result<(), T> {
-        #[cfg(feature = "alloc")]
-        if self.make_room(1).is_err() {
-            return Err(element);
-        }
         match &mut self.storage {
+            #[cfg(feature = "alloc")]
+            Storage::Inline(elements) if elements.is_full() => self.push_to_heap(element),
             Storage::Inline(elements) => elements.push(element),
             #[cfg(feature = "alloc")]
             Storage::Heap(elements) => elements.try_push(element),

@@ -195,6 +195,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
     /// Hands the segment back with [`Error::NotGrowable`] if the vector borrows its segments,
     /// [`Error::LengthOverflow`] if the size would exceed `usize::MAX`, or [`Error::NoMemory`].
     #[doc(alias = "qemu_iovec_add")]
+    #[inline]
     pub fn add(&mut self, segment: KVec<'a, D>) -> Result<(), Refused<'a, D>> {
         let Storage::Owned(segments, size) = &mut self.storage else {
             return Err(Refused { segment, error: Error::NotGrowable });
