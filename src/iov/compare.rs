@@ -58,25 +58,23 @@ impl View<'_, Source> {
     /// [`Error::StructureMismatch`] if they are not, whatever the bytes are.
     #[doc(alias = "qemu_iovec_compare")]
     pub fn compare(&self, other: &View<'_, Source>) -> Result<Option<usize>, Error> {
-        match self.structure_mismatch(other) {
-            Some((index, left, right)) => Err(Error::StructureMismatch { index, left, right }),
-            None => Ok(self.mismatch(other)),
-        }
-    }
-
-    /// The first piece that is not equally long in both views, and its two lengths.
-    fn structure_mismatch(&self, other: &View<'_, Source>) -> Option<(usize, usize, usize)> {
         let (mut lefts, mut rights) = (self.pieces(), other.pieces());
-        let mut index = 0_usize;
+        let (mut index, mut passed, mut found) = (0_usize, 0_usize, None);
         loop {
-            let (left, right) = (next(&mut lefts).len(), next(&mut rights).len());
-            if left != right {
-                return Some((index, left, right));
+            let (left, right) = (next(&mut lefts), next(&mut rights));
+            let len = left.len();
+            if len != right.len() {
+                return Err(Error::StructureMismatch { index, left: len, right: right.len() });
             }
-            if left == 0 {
-                return None;
+            if len == 0 {
+                return Ok(found);
+            }
+            // Behind a difference only the structure still matters.
+            if found.is_none() {
+                found = left.mismatch(right).map(|at| passed.saturating_add(at));
             }
             index = index.saturating_add(1);
+            passed = passed.saturating_add(len);
         }
     }
 }
