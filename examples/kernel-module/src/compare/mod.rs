@@ -57,7 +57,7 @@ impl<D: Way> Round<'_, D> {
         let steps = &steps[..1 + random.below(STEPS)];
 
         memory.fill(self.seed);
-        desk.clear(!self.seed, &self.shape);
+        desk.clear(!self.seed, self.shape.count);
         let mut theirs = [None; STEPS];
         for (operation, outcome) in steps.iter().zip(&mut theirs) {
             let before = self.kernel.state();
@@ -70,7 +70,7 @@ impl<D: Way> Round<'_, D> {
         let found = memory.digest();
 
         memory.fill(self.seed);
-        desk.clear(!self.seed, &self.shape);
+        desk.clear(!self.seed, self.shape.count);
         let mut strict = true;
         for (operation, (before, kernel)) in
             steps.iter().zip(&theirs).filter_map(|(op, outcome)| Some((*op, (*outcome)?)))

@@ -6,7 +6,6 @@ use iov_iter::{
 };
 
 use super::memory::{Memory, Run};
-use super::shape::{Kind, Shape};
 use crate::host::{Kernel, KernelPage};
 use crate::kernel::{KernelIter, State};
 use crate::random::{Digest, Random};
@@ -126,6 +125,8 @@ pub struct Outcome {
     /// A fingerprint of what it put on the desk, of the sum or of the pages.
     pub found: Digest,
     pub state: State,
+    /// Where a duplicate stands.
+    pub copy: Option<State>,
 }
 
 /// The buffer that operations copy from and to, and what must be known to go back.
@@ -134,18 +135,16 @@ pub struct Desk {
     seed: u64,
     total: usize,
     hidden: usize,
-    single: bool,
 }
 
 impl Desk {
     pub fn new() -> Option<Self> {
-        Some(Self { run: Run::new(1)?, seed: 0, total: 0, hidden: 0, single: false })
+        Some(Self { run: Run::new(1)?, seed: 0, total: 0, hidden: 0 })
     }
 
-    /// Prepares it for an iterator over that shape.
-    pub fn clear(&mut self, seed: u64, shape: &Shape<'_>) {
-        (self.seed, self.total, self.hidden) = (seed, shape.count, 0);
-        self.single = matches!(shape.kind, Kind::UserBuf | Kind::Discard);
+    /// Prepares it for an iterator over `total` bytes.
+    pub fn clear(&mut self, seed: u64, total: usize) {
+        (self.seed, self.total, self.hidden) = (seed, total, 0);
         self.run.fill(seed);
     }
 
@@ -186,7 +185,7 @@ impl Desk {
 
 /// Has the kernel do it.
 pub fn by_kernel(iter: &mut KernelIter<'_>, operation: Operation, desk: &mut Desk) -> Outcome {
-    let mut found = Digest::new();
+    let (mut found, mut copy) = (Digest::new(), None);
     let count = iter.state().count;
     let result = match operation {
         Op::CopyTo(len) => iter.copy_to(desk.bytes(len)),
@@ -252,22 +251,15 @@ pub fn by_kernel(iter: &mut KernelIter<'_>, operation: Operation, desk: &mut Des
             }
             result as usize
         }
-        Op::Duplicate(len) => digest_of(iter.state_of_duplicate(len), desk.single, &mut found),
+        Op::Duplicate(len) => {
+            copy = Some(iter.state_of_duplicate(len));
+            0
+        }
     };
     if copies_from(operation) {
         found = desk.fingerprint();
     }
-    Outcome { result: result as isize, found, state: iter.state() }
-}
-
-/// Of a single segment only the bytes left are alike in both.
-fn digest_of(state: State, single: bool, found: &mut Digest) -> usize {
-    let numbers =
-        if single { [state.count; 3] } else { [state.offset, state.count, state.segments] };
-    for number in numbers {
-        found.number(number as u64);
-    }
-    0
+    Outcome { result: result as isize, found, state: iter.state(), copy }
 }
 
 /// Whether the whole desk is to be looked at: what is behind the bytes copied must be untouched.
@@ -362,7 +354,7 @@ pub fn by_crate<D: Way>(
     operation: Operation,
     desk: &mut Desk,
 ) -> Outcome {
-    let mut found = Digest::new();
+    let (mut found, mut copy) = (Digest::new(), None);
     let count = iter.remaining();
     let result = match operation {
         Op::Advance(len) => {
@@ -395,9 +387,10 @@ pub fn by_crate<D: Way>(
         Op::Duplicate(len) => {
             let mut storage = DupStorage::<D, Kernel, 16>::new();
             match iter.dup(&mut storage) {
-                Ok(mut copy) => {
-                    copy.advance(len);
-                    digest_of(state(&copy), desk.single, &mut found)
+                Ok(mut duplicate) => {
+                    duplicate.advance(len);
+                    copy = Some(state(&duplicate));
+                    0
                 }
                 Err(error) => or_errno(Err(error)),
             }
@@ -407,7 +400,7 @@ pub fn by_crate<D: Way>(
     if copies_from(operation) {
         found = desk.fingerprint();
     }
-    Outcome { result: result as isize, found, state: state(iter) }
+    Outcome { result: result as isize, found, state: state(iter), copy }
 }
 
 /// The number, or the negative errno, as a kernel function returns either.

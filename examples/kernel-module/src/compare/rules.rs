@@ -16,11 +16,16 @@ pub fn agree(
     ours: &Outcome,
     strict: bool,
 ) -> bool {
-    let state = match shape.kind {
+    let same_place = |theirs: State, own: State| match shape.kind {
         // There is but one segment; only the kernel tells the bytes used up when it is at its end.
-        Kind::UserBuf | Kind::Discard => kernel.state.count == ours.state.count,
-        _ if strict => kernel.state == ours.state,
-        _ => shape.canonical(kernel.state) == shape.canonical(ours.state),
+        Kind::UserBuf | Kind::Discard => theirs.count == own.count,
+        _ if strict => theirs == own,
+        _ => shape.canonical(theirs) == shape.canonical(own),
+    };
+    let state = same_place(kernel.state, ours.state);
+    let copy = match (kernel.copy, ours.copy) {
+        (Some(theirs), Some(own)) => same_place(theirs, own),
+        (theirs, own) => theirs.is_none() && own.is_none(),
     };
     let (theirs, own) = (kernel.result as usize, ours.result as usize);
     let result = match operation {
@@ -52,7 +57,7 @@ pub fn agree(
         }
         _ => own == theirs,
     };
-    state && result && kernel.found == ours.found
+    state && copy && result && kernel.found == ours.found
 }
 
 /// Whether an operation may leave both on the same byte, but not in the same segment: the kernel goes
