@@ -200,6 +200,19 @@ fn pairs_and_stoppers() {
 }
 
 #[test]
+fn what_cannot_shrink_stays() {
+    let mut buffer = SizedBuffer::from_slice(&[7; 5000]).unwrap();
+    buffer.set_len(10).unwrap();
+    let before = buffer.capacity();
+    let (_, asked) = failing_from(0, || buffer.shrink_to_fit());
+    assert_eq!((asked, buffer.len(), buffer.capacity()), (1, 10, before));
+    buffer.shrink_to_fit();
+    assert!(buffer.capacity() < before);
+    let mut bytes = [0; 10];
+    assert_eq!((buffer.read_at(0, &mut bytes), bytes), (10, [7; 10]));
+}
+
+#[test]
 fn a_buffer_as_a_channel_takes_all_or_nothing() {
     let mut channel = BufferChannel::default();
     let segments = [KVec::from(&b"one"[..]), KVec::from(&[7; 2000][..])];
