@@ -1,13 +1,14 @@
 //! Summing 16-bit words with end-around carry, while they are copied or by themselves.
 //!
-//! A 64-bit word is worth its four 16-bit words modulo 65535, so wide words are added. Their upper
-//! halves are added a second time, by themselves: what is left of the whole without those is the sum
-//! of the lower halves, and no addition waits for a carry.
+//! A 64-bit word is worth its four 16-bit words modulo 65535, so wide words are added. With vector
+//! registers their upper halves are added a second time, by themselves: what is left of the whole
+//! without those is the sum of the lower halves, and no addition waits for a carry. Without, the carry
+//! of each addition goes into the next one.
 
-/// Words that are added side by side.
-const LANES: usize = if VECTORS { 8 } else { 2 };
-const BLOCK: usize = LANES * size_of::<u64>();
-/// Whether there are vector registers for them, as there are not in most kernels.
+/// Words that are added side by side, or in a row.
+const WORDS: usize = 8;
+const BLOCK: usize = WORDS * size_of::<u64>();
+/// Whether there are vector registers, as there are not in most kernels.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
 /// Bytes whose halves of words do not overflow 64 bits, whole blocks.
 const MANY: usize = 1 << 30;
@@ -21,62 +22,81 @@ const MANY: usize = 1 << 30;
 /// writes, and must not overlap them.
 #[inline]
 pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
-    // SAFETY: the caller's promise, for parts of the bytes. Where nothing is copied, `dst` is not used.
+    let (mut sum, mut at) = (0u64, 0usize);
+    // SAFETY: the caller's promise; each part, and each word, ends at `len` at most. Where nothing is
+    // copied, `dst` is not used.
     unsafe {
-        let mut sum = sum_many::<COPY>(src, dst, len.min(MANY));
-        let mut at = MANY;
-        while at < len {
-            let many = len.wrapping_sub(at).min(MANY);
-            let next = sum_many::<COPY>(src.add(at), dst.wrapping_add(at), many);
-            sum = halves(sum).wrapping_add(next);
-            at = at.saturating_add(MANY);
+        while VECTORS && len.wrapping_sub(at) >= const { 2 * BLOCK } {
+            let blocks = len.wrapping_sub(at).min(MANY) / BLOCK;
+            sum = add(sum, side_by_side::<COPY>(src, dst, &mut at, blocks));
         }
-        fold(sum)
+        while len.wrapping_sub(at) >= BLOCK {
+            let words: [u64; WORDS] = take::<COPY, _>(src, dst, &mut at);
+            let mut carry = false;
+            for word in words {
+                (sum, carry) = carrying_add(sum, word, carry);
+            }
+            sum = add(sum, carry.into());
+        }
+        let rest = len.wrapping_sub(at);
+        for _ in 0..rest >> 3 {
+            sum = add(sum, take::<COPY, u64>(src, dst, &mut at));
+        }
+        // Each of these begins at an even distance from the start.
+        if rest & 4 != 0 {
+            sum = add(sum, take::<COPY, u32>(src, dst, &mut at).into());
+        }
+        if rest & 2 != 0 {
+            sum = add(sum, take::<COPY, u16>(src, dst, &mut at).into());
+        }
+        if rest & 1 != 0 {
+            let last = [take::<COPY, u8>(src, dst, &mut at), 0];
+            sum = add(sum, u16::from_ne_bytes(last).into());
+        }
     }
+    fold(sum)
 }
 
-/// The sum of up to [`MANY`] bytes, in 34 bits.
+/// The sum of the words in so many blocks from `at` on, of no more than [`MANY`] bytes.
 ///
 /// # Safety
 ///
 /// As for [`sum`].
 #[inline]
-unsafe fn sum_many<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u64 {
-    let (mut whole, mut upper) = (0u64, 0u64);
-    let mut at = 0usize;
-    // SAFETY: the caller's promise; each word ends at `len` at most.
-    unsafe {
-        if len >= 2 * BLOCK {
-            let (mut wholes, mut uppers) = ([0u64; LANES], [0u64; LANES]);
-            for _ in 0..len / BLOCK {
-                let words: [u64; LANES] = take::<COPY, _>(src, dst, &mut at);
-                for ((whole, upper), word) in wholes.iter_mut().zip(&mut uppers).zip(words) {
-                    *whole = whole.wrapping_add(word);
-                    *upper = upper.wrapping_add(word >> 32);
-                }
-            }
-            whole = wholes.into_iter().fold(0, u64::wrapping_add);
-            upper = uppers.into_iter().fold(0, u64::wrapping_add);
-        }
-        let rest = len.wrapping_sub(at);
-        for _ in 0..rest >> 3 {
-            let word = take::<COPY, u64>(src, dst, &mut at);
-            whole = whole.wrapping_add(word);
-            upper = upper.wrapping_add(word >> 32);
-        }
-        // Each of these begins at an even distance from the start.
-        if rest & 4 != 0 {
-            whole = whole.wrapping_add(u64::from(take::<COPY, u32>(src, dst, &mut at)));
-        }
-        if rest & 2 != 0 {
-            whole = whole.wrapping_add(u64::from(take::<COPY, u16>(src, dst, &mut at)));
-        }
-        if rest & 1 != 0 {
-            let last = [take::<COPY, u8>(src, dst, &mut at), 0];
-            whole = whole.wrapping_add(u64::from(u16::from_ne_bytes(last)));
+unsafe fn side_by_side<const COPY: bool>(
+    src: *const u8,
+    dst: *mut u8,
+    at: &mut usize,
+    blocks: usize,
+) -> u64 {
+    let (mut wholes, mut uppers) = ([0u64; WORDS], [0u64; WORDS]);
+    for _ in 0..blocks {
+        // SAFETY: the blocks are the caller's.
+        let words: [u64; WORDS] = unsafe { take::<COPY, _>(src, dst, at) };
+        for ((whole, upper), word) in wholes.iter_mut().zip(&mut uppers).zip(words) {
+            *whole = whole.wrapping_add(word);
+            *upper = upper.wrapping_add(word >> 32);
         }
     }
+    let whole = wholes.into_iter().fold(0, u64::wrapping_add);
+    let upper = uppers.into_iter().fold(0, u64::wrapping_add);
     halves(whole.wrapping_sub(upper << 32)).wrapping_add(halves(upper))
+}
+
+/// Adds with end-around carry.
+#[inline(always)]
+const fn add(sum: u64, word: u64) -> u64 {
+    let (sum, carry) = sum.overflowing_add(word);
+    // What carried is too small to carry again.
+    sum.wrapping_add(carry as u64)
+}
+
+/// Adds with a carry from the addition before, and returns the one for the next.
+#[inline(always)]
+const fn carrying_add(sum: u64, word: u64, carry: bool) -> (u64, bool) {
+    let (sum, one) = sum.overflowing_add(word);
+    let (sum, other) = sum.overflowing_add(carry as u64);
+    (sum, one | other)
 }
 
 /// Reads the integers at `at`, writes them too if `COPY`, and moves behind them.
