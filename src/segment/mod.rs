@@ -67,19 +67,21 @@ pub trait Segments: Copy {
     /// The place `n` bytes behind `from`, past all empty segments there; the end of the list if
     /// `n` is too far.
     fn forward(&self, from: Position, n: usize) -> Position {
-        let Position { mut index, offset } = from;
+        let Position { index, offset } = from;
         // Distances are measured from the start of the segment.
         let mut left = n.saturating_add(offset);
         let segments = self.as_slice().get(index..).unwrap_or_default();
-        for segment in segments {
+        // The index is what is not behind: so the loop counts nothing else.
+        let mut behind = segments.iter();
+        while let Some(segment) = behind.next() {
             let len = segment.len();
             if left < len {
-                return Position { index, offset: left };
+                let passed = segments.len().wrapping_sub(behind.len()).wrapping_sub(1);
+                return Position { index: index.wrapping_add(passed), offset: left };
             }
             left = left.wrapping_sub(len);
-            index = index.saturating_add(1);
         }
-        Position { index, offset: 0 }
+        Position { index: index.saturating_add(segments.len()), offset: 0 }
     }
 
     /// The place `n` bytes before `from`; `None` if that is before the first segment.
