@@ -71,6 +71,10 @@ pub trait Segments: Copy {
         // Distances are measured from the start of the segment.
         let mut left = n.saturating_add(offset);
         let segments = self.as_slice().get(index..).unwrap_or_default();
+        // Many short moves in one segment wait for nothing but the offset.
+        if segments.first().is_some_and(|first| left < first.len()) {
+            return Position { index, offset: left };
+        }
         // The index is what is not behind: so the loop counts nothing else.
         let mut behind = segments.iter();
         while let Some(segment) = behind.next() {
