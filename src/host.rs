@@ -271,6 +271,8 @@ pub unsafe trait UserMemory: Copy {
 /// - [`map`](Self::map) must call its closure with the start of `SIZE` contiguous, initialised
 ///   bytes that stay valid for reads and writes until the closure returns, and that no Rust
 ///   reference in use covers.
+/// - If [`CONTIGUOUS`](Self::CONTIGUOUS) is true, that holds of `SIZE` times
+///   [`run_length`](Self::run_length) bytes, and no run becomes shorter.
 /// - The handle keeps its pages alive, and so does [`Pin`](Self::Pin).
 /// - If handles can be sent to or shared with other threads, mappings of one page on two of them
 ///   must not be a data race: `map` serialises them, or the memory is of a kind for which the
@@ -278,6 +280,13 @@ pub unsafe trait UserMemory: Copy {
 pub unsafe trait Page: Clone {
     /// The page size in bytes, a power of two.
     const SIZE: usize;
+
+    /// Whether the pages of a run are always mapped one behind the other, so that
+    /// [`map`](Self::map) of the first one maps all.
+    ///
+    /// A segment is then one piece, however many pages it touches. True of a kernel that keeps all
+    /// its memory mapped; not, which is the default, of one with high memory.
+    const CONTIGUOUS: bool = false;
 
     /// A page that is pinned, not only referenced; dropping it unpins.
     ///
@@ -308,9 +317,10 @@ pub unsafe trait Page: Clone {
     /// [`Error::OutOfRange`] if they leave the run, [`Error::Fault`] if a page cannot be mapped.
     #[doc(alias = "memcpy_from_page")]
     fn read_at(&self, offset: usize, dst: Piece<'_, Dest>) -> Result<(), Error> {
-        self.on_range(offset, dst.len(), |piece: Piece<'_, Source>, done| {
+        let copied = self.on_range(offset, dst.len(), |piece: Piece<'_, Source>, done| {
             piece.copy_to(dst.slice(done, piece.len()))
-        })
+        })?;
+        all_of(dst.len(), copied)
     }
 
     /// Copies `src` to `offset` bytes into the run.
@@ -320,9 +330,10 @@ pub unsafe trait Page: Clone {
     /// As [`read_at`](Self::read_at).
     #[doc(alias = "memcpy_to_page")]
     fn write_at(&self, offset: usize, src: Piece<'_, Source>) -> Result<(), Error> {
-        self.on_range(offset, src.len(), |piece: Piece<'_, Dest>, done| {
+        let copied = self.on_range(offset, src.len(), |piece: Piece<'_, Dest>, done| {
             piece.copy_from(src.slice(done, piece.len()))
-        })
+        })?;
+        all_of(src.len(), copied)
     }
 
     /// Zeros `len` bytes from `offset` bytes into the run on.
@@ -332,7 +343,7 @@ pub unsafe trait Page: Clone {
     /// As [`read_at`](Self::read_at).
     #[doc(alias = "memzero_page")]
     fn zero_at(&self, offset: usize, len: usize) -> Result<(), Error> {
-        self.on_range(offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))
+        all_of(len, self.on_range(offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))?)
     }
 
     /// Whether `len` bytes from `offset` bytes into the run on lie inside the run.
@@ -342,21 +353,26 @@ pub unsafe trait Page: Clone {
         offset.checked_add(len).is_some_and(|end| end <= run)
     }
 
+    /// Calls `step` with piece after piece of `len` bytes from `offset` bytes into the run on, and
+    /// returns the bytes it handled.
     #[doc(hidden)]
     fn on_range<D: Direction>(
         &self,
         offset: usize,
         len: usize,
         mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         if !self.has_range(offset, len) {
             return Err(Error::OutOfRange);
         }
-        if on_pages(self, offset, 0..len, |piece, part| step(piece, part.start)) < len {
-            return Err(Error::Fault);
-        }
-        Ok(())
+        // SAFETY: the bytes lie in the run.
+        Ok(unsafe { on_pages(self, offset, 0..len, |piece, part| step(piece, part.start)) })
     }
+}
+
+/// Whether all of `len` bytes were handled, or a page could not be mapped.
+fn all_of(len: usize, handled: usize) -> Result<(), Error> {
+    if handled < len { Err(Error::Fault) } else { Ok(()) }
 }
 
 /// The index of the page of `size` bytes, a power of two, that holds `address`, and the offset of
@@ -367,19 +383,33 @@ pub(crate) const fn page_and_offset(size: usize, address: usize) -> (usize, usiz
 }
 
 /// Calls `step` with the bytes that start `offset` bytes into the run of `page` and go with `extent`,
-/// one page at a time.
+/// one page at a time, or all at once if the run is mapped as a whole.
 ///
 /// The second argument of `step` is the part of `extent` that goes with the page; its result is the
 /// number of bytes it handled. The walk ends early behind a step that handled less than its piece, or
 /// in front of a page that cannot be mapped. Returns the bytes handled.
+///
+/// # Safety
+///
+/// The bytes must lie in the run.
 #[inline]
-pub(crate) fn on_pages<P: Page, D: Direction, E: Extent>(
+pub(crate) unsafe fn on_pages<P: Page, D: Direction, E: Extent>(
     page: &P,
     offset: usize,
     extent: E,
     mut step: impl FnMut(Piece<'_, D>, E) -> usize,
 ) -> usize {
     const { assert!(P::SIZE.is_power_of_two()) }
+    if P::CONTIGUOUS {
+        let len = extent.size();
+        let handled = page.map(0, |start| {
+            // SAFETY: the whole run is mapped, and so are these bytes of it, initialised and valid
+            // for reads and writes, until this closure returns.
+            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().wrapping_add(offset), len) };
+            step(piece, extent).min(len)
+        });
+        return handled.unwrap_or_default();
+    }
     let (mut at, mut left, mut done) = (offset, extent, 0usize);
     while left.size() > 0 {
         let (index, in_page) = page_and_offset(P::SIZE, at);

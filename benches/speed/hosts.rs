@@ -83,6 +83,7 @@ impl Mapped {
 // SAFETY: the bytes are initialised, and live in memory that outlives the handles.
 unsafe impl Page for Mapped {
     const SIZE: usize = PAGE;
+    const CONTIGUOUS: bool = true;
     type Pin = Self;
 
     #[inline]

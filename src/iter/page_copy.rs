@@ -3,7 +3,7 @@
 use super::IovIter;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::host::{CopyFlags, Host, Page, on_pages};
+use crate::host::{CopyFlags, Host, Page};
 use crate::memory::Piece;
 
 impl<H: Host> IovIter<'_, Dest, H> {
@@ -94,20 +94,15 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         len: usize,
         mut copy: impl FnMut(&mut Self, Piece<'_, P>) -> usize,
     ) -> Result<usize, Error> {
-        if !page.has_range(offset, len) {
-            return Err(Error::OutOfRange);
-        }
         let mut done = 0usize;
-        while done < len {
-            // A short piece is tried again from the byte reached: it ends at no progress only.
-            let at = offset.saturating_add(done);
-            let moved =
-                on_pages(page, at, 0..len.saturating_sub(done), |piece, _| copy(self, piece));
-            if moved == 0 {
-                break;
-            }
+        loop {
+            let (at, left) = (offset.saturating_add(done), len.saturating_sub(done));
+            let moved = page.on_range(at, left, |piece, _| copy(self, piece))?;
             done = done.saturating_add(moved);
+            // A short piece is tried again from the byte reached: it ends at no progress only.
+            if moved == 0 || done >= len {
+                return Ok(done);
+            }
         }
-        Ok(done)
     }
 }

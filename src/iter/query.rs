@@ -163,12 +163,13 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
-        let mut pages = 0usize;
-        self.ranges(|address, len| {
-            pages = pages.saturating_add(pages_of(Self::PAGE_SIZE, address, len));
-            pages < max_pages
+        let mut more = max_pages;
+        let all = self.ranges(|address, len| {
+            let less = more.checked_sub(pages_of(Self::PAGE_SIZE, address, len));
+            more = less.unwrap_or(more);
+            less.is_some()
         });
-        pages.min(max_pages)
+        if all { max_pages.saturating_sub(more) } else { max_pages }
     }
 
     /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.

@@ -75,7 +75,11 @@ impl<P: Page> BioVec<P> {
         extent: E,
         step: impl FnMut(Piece<'_, D>, E) -> usize,
     ) -> usize {
-        on_pages(&self.page, (self.offset as usize).saturating_add(offset), extent, step)
+        let rest = (self.len as usize).saturating_sub(offset);
+        let at = (self.offset as usize).saturating_add(offset);
+        // SAFETY: no more than what there is of the segment behind `offset`; that it lies in the run was
+        // checked when it was made, and no run becomes shorter.
+        unsafe { on_pages(&self.page, at, extent.front(rest), step) }
     }
 }
 

@@ -290,6 +290,8 @@ impl AsRef<Self> for KernelPage {
 // pin is held. Handles stay on their thread.
 unsafe impl Page for KernelPage {
     const SIZE: usize = 4096;
+    /// Without high memory every page is mapped for good, and those of a run one behind the other.
+    const CONTIGUOUS: bool = true;
     type Pin = PinnedPage;
 
     fn run_length(&self) -> usize {
@@ -306,7 +308,6 @@ unsafe impl Page for KernelPage {
         NonNull::new(page).map(|page| Self(page).reference())
     }
 
-    /// Without high memory every page is mapped for good, and those of a run one behind the other.
     #[inline]
     fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         if index > 0 && index >= self.run_length() {
