@@ -340,6 +340,20 @@ fn a_put_that_fits_succeeds_while_the_channel_blocks() {
 }
 
 #[test]
+fn a_string_of_which_a_part_was_sent_is_put_entirely() {
+    // The first flush moves nothing. The second, for the rest of the string, moves some of its
+    // front before the channel blocks again: there is room then.
+    let mut recorder = Recorder::scripted([BLOCK, Step::Move(32768 - 15), BLOCK]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_buffer(&data(32768 - 67)).unwrap();
+    let text = data(70);
+    assert_eq!(writer.put_counted_string(&text), Ok(()));
+    assert_eq!((writer.tell(), writer.pending()), (32768 - 67 + 71, 15 + 4));
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes, [&data(32768 - 67)[..], &[70], &text].concat());
+}
+
+#[test]
 fn an_integer_is_put_entirely_or_not_at_all() {
     let whole = data(32768);
     for room in 0..8 {

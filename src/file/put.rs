@@ -46,7 +46,11 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.check()?;
         while !bytes.is_empty() {
             if !self.queue.can_copy() {
-                self.send()?;
+                match self.send() {
+                    // Enough was sent before the channel blocked.
+                    Err(Error::WouldBlock) if self.queue.can_copy() => {}
+                    result => result?,
+                }
             }
             match bytes.split_at_checked(BUFFER_SIZE) {
                 Some((block, rest)) if self.queue.is_empty() => {
@@ -89,8 +93,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         let before = self.queue.put();
         let result = self.put_pieces(bytes);
         if result == Err(Error::WouldBlock) {
-            // The buffer is full, so none of the bytes was sent: otherwise all before them would
-            // have been, too, and there were room.
+            // There is no room, so none of the bytes was sent: otherwise all before them would have
+            // been, too, and there were.
             let taken = self.queue.put().saturating_sub(before);
             self.queue.take_back(usize::try_from(taken).unwrap_or(usize::MAX));
         }
