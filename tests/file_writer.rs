@@ -354,6 +354,22 @@ fn a_string_of_which_a_part_was_sent_is_put_entirely() {
 }
 
 #[test]
+fn a_part_has_room_when_one_before_it_was_sent() {
+    // The flush of the full list moves nothing; the one for the next part moves one entry.
+    let memory = data(660);
+    let mut recorder = Recorder::scripted([BLOCK, Step::Move(3), BLOCK, BLOCK, BLOCK]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    let parts: Vec<&[u8]> = (0..66).map(|i| &memory[10 * i..10 * i + 3]).collect();
+    for part in &parts[..64] {
+        writer.put_borrowed(part).unwrap();
+    }
+    assert_eq!((writer.put_borrowed(parts[64]), writer.pending()), (Ok(()), 64 * 3));
+    assert_eq!(writer.put_borrowed(parts[65]), Err(Error::WouldBlock), "nothing was sent for it");
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes, parts[..65].concat());
+}
+
+#[test]
 fn an_integer_is_put_entirely_or_not_at_all() {
     let whole = data(32768);
     for room in 0..8 {

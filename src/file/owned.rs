@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::FileWriter;
 use super::channel::WriteChannel;
 use super::error::Error;
+use super::queue::Queue;
 
 /// Handing buffers over.
 impl<C: WriteChannel> FileWriter<'_, C> {
@@ -44,9 +45,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         }
         self.check()?;
         self.queue.reserve_owned()?;
-        if !self.queue.can_own() {
-            self.send()?;
-        }
+        self.send_unless(Queue::can_own)?;
         self.queue.own(buffer);
         self.send_if_due()
     }

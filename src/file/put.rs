@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::channel::WriteChannel;
 use super::error::Error;
+use super::queue::Queue;
 use super::region::Region;
 use super::{BUFFER_SIZE, FileWriter};
 use crate::direction::Dest;
@@ -45,13 +46,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     fn put_pieces(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         self.check()?;
         while !bytes.is_empty() {
-            if !self.queue.can_copy() {
-                match self.send() {
-                    // Enough was sent before the channel blocked.
-                    Err(Error::WouldBlock) if self.queue.can_copy() => {}
-                    result => result?,
-                }
-            }
+            self.send_unless(Queue::can_copy)?;
             match bytes.split_at_checked(BUFFER_SIZE) {
                 Some((block, rest)) if self.queue.is_empty() => {
                     bytes = rest;
@@ -172,9 +167,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             return self.put_buffer(part.as_slice());
         }
         self.check()?;
-        if !self.queue.can_queue() {
-            self.send()?;
-        }
+        self.send_unless(Queue::can_queue)?;
         self.queue.queue(part);
         self.send_if_due()
     }

@@ -1,4 +1,4 @@
-//! A buffer that grows without moving what it holds.
+//! A buffer that grows without moving what it holds, but for the first mebibyte.
 //!
 //! ```text
 //!   chunks   [  1 MiB  ][  1 MiB  ] ... [  1 MiB  ]        or [ less ], if that is all

@@ -293,7 +293,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 }
 
 /// Sending.
-impl<C: WriteChannel> FileWriter<'_, C> {
+impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// Sends everything that is pending.
     ///
     /// With nothing pending the channel is not called.
@@ -316,6 +316,18 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         }
         match self.send() {
             Err(Error::WouldBlock) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Sends unless there is `room` for what is to be put. A channel that blocks when enough was sent
+    /// is no obstacle.
+    pub(super) fn send_unless(&mut self, room: impl Fn(&Queue<'buf>) -> bool) -> Result<(), Error> {
+        if room(&self.queue) {
+            return Ok(());
+        }
+        match self.send() {
+            Err(Error::WouldBlock) if room(&self.queue) => Ok(()),
             result => result,
         }
     }
