@@ -317,7 +317,7 @@ pub unsafe trait Page: Clone {
     /// [`Error::OutOfRange`] if they leave the run, [`Error::Fault`] if a page cannot be mapped.
     #[doc(alias = "memcpy_from_page")]
     fn read_at(&self, offset: usize, dst: Piece<'_, Dest>) -> Result<(), Error> {
-        let copied = self.on_range(offset, dst.len(), |piece: Piece<'_, Source>, done| {
+        let copied = on_range(self, offset, dst.len(), |piece: Piece<'_, Source>, done| {
             piece.copy_to(dst.slice(done, piece.len()))
         })?;
         all_of(dst.len(), copied)
@@ -330,7 +330,7 @@ pub unsafe trait Page: Clone {
     /// As [`read_at`](Self::read_at).
     #[doc(alias = "memcpy_to_page")]
     fn write_at(&self, offset: usize, src: Piece<'_, Source>) -> Result<(), Error> {
-        let copied = self.on_range(offset, src.len(), |piece: Piece<'_, Dest>, done| {
+        let copied = on_range(self, offset, src.len(), |piece: Piece<'_, Dest>, done| {
             piece.copy_from(src.slice(done, piece.len()))
         })?;
         all_of(src.len(), copied)
@@ -343,31 +343,28 @@ pub unsafe trait Page: Clone {
     /// As [`read_at`](Self::read_at).
     #[doc(alias = "memzero_page")]
     fn zero_at(&self, offset: usize, len: usize) -> Result<(), Error> {
-        all_of(len, self.on_range(offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))?)
+        all_of(len, on_range(self, offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))?)
     }
+}
 
-    /// Whether `len` bytes from `offset` bytes into the run on lie inside the run.
-    #[doc(hidden)]
-    fn has_range(&self, offset: usize, len: usize) -> bool {
-        let run = self.run_length().saturating_mul(Self::SIZE);
-        offset.checked_add(len).is_some_and(|end| end <= run)
+/// Calls `step` with piece after piece of `len` bytes from `offset` bytes into the run of `page` on,
+/// and the number of bytes in front of it; returns the bytes it handled.
+///
+/// # Errors
+///
+/// [`Error::OutOfRange`] if the bytes leave the run.
+pub(crate) fn on_range<P: Page, D: Direction>(
+    page: &P,
+    offset: usize,
+    len: usize,
+    mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
+) -> Result<usize, Error> {
+    let run = page.run_length().saturating_mul(P::SIZE);
+    if offset.checked_add(len).is_none_or(|end| end > run) {
+        return Err(Error::OutOfRange);
     }
-
-    /// Calls `step` with piece after piece of `len` bytes from `offset` bytes into the run on, and
-    /// returns the bytes it handled.
-    #[doc(hidden)]
-    fn on_range<D: Direction>(
-        &self,
-        offset: usize,
-        len: usize,
-        mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
-    ) -> Result<usize, Error> {
-        if !self.has_range(offset, len) {
-            return Err(Error::OutOfRange);
-        }
-        // SAFETY: the bytes lie in the run.
-        Ok(unsafe { on_pages(self, offset, 0..len, |piece, part| step(piece, part.start)) })
-    }
+    // SAFETY: the bytes lie in the run.
+    Ok(unsafe { on_pages(page, offset, 0..len, |piece, part| step(piece, part.start)) })
 }
 
 /// Whether all of `len` bytes were handled, or a page could not be mapped.

@@ -326,8 +326,9 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Every copy is built on this, and so can be a DMA mapping, a hash or a cipher. `n` is cut to
     /// [`remaining`](Self::remaining). Pieces of user memory go to `user`, addressable ones to
     /// `kernel`; pages are handed over one at a time, or a run of them at once if it is
-    /// [mapped as a whole](crate::Page::CONTIGUOUS), mapped for the call. Both steps share `state`; their last argument is the number of bytes handled so far, their result the number
-    /// handled now, and fewer than the piece ends the walk there. Pieces are never empty, and a
+    /// [mapped as a whole](crate::Page::CONTIGUOUS), mapped for the call. Both steps share `state`;
+    /// their last argument is the number of bytes handled so far, their result the number handled
+    /// now, and fewer than the piece ends the walk there. Pieces are never empty, and a
     /// [discarding](Self::discard) iterator moves without any.
     ///
     /// Returns the bytes handled in all.

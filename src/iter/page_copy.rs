@@ -3,7 +3,7 @@
 use super::IovIter;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::host::{CopyFlags, Host, Page};
+use crate::host::{CopyFlags, Host, on_range};
 use crate::memory::Piece;
 
 impl<H: Host> IovIter<'_, Dest, H> {
@@ -97,7 +97,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         let mut done = 0usize;
         loop {
             let (at, left) = (offset.saturating_add(done), len.saturating_sub(done));
-            let moved = page.on_range(at, left, |piece, _| copy(self, piece))?;
+            let moved = on_range(page, at, left, |piece, _| copy(self, piece))?;
             done = done.saturating_add(moved);
             // A short piece is tried again from the byte reached: it ends at no progress only.
             if moved == 0 || done >= len {
