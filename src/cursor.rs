@@ -359,6 +359,24 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
         None
     }
 
+    #[inline]
+    fn fold<A, F: FnMut(A, Self::Item) -> A>(self, init: A, mut f: F) -> A {
+        let (mut folded, mut offset, mut left) = (init, self.skip, self.left);
+        for segment in self.segments {
+            let rest = segment.len().saturating_sub(offset);
+            // Only the last piece is cut, and after it the walk ends.
+            if rest >= left {
+                return if left > 0 { f(folded, (segment, offset, left)) } else { folded };
+            }
+            if rest > 0 {
+                folded = f(folded, (segment, offset, rest));
+            }
+            left = left.wrapping_sub(rest);
+            offset = 0;
+        }
+        folded
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         (usize::from(self.left > 0), Some(self.segments.len().min(self.left)))
     }

@@ -123,12 +123,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_alignment")]
     pub fn alignment(&self) -> usize {
-        let mut bits = 0;
-        self.ranges(|address, len| {
-            bits |= address | len;
-            true
-        });
-        bits
+        self.ranges(0, |bits, address, len| bits | address | len)
     }
 
     /// Whether no piece left has an address with a bit of `address_mask` or a length with a bit of
@@ -136,7 +131,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_is_aligned")]
     pub fn is_aligned(&self, address_mask: usize, len_mask: usize) -> bool {
-        self.ranges(|address, len| address & address_mask == 0 && len & len_mask == 0)
+        let bits = |bits, address, len| bits | address & address_mask | len & len_mask;
+        self.ranges(0, bits) == 0
     }
 
     /// The bits that are set in any end or start of two pieces that follow each other.
@@ -146,15 +142,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_gap_alignment")]
     pub fn gap_alignment(&self) -> usize {
-        let (mut bits, mut end_before) = (0, None);
-        self.ranges(|address, len| {
-            if let Some(end) = end_before {
-                bits |= end | address;
-            }
-            end_before = Some(address.wrapping_add(len));
-            true
-        });
-        bits
+        let gap = |(bits, before): (usize, Option<usize>), address: usize, len| {
+            let gap = before.map_or(0, |end| end | address);
+            (bits | gap, Some(address.wrapping_add(len)))
+        };
+        self.ranges((0, None), gap).0
     }
 
     /// The pages that the bytes left touch, at most `max_pages`.
@@ -163,13 +155,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
-        let mut more = max_pages;
-        let all = self.ranges(|address, len| {
-            let less = more.checked_sub(pages_of(Self::PAGE_SIZE, address, len));
-            more = less.unwrap_or(more);
-            less.is_some()
-        });
-        if all { max_pages.saturating_sub(more) } else { max_pages }
+        // A page that a piece touches holds a byte of it: there are no more pages than bytes.
+        let add =
+            |sum: usize, address, len| sum.wrapping_add(pages_of(Self::PAGE_SIZE, address, len));
+        self.ranges(0, add).min(max_pages)
     }
 
     /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.
@@ -181,30 +170,31 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         capped.npages(max_pages)
     }
 
-    /// Hands over the address and length of each piece left, nothing for a discarding iterator, until
-    /// `f` answers false; whether it never did.
+    /// Folds the addresses and lengths of the pieces left, of which a discarding iterator has none.
     #[inline]
-    fn ranges(&self, mut f: impl FnMut(usize, usize) -> bool) -> bool {
+    fn ranges<A>(&self, init: A, mut f: impl FnMut(A, usize, usize) -> A) -> A {
         if matches!(self, Self::Discard(_)) {
-            return true;
+            return init;
         }
-        on_cursor!(self, cursor => cursor
-            .pieces()
-            .all(|(segment, offset, len)| f(segment.address().wrapping_add(offset), len)))
+        on_cursor!(self, cursor => cursor.pieces().fold(init, |folded, (segment, offset, len)| {
+            f(folded, segment.address().wrapping_add(offset), len)
+        }))
     }
 
     /// The address and length of the next piece; `None` at the end, and for a discarding iterator.
     pub(super) fn next_range(&self) -> Option<(usize, usize)> {
-        let mut next = None;
-        self.ranges(|address, len| {
-            next = Some((address, len));
-            false
-        });
-        next
+        if matches!(self, Self::Discard(_)) {
+            return None;
+        }
+        on_cursor!(self, cursor => {
+            let (segment, offset, len) = cursor.pieces().next()?;
+            Some((segment.address().wrapping_add(offset), len))
+        })
     }
 }
 
 /// The pages of `size` bytes that `len` bytes at `address` touch.
+#[inline]
 pub(super) const fn pages_of(size: usize, address: usize, len: usize) -> usize {
     if len == 0 {
         return 0;
@@ -212,9 +202,14 @@ pub(super) const fn pages_of(size: usize, address: usize, len: usize) -> usize {
     let (_, in_first) = page_and_offset(size, address);
     match in_first.checked_add(len.wrapping_sub(1)) {
         Some(last) => page_and_offset(size, last).0.saturating_add(1),
-        None => {
-            let behind = len.saturating_sub(size.saturating_sub(in_first));
-            behind.div_ceil(size).saturating_add(1)
-        }
+        None => pages_of_nearly_all(size, in_first, len),
     }
+}
+
+/// As [`pages_of`], for bytes from `in_first` of a page on, which counted from its start are too many for
+/// a `usize`.
+#[cold]
+const fn pages_of_nearly_all(size: usize, in_first: usize, len: usize) -> usize {
+    let behind = len.saturating_sub(size.saturating_sub(in_first));
+    behind.div_ceil(size).saturating_add(1)
 }

@@ -67,25 +67,28 @@ pub trait Segments: Copy {
     /// The place `n` bytes behind `from`, past all empty segments there; the end of the list if
     /// `n` is too far.
     fn forward(&self, from: Position, n: usize) -> Position {
-        let Position { index, offset } = from;
-        // Distances are measured from the start of the segment.
-        let mut left = n.saturating_add(offset);
-        let segments = self.as_slice().get(index..).unwrap_or_default();
+        let segments = self.as_slice();
+        let here_on = segments.get(from.index..).and_then(<[_]>::split_first);
+        let Some((first, others)) = here_on else {
+            return Position { index: segments.len(), offset: 0 };
+        };
         // Many short moves in one segment wait for nothing but the offset.
-        if segments.first().is_some_and(|first| left < first.len()) {
-            return Position { index, offset: left };
+        let here = first.len().saturating_sub(from.offset);
+        if n < here {
+            return Position { index: from.index, offset: from.offset.wrapping_add(n) };
         }
+        let mut left = n.wrapping_sub(here);
         // The index is what is not behind: so the loop counts nothing else.
-        let mut behind = segments.iter();
+        let mut behind = others.iter();
         while let Some(segment) = behind.next() {
             let len = segment.len();
             if left < len {
-                let passed = segments.len().wrapping_sub(behind.len()).wrapping_sub(1);
-                return Position { index: index.wrapping_add(passed), offset: left };
+                let index = segments.len().wrapping_sub(behind.len()).wrapping_sub(1);
+                return Position { index, offset: left };
             }
             left = left.wrapping_sub(len);
         }
-        Position { index: index.saturating_add(segments.len()), offset: 0 }
+        Position { index: segments.len(), offset: 0 }
     }
 
     /// The place `n` bytes before `from`; `None` if that is before the first segment.

@@ -29,12 +29,12 @@ void __init host_init(void)
  * The raw forms, as the kernel's own iterator uses them: the checked ones would zero what could not
  * be read, and look up the kernel buffer for every piece.
  */
-size_t ioviter_read_user(void *to, unsigned long from, size_t len)
+notrace size_t ioviter_read_user(void *to, unsigned long from, size_t len)
 {
 	return raw_copy_from_user(to, (const void __user *)from, len);
 }
 
-size_t ioviter_write_user(unsigned long to, const void *from, size_t len)
+notrace size_t ioviter_write_user(unsigned long to, const void *from, size_t len)
 {
 	return raw_copy_to_user((void __user *)to, from, len);
 }

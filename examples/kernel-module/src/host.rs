@@ -137,7 +137,7 @@ unsafe impl UserMemory for CurrentTask {
     fn access_ok(&self, address: usize, len: usize) -> bool {
         // SAFETY: it is set when the module is loaded, and never again.
         let limit = unsafe { ioviter_user_limit };
-        len <= limit && address <= limit - len
+        address.saturating_add(len) <= limit
     }
 
     #[inline(always)]
