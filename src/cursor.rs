@@ -320,8 +320,8 @@ impl<S> Extent for Window<'_, S> {
 /// The pieces of some bytes of a list: segment, offset in it, length (never 0).
 #[derive(Debug)]
 pub(crate) struct Pieces<'s, S> {
-    segments: core::slice::Iter<'s, S>,
-    skip: usize,
+    segments: &'s [S],
+    at: Position,
     left: usize,
 }
 
@@ -329,14 +329,13 @@ impl<'s, S: Segment> Pieces<'s, S> {
     /// Those of `count` bytes from `at` on.
     #[inline]
     pub(crate) fn new(segments: &'s [S], at: Position, count: usize) -> Self {
-        let segments = segments.get(at.index..).unwrap_or_default().iter();
-        Self { segments, skip: at.offset, left: count }
+        Self { segments, at, left: count }
     }
 }
 
 impl<S> Clone for Pieces<'_, S> {
     fn clone(&self) -> Self {
-        Self { segments: self.segments.clone(), skip: self.skip, left: self.left }
+        Self { ..*self }
     }
 }
 
@@ -346,8 +345,9 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while self.left > 0 {
-            let segment = self.segments.next()?;
-            let offset = core::mem::take(&mut self.skip);
+            let Position { index, offset } = self.at;
+            let segment = self.segments.get(index)?;
+            self.at = Position { index: index.wrapping_add(1), offset: 0 };
             let rest = segment.len().saturating_sub(offset);
             let piece = rest.min(self.left);
             // Not of `piece`: the next round would wait for this one's minimum.
@@ -361,8 +361,9 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
 
     #[inline]
     fn fold<A, F: FnMut(A, Self::Item) -> A>(self, init: A, mut f: F) -> A {
-        let (mut folded, mut offset, mut left) = (init, self.skip, self.left);
-        for segment in self.segments {
+        let Self { segments, at: Position { mut index, mut offset }, mut left } = self;
+        let mut folded = init;
+        while let Some(segment) = segments.get(index) {
             let rest = segment.len().saturating_sub(offset);
             // Only the last piece is cut, and after it the walk ends.
             if rest >= left {
@@ -372,12 +373,15 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
                 folded = f(folded, (segment, offset, rest));
             }
             left = left.wrapping_sub(rest);
-            offset = 0;
+            (index, offset) = (index.wrapping_add(1), 0);
         }
         folded
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (usize::from(self.left > 0), Some(self.segments.len().min(self.left)))
+        (
+            usize::from(self.left > 0),
+            Some(self.segments.len().saturating_sub(self.at.index).min(self.left)),
+        )
     }
 }
