@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::MutexGuard;
 
 use iov_iter::{
-    Cursor, Dest, Error, HeldPage, IoVec, IovIter, IovIterDest, IovIterSource, KVec, Page,
+    BioVec, Cursor, Dest, Error, HeldPage, IoVec, IovIter, IovIterDest, IovIterSource, KVec, Page,
     ScatterEntry, Segment, Source, Uniform, copy_iter_to_iter,
 };
 use model::{Iter, UserSpace, at, pattern, place};
@@ -107,6 +107,36 @@ fn registered_buffer_moves_at_constant_cost() {
     looks.set(0);
     cursor.advance(total);
     assert!(looks.get() >= PAGES);
+}
+
+#[test]
+fn registered_buffer_is_refused_what_it_does_not_hold() {
+    let page = model::TestPage::<4096>::run(2);
+    let whole = BioVec::new(page.clone(), 0, 8192).unwrap();
+    assert_eq!((whole.len() as usize, whole.is_empty()), (8192, false));
+    let none = BioVec::new(page, 1, 0).unwrap();
+    assert_eq!((none.len(), none.is_empty()), (0, true));
+
+    let (one, other) = ([whole], [BioVec::new(model::TestPage::run(1), 0, 4).unwrap()]);
+    let (one, other) = (Uniform::new(&one).unwrap(), Uniform::new(&other).unwrap());
+    let refused = Iter::<Source>::registered(one, 8193);
+    assert_eq!(refused.unwrap_err(), Error::CountExceedsSegments);
+
+    // A state of another buffer, even one of the same length, is no state of this one.
+    let mut iter = Iter::<Source>::registered(one, 4).unwrap();
+    let foreign = Iter::<Source>::registered(other, 4).unwrap().save();
+    assert_eq!(iter.restore(&foreign), Err(Error::ForeignState));
+    let own = iter.save();
+    assert_eq!((iter.advance(3), iter.restore(&own), iter.remaining()), (3, Ok(()), 4));
+}
+
+#[test]
+fn a_host_that_cannot_survive_poison_copies() {
+    let mut bytes = [0; 7];
+    let segments = [KVec::from(&mut bytes[..])];
+    let mut iter = IovIter::<Dest>::from(&segments[..]);
+    assert_eq!(iter.copy_mc_to_iter((&b"poison"[..]).into()), 6);
+    assert_eq!((iter.remaining(), &bytes), (1, b"poison\0"));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 mod iov_support;
 
-use iov_iter::iov::{CallError, Stop, Transfer, VectoredWrite, View};
-use iov_iter::{KVec, Source};
+use iov_iter::iov::{CallError, Stop, Transfer, VectoredRead, VectoredWrite, View};
+use iov_iter::{Dest, KVec, Source};
 use iov_support::flat::{cut, cut_mut};
 use iov_support::transport::Step::*;
 use iov_support::transport::{BrokenPipe, Scripted, Step, expected};
@@ -155,6 +155,39 @@ fn empty_segments_are_never_sent_however_many_there_are() {
     let calls: Vec<_> = transport.calls.iter().map(Vec::len).collect();
     // Empty segments in front keep the vector's own list from being lent, one call long.
     assert_eq!(calls, [64, 64, 72]);
+}
+
+#[test]
+fn a_transport_that_sets_no_limit_gets_as_much_as_linux_takes() {
+    struct Plain;
+    impl VectoredWrite for Plain {
+        type Error = BrokenPipe;
+        fn write_vectored(
+            &mut self,
+            segments: &[KVec<'_, Source>],
+        ) -> Result<usize, CallError<BrokenPipe>> {
+            assert_eq!(segments.len(), 1024);
+            Ok(1024)
+        }
+    }
+    impl VectoredRead for Plain {
+        type Error = BrokenPipe;
+        fn read_vectored(
+            &mut self,
+            segments: &[KVec<'_, Dest>],
+        ) -> Result<usize, CallError<BrokenPipe>> {
+            assert_eq!(segments.len(), 1024);
+            Ok(1024)
+        }
+    }
+    let segments: Vec<_> = (0..2048).map(|_| KVec::from(&BYTES[..1])).collect();
+    let sent = View::new(&segments).unwrap().send(&mut Plain);
+    assert_eq!(sent, stopped(2048, Stop::Finished));
+
+    let mut bytes = [0; 2048];
+    let segments: Vec<_> = bytes.chunks_mut(1).map(KVec::from).collect();
+    let received = View::new(&segments).unwrap().receive(&mut Plain);
+    assert_eq!(received, stopped(2048, Stop::Finished));
 }
 
 #[test]

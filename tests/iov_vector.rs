@@ -117,6 +117,18 @@ fn extended_counts_the_segments_of_the_result() {
 }
 
 #[test]
+fn a_copy_of_a_view_sees_the_same() {
+    let segments = v();
+    let view = View::new(&segments).unwrap().slice(1, 9).unwrap();
+    let copy = Clone::clone(&view);
+    assert_eq!(copy.size(), 9);
+    let pieces = |view: &View<'_, Source>| -> Vec<_> {
+        view.pieces().map(|piece| (piece.as_ptr(), piece.len())).collect()
+    };
+    assert_eq!(pieces(&copy), pieces(&view));
+}
+
+#[test]
 fn borrowed_slices() {
     let segments = v();
     let view = View::new(&segments).unwrap();

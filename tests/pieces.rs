@@ -138,6 +138,52 @@ fn the_first_difference_is_found_wherever_it_is() {
     }
 }
 
+#[test]
+fn differences_do_not_cancel_each_other() {
+    // Words of one block that differ by the same bits, and so many that every block has some.
+    let (zeros, ones) = (vec![0; LENGTHS], vec![1; LENGTHS]);
+    for len in lengths().filter(|len| *len > 0) {
+        let (zeros, ones) = (Piece::from(&zeros[..len]), Piece::<Source>::from(&ones[..len]));
+        assert_eq!(ones.mismatch(zeros), Some(0), "{len} bytes");
+        assert!(!ones.is_zero(), "{len} bytes");
+    }
+    for (len, first) in lengths().flat_map(|len| places(len).map(move |first| (len, first))) {
+        let mut ours = vec![0; len];
+        ours[first..].fill(1);
+        let ours = Piece::<Source>::from(&ours[..]);
+        assert_eq!(ours.mismatch(Piece::from(&zeros[..len])), Some(first), "{len} bytes");
+    }
+}
+
+#[test]
+fn pieces_are_compared_as_far_as_the_shorter_one_goes() {
+    let (short, long) = (bytes(10), bytes(70));
+    let (short, long) = (Piece::<Source>::from(&short[..]), Piece::<Source>::from(&long[..]));
+    assert_eq!((short.mismatch(long), long.mismatch(short)), (None, None));
+    // The first difference lies behind it.
+    let other = [bytes(10), vec![0; 60]].concat();
+    let other = Piece::<Source>::from(&other[..]);
+    assert_eq!(long.mismatch(other), Some(10));
+    assert_eq!((short.mismatch(other), other.mismatch(short)), (None, None));
+    let other = [0; 3];
+    assert_eq!(long.mismatch(Piece::from(&other[..])), Some(0));
+    assert_eq!(Piece::from(&other[..]).mismatch(long), Some(0));
+}
+
+#[test]
+fn a_copy_that_is_written_back_is_a_copy() {
+    for (len, room) in [(0, 4), (1, 1), (5, 3), (3, 5), (64, 64), (200, 131)] {
+        let source = bytes(len);
+        let mut memory = vec![0; room];
+        let piece = Piece::<Dest>::from(&mut memory[..]);
+        let copied = piece.copy_from_flushing(Piece::from(&source[..]));
+        piece.flush_cache();
+        assert_eq!(copied, len.min(room));
+        assert_eq!(memory[..copied], source[..copied]);
+        assert!(memory[copied..].iter().all(|byte| *byte == 0));
+    }
+}
+
 /// The Internet checksum as its definition has it: 16-bit words, added one by one.
 fn sum(bytes: &[u8]) -> u16 {
     bytes.chunks(2).fold(0, |sum: u16, word| {
@@ -179,6 +225,19 @@ fn a_sum_is_that_of_its_words_and_what_is_summed_is_copied() {
             assert_eq!(&memory[to..][..len], source);
             assert_eq!(memory[to + len], 1);
         }
+    }
+}
+
+#[test]
+fn a_sum_carries_as_often_as_it_must() {
+    // The borders of a word, in all orders: their sums carry into, and out of, each of its halves.
+    let borders = [0x0000_u16, 0x0001, 0xfffe, 0xffff];
+    for number in 0..256 {
+        let words: [u16; 4] = core::array::from_fn(|place| borders[number >> (2 * place) & 3]);
+        let bytes = words.map(u16::to_ne_bytes).concat();
+        let mut summed = Checksum::new();
+        summed.update(&bytes);
+        assert_eq!(summed.folded(), sum(&bytes), "{words:x?}");
     }
 }
 
