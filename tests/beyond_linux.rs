@@ -110,6 +110,16 @@ fn registered_buffer_moves_at_constant_cost() {
 }
 
 #[test]
+fn a_clamped_cursor_takes_what_is_asked_or_what_there_is() {
+    let segments = cut(b"scattered", &[4, 0, 5]);
+    for (asked, taken) in [(0, 0), (3, 3), (4, 4), (6, 6), (9, 9), (10, 9), (usize::MAX, 9)] {
+        let mut cursor = Cursor::clamped(&segments[..], asked);
+        assert_eq!(cursor.remaining(), taken);
+        assert_eq!(cursor.walk(usize::MAX, |_, _, len, _| len), taken);
+    }
+}
+
+#[test]
 fn registered_buffer_is_refused_what_it_does_not_hold() {
     let page = model::TestPage::<4096>::run(2);
     let whole = BioVec::new(page.clone(), 0, 8192).unwrap();
