@@ -120,6 +120,27 @@ fn a_clamped_cursor_takes_what_is_asked_or_what_there_is() {
 }
 
 #[test]
+fn a_cursor_is_refused_what_its_list_does_not_hold() {
+    for segments in 0..40 {
+        let list = vec![IoVec::new(0x1000, 3); segments];
+        for missing in 0..=list.len() * 3 {
+            assert!(Cursor::with_count(&list[..], list.len() * 3 - missing).is_ok());
+        }
+        for more in [1, 2, 3, 24, usize::MAX / 2] {
+            let cursor = Cursor::with_count(&list[..], list.len() * 3 + more);
+            assert_eq!(cursor.err(), Some(Error::CountExceedsSegments), "{segments} segments");
+        }
+    }
+    // Together more bytes than a number can count: the sum wraps to 0.
+    let list = [IoVec::new(0, 1 << (usize::BITS - 3)); 8];
+    assert!(!list.iter().any(Segment::is_empty) && IoVec::new(1, 0).is_empty());
+    assert_eq!(
+        Cursor::with_count(&list[..], usize::MAX).map(|cursor| cursor.remaining()),
+        Ok(usize::MAX)
+    );
+}
+
+#[test]
 fn registered_buffer_is_refused_what_it_does_not_hold() {
     let page = model::TestPage::<4096>::run(2);
     let whole = BioVec::new(page.clone(), 0, 8192).unwrap();

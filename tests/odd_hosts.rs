@@ -9,8 +9,9 @@ use std::marker::PhantomData;
 use heapless::Vec as Fixed;
 use iov_iter::iov::{IoVector, View};
 use iov_iter::{
-    BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, Error, HeldPage, Host, IoVec, IovIter,
-    KVec, List, Page, PageFlags, PageRange, Piece, Retention, Segment, Source, UserMemory,
+    Abi, BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, Error, HeldPage, Host, InlineVec,
+    IoVec, IovIter, KVec, List, Page, PageFlags, PageRange, Piece, Retention, Segment, Source,
+    UserMemory,
 };
 use model::{Iter, TestPage, at, pattern, place};
 
@@ -152,6 +153,82 @@ fn error_behind_some_pages_gives_them_back() {
     assert_eq!(iter.remaining(), 0x2020);
     assert_eq!((list.len(), list[0].retention()), (1, Retention::Referenced));
     assert_eq!((page.references(), page.pins()), (2, 0));
+}
+
+#[test]
+fn host_that_gives_no_pages_and_no_error_is_a_fault() {
+    let page = TestPage::run(1);
+    let memory = Boastful { page: &page, gives: 0, says: Ok(0) };
+    let mut iter = OddIter::<Dest>::ubuf(memory, 0x10ff0, 0x20);
+    let mut entries = Fixed::<_, 4>::new();
+    assert_eq!(iter.extract_to_scatter_list(0x20, 4, &mut entries), Err(Error::Fault));
+    assert_eq!((entries.len(), iter.remaining()), (0, 0x20));
+}
+
+/// User memory of which one byte is out of reach.
+#[derive(Clone, Copy)]
+struct Hole<'m> {
+    bytes: &'m [u8],
+    at: usize,
+}
+
+// SAFETY: `read` returns what it copied to the front of `dst`.
+unsafe impl UserMemory for Hole<'_> {
+    type Page = TestPage;
+
+    fn access_ok(&self, _: usize, _: usize) -> bool {
+        true
+    }
+
+    fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
+        let end = if addr <= self.at { self.at } else { self.bytes.len() };
+        dst.copy_from(Piece::from(self.bytes.get(addr..end).unwrap_or_default()))
+    }
+
+    fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
+        0
+    }
+
+    fn fault_in_readable(&self, _: usize, len: usize) -> usize {
+        len
+    }
+
+    fn fault_in_writeable(&self, _: usize, len: usize) -> usize {
+        len
+    }
+}
+
+struct HoleHost<'m>(PhantomData<&'m ()>);
+
+impl<'m> Host for HoleHost<'m> {
+    type Page = TestPage;
+    type User = Hole<'m>;
+}
+
+#[test]
+fn negative_length_behind_an_address_out_of_reach_decides_the_error() {
+    let field = size_of::<usize>();
+    for (length, error) in [(-1, Error::NegativeLength), (8, Error::Fault)] {
+        let array: Vec<u8> = [[8, 8], [8, 8], [8, length]]
+            .iter()
+            .flatten()
+            .flat_map(|field: &isize| field.to_ne_bytes())
+            .collect();
+        let import = |at| {
+            let (memory, mut storage) = (Hole { bytes: &array, at }, InlineVec::<IoVec, 4>::new());
+            IovIter::<Source, HoleHost<'_>>::import_iovec(memory, 0, 3, Abi::Native, &mut storage)
+                .map(|iter| iter.remaining())
+        };
+        for at in 4 * field..5 * field {
+            assert_eq!(import(at), Err(error), "byte {at} is missing");
+        }
+        // Bytes of the length itself, or of an element in front of it.
+        for at in (0..4 * field).chain(5 * field..6 * field) {
+            assert_eq!(import(at), Err(Error::Fault), "byte {at} is missing");
+        }
+        let whole = if length < 0 { Err(error) } else { Ok(24) };
+        assert_eq!(import(6 * field), whole);
+    }
 }
 
 #[test]

@@ -220,6 +220,15 @@ fn state_of_another_list_is_refused() {
     let other = Iter::<Source>::ubuf(&space, 0x1000, 8);
     assert_eq!(iter.restore(&other.save()), Err(Error::ForeignState));
     assert_eq!(place(&iter), at(0, 3, 1, 5));
+
+    // Of those that hold their only segment themselves, any other range is another list.
+    let mut iter = Iter::<Source>::ubuf(&space, 0x1008, 8);
+    assert_eq!(iter.restore(&other.save()), Err(Error::ForeignState));
+    assert_eq!(iter.restore(&Iter::ubuf(&space, 0x1008, 7).save()), Err(Error::ForeignState));
+    assert_eq!(iter.restore(&Iter::ubuf(&space, 0x1008, 8).save()), Ok(()));
+    let mut iter = Iter::<Dest>::discard(8);
+    assert_eq!(iter.restore(&Iter::discard(9).save()), Err(Error::ForeignState));
+    assert_eq!(place(&iter), at(0, 0, 1, 8));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod model;
 
-use iov_iter::{BioVec, Dest, IoVec, KVec, Kind, Source, Uniform};
+use iov_iter::{BioVec, Cursor, Dest, IoVec, KVec, Kind, Source, Uniform, UserCursor};
 use model::{Aligned, Iter, TestPage, UserSpace};
 
 /// An iterator over `ranges`, `off` bytes in, with `count` bytes left.
@@ -113,6 +113,25 @@ fn npages_of_at_most_so_many_bytes() {
         let _ = iter.npages_cap(16, 0x10);
         assert_eq!(iter.remaining(), 0x2020);
     });
+}
+
+#[test]
+fn npages_of_nearly_the_whole_address_space() {
+    // Counted from the start of the first page, the last byte is the first that no number counts.
+    let space = UserSpace::<4096>::new();
+    let whole = usize::MAX / 4096;
+    for (base, len, pages) in [
+        (0, usize::MAX, whole + 1),
+        (1, usize::MAX, whole + 1),
+        (2, usize::MAX, whole + 2),
+        (0xfff, usize::MAX, whole + 2),
+        (0xfff, usize::MAX - 0xffe, whole + 1),
+        (0xfff, usize::MAX - 0xffd, whole + 2),
+    ] {
+        let segments = [IoVec::new(base, len)];
+        let user = UserCursor::new(&space, Cursor::new(&segments[..]));
+        assert_eq!(Iter::<Source>::IoVec(user).npages(usize::MAX), pages, "{base:#x} {len:#x}");
+    }
 }
 
 #[test]

@@ -9,7 +9,10 @@ impl View<'_, Source> {
     #[must_use]
     #[doc(alias = "qemu_iovec_is_zero")]
     pub fn is_zero(&self) -> bool {
-        self.pieces().all(Piece::is_zero)
+        let (mut cursor, size) = (self.cursor, self.size());
+        let zero =
+            cursor.share_pieces(0..size, |piece, _| if piece.is_zero() { piece.len() } else { 0 });
+        zero == size
     }
 
     /// The offset of the first byte that differs, `None` if all are equal.
@@ -59,23 +62,31 @@ impl View<'_, Source> {
     #[doc(alias = "qemu_iovec_compare")]
     pub fn compare(&self, other: &View<'_, Source>) -> Result<Option<usize>, Error> {
         let (mut lefts, mut rights) = (self.pieces(), other.pieces());
-        let (mut index, mut passed, mut found) = (0_usize, 0_usize, None);
-        loop {
+        let mut index = 0_usize;
+        // A pair of pieces that are as long as each other, empty ones at the end.
+        let mut pair = || {
             let (left, right) = (next(&mut lefts), next(&mut rights));
-            let len = left.len();
-            if len != right.len() {
-                return Err(Error::StructureMismatch { index, left: len, right: right.len() });
+            let (left_len, right_len) = (left.len(), right.len());
+            if left_len != right_len {
+                return Err(Error::StructureMismatch { index, left: left_len, right: right_len });
             }
-            if len == 0 {
-                return Ok(found);
+            index = index.wrapping_add(1);
+            Ok((left, right))
+        };
+        let mut passed = 0_usize;
+        let found = loop {
+            let (left, right) = pair()?;
+            if left.is_empty() {
+                return Ok(None);
             }
-            // Behind a difference only the structure still matters.
-            if found.is_none() {
-                found = left.mismatch(right).map(|at| passed.saturating_add(at));
+            if let Some(at) = left.mismatch(right) {
+                break passed.wrapping_add(at);
             }
-            index = index.saturating_add(1);
-            passed = passed.saturating_add(len);
-        }
+            passed = passed.wrapping_add(left.len());
+        };
+        // Behind a difference only the structure still matters.
+        while !pair()?.0.is_empty() {}
+        Ok(Some(found))
     }
 }
 

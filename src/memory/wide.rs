@@ -12,10 +12,9 @@ use super::copy::UNALIGNED;
 const BLOCK: usize = 8;
 const WORD: usize = size_of::<usize>();
 
-/// From this length on `memcmp` is asked first, where a C library has one made for the processor it
-/// finds. That of a kernel or a firmware goes byte by byte.
-const LONG: usize =
-    if cfg!(any(target_os = "none", target_os = "uefi", miri)) { usize::MAX } else { 64 };
+/// Whether `memcmp` is asked first: a C library has one made for the processor it finds. That of a
+/// kernel or a firmware goes byte by byte.
+const ASKS_MEMCMP: bool = !cfg!(any(target_os = "none", target_os = "uefi", miri));
 
 unsafe extern "C" {
     fn memcmp(left: *const c_void, right: *const c_void, len: usize) -> c_int;
@@ -64,12 +63,25 @@ pub unsafe fn is_zero(base: *const u8, len: usize) -> bool {
 /// Both must be valid for reads of `len` initialised bytes.
 #[inline]
 pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<usize> {
+    // SAFETY: the caller's promise, for both; without bytes nothing is asked about pointers that may
+    // be null.
+    unsafe {
+        if len == 0 || (ASKS_MEMCMP && memcmp(left.cast(), right.cast(), len) == 0) {
+            return None;
+        }
+        first_difference(left, right, len)
+    }
+}
+
+/// As [`mismatch`], in blocks and words.
+///
+/// # Safety
+///
+/// As there.
+unsafe fn first_difference(left: *const u8, right: *const u8, len: usize) -> Option<usize> {
     // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most. Only
     // `left` is aligned.
     unsafe {
-        if len >= LONG && memcmp(left.cast(), right.cast(), len) == 0 {
-            return None;
-        }
         let differs = |at: &usize| left.add(*at).read() != right.add(*at).read();
         let word_differs = |at: usize| {
             read::<usize>(left.add(at)) != right.add(at).cast::<usize>().read_unaligned()
