@@ -41,7 +41,7 @@ fn put_byte_n_times() {
         (32767, &[], 32767, 1),
         (32768, &[32768], 0, 0),
         (32769, &[32768], 1, 1),
-        #[cfg(not(miri))]
+        #[cfg(not(miri))] // Another time what the row above shows.
         (70000, &[32768, 32768], 4464, 1),
     ] {
         let put = |w: &mut FileWriter<'_, &mut Recorder>| {
