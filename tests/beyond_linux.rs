@@ -149,7 +149,7 @@ fn registered_buffer_is_refused_what_it_does_not_hold() {
     let none = BioVec::new(page, 1, 0).unwrap();
     assert_eq!((none.len(), none.is_empty()), (0, true));
 
-    let (one, other) = ([whole], [BioVec::new(model::TestPage::run(1), 0, 4).unwrap()]);
+    let (one, other) = ([whole], [BioVec::new(model::TestPage::run(2), 0, 8192).unwrap()]);
     let (one, other) = (Uniform::new(&one).unwrap(), Uniform::new(&other).unwrap());
     let refused = Iter::<Source>::registered(one, 8193);
     assert_eq!(refused.unwrap_err(), Error::CountExceedsSegments);

@@ -1,19 +1,21 @@
 //! Lists that grow, or do not: what every one of them promises, and where they end.
 
+use std::ops::Deref;
+
 use iov_iter::{Error, InlineVec, List};
 
-/// Fills `list`, which has room for `room` elements, and cuts it.
-fn fill_and_cut<L: List<u32>>(mut list: L, room: usize) {
+/// Fills `list`, which takes so many elements, and cuts it.
+fn fill_and_cut<L: List<u32> + Deref<Target = [u32]>>(mut list: L, elements: u32) {
     assert_eq!(list.count(), 0);
-    for element in 0..room {
-        assert_eq!(list.try_push(element as u32), Ok(()), "element {element}");
-        assert_eq!(list.count(), element + 1);
+    for element in 0..elements {
+        assert_eq!(list.try_push(element), Ok(()), "element {element}");
+        assert_eq!(list.count(), element as usize + 1);
     }
     // What is longer than the list changes nothing.
-    list.cut(room + 1);
-    assert_eq!(list.count(), room);
-    list.cut(1);
-    assert_eq!(list.count(), 1);
+    list.cut(elements as usize + 1);
+    assert!(list.iter().copied().eq(0..elements) && list.count() == list.len());
+    list.cut(2);
+    assert_eq!((list.count(), &list[..]), (2, &[0, 1][..]));
     list.cut(0);
     assert_eq!(list.count(), 0);
 }

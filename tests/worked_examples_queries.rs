@@ -116,8 +116,41 @@ fn npages_of_at_most_so_many_bytes() {
 }
 
 #[test]
+fn questions_about_many_segments() {
+    let space = UserSpace::<4096>::new();
+    for count in [1, 63, 64, 65, 128, 129, 300] {
+        let segment = |at: usize| IoVec::new(0x1000 * at + 8 * (at % 7), 16 * (at % 5));
+        let segments: Vec<_> = (0..count).map(segment).collect();
+        let total: usize = segments.iter().map(|segment| segment.len).sum();
+        for (from, cut) in [(0, 0), (1, 1), (70, 5), (total, 0), (0, total)] {
+            let mut cursor = Cursor::new(&segments[..]);
+            cursor.advance(from);
+            cursor.truncate(cursor.remaining().saturating_sub(cut) as u64);
+            let ranges: Vec<_> = cursor
+                .pieces()
+                .map(|(segment, offset, len)| (segment.base + offset, len))
+                .collect();
+            let iter = Iter::<Source>::IoVec(UserCursor::new(&space, cursor));
+            let bits = ranges.iter().fold(0, |bits, (address, len)| bits | address | len);
+            assert_eq!(iter.alignment(), bits);
+            assert!(iter.is_aligned(!bits, !bits) && (bits == 0 || !iter.is_aligned(bits, bits)));
+            let gap = ranges.windows(2).fold(0, |bits, pair| {
+                let [(address, len), (next, _)] = [pair[0], pair[1]];
+                bits | (address + len) | next
+            });
+            assert_eq!(iter.gap_alignment(), gap);
+            let pages = ranges.iter().map(|(address, len)| (address % 4096 + len).div_ceil(4096));
+            let pages: usize = pages.sum();
+            for max in [0, 1, 50, 64, 65, 100, usize::MAX] {
+                assert_eq!(iter.npages(max), pages.min(max), "{count} segments, {max} pages");
+            }
+        }
+    }
+}
+
+#[test]
 fn npages_of_nearly_the_whole_address_space() {
-    // Counted from the start of the first page, the last byte is the first that no number counts.
+    // Counted from the start of the first page, the last byte is at `usize::MAX`, near it, or behind it.
     let space = UserSpace::<4096>::new();
     let whole = usize::MAX / 4096;
     for (base, len, pages) in [

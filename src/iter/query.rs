@@ -155,10 +155,29 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
+        // To find out how many bytes are enough pays for many bytes only.
+        match self.remaining() > 1 << 20 {
+            true => self.npages_of_many(max_pages),
+            false => self.pages_in_all().min(max_pages),
+        }
+    }
+
+    /// As [`npages`](Self::npages), without a look at segments that change nothing: so many bytes touch
+    /// so many pages, wherever they lie.
+    #[cold]
+    fn npages_of_many(&self, max_pages: usize) -> usize {
+        let mut enough = self.clone();
+        enough.truncate(max_pages.saturating_mul(Self::PAGE_SIZE) as u64);
+        enough.pages_in_all().min(max_pages)
+    }
+
+    /// The pages that the bytes left touch.
+    #[inline]
+    fn pages_in_all(&self) -> usize {
         // A page that a piece touches holds a byte of it: there are no more pages than bytes.
         let add =
             |sum: usize, address, len| sum.wrapping_add(pages_of(Self::PAGE_SIZE, address, len));
-        self.ranges(0, add).min(max_pages)
+        self.ranges(0, add)
     }
 
     /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.
@@ -181,11 +200,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         }))
     }
 
-    /// The address and length of the next piece; `None` at the end, and for a discarding iterator.
+    /// The address and length of the next piece; `None` at the end.
     pub(super) fn next_range(&self) -> Option<(usize, usize)> {
-        if matches!(self, Self::Discard(_)) {
-            return None;
-        }
         on_cursor!(self, cursor => {
             let (segment, offset, len) = cursor.pieces().next()?;
             Some((segment.address().wrapping_add(offset), len))
@@ -206,8 +222,8 @@ pub(super) const fn pages_of(size: usize, address: usize, len: usize) -> usize {
     }
 }
 
-/// As [`pages_of`], for bytes from `in_first` of a page on, which counted from its start are too many for
-/// a `usize`.
+/// As [`pages_of`], for bytes from `in_first` of a page on, whose last one is too far from its start for a
+/// `usize`.
 #[cold]
 const fn pages_of_nearly_all(size: usize, in_first: usize, len: usize) -> usize {
     let behind = len.saturating_sub(size.saturating_sub(in_first));

@@ -27,7 +27,8 @@ void __init host_init(void)
 
 /*
  * The raw forms, as the kernel's own iterator uses them: the checked ones would zero what could not
- * be read, and look up the kernel buffer for every piece.
+ * be read, and look up the kernel buffer for every piece. Not traced: the kernel's stand in line,
+ * where there is nothing to trace.
  */
 notrace size_t ioviter_read_user(void *to, unsigned long from, size_t len)
 {

@@ -137,6 +137,7 @@ unsafe impl UserMemory for CurrentTask {
     fn access_ok(&self, address: usize, len: usize) -> bool {
         // SAFETY: it is set when the module is loaded, and never again.
         let limit = unsafe { ioviter_user_limit };
+        // Which is less than `usize::MAX`: a sum that overflows exceeds it.
         address.saturating_add(len) <= limit
     }
 
