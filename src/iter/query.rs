@@ -155,15 +155,15 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
-        // To find out how many bytes are enough pays for many bytes only.
-        match self.remaining() > 1 << 20 {
-            true => self.npages_of_many(max_pages),
-            false => self.pages_in_all().min(max_pages),
+        match self.remaining() {
+            // To find out how many bytes are enough pays for so many only.
+            0x10_0000.. => self.npages_of_many(max_pages),
+            _ => self.pages_in_all().min(max_pages),
         }
     }
 
-    /// As [`npages`](Self::npages), without a look at segments that change nothing: so many bytes touch
-    /// so many pages, wherever they lie.
+    /// As [`npages`](Self::npages), without a look at segments that change nothing: so many pages full of
+    /// bytes touch so many pages, wherever they lie.
     #[cold]
     fn npages_of_many(&self, max_pages: usize) -> usize {
         let mut enough = self.clone();
