@@ -285,16 +285,16 @@ impl<'a, D: Direction> Cursor<&'a [KVec<'a, D>]> {
 }
 
 /// A range of the bytes of a segment.
-struct Window<'s, S> {
-    segment: &'s S,
-    offset: usize,
+pub(crate) struct Window<'s, S> {
+    pub(crate) segment: &'s S,
+    pub(crate) offset: usize,
     len: usize,
 }
 
 impl<'s, S: Segment> Window<'s, S> {
     /// What there is of a segment from `offset` on.
     #[inline]
-    fn behind(segment: &'s S, offset: usize) -> Self {
+    pub(crate) fn behind(segment: &'s S, offset: usize) -> Self {
         Self { segment, offset, len: segment.len().saturating_sub(offset) }
     }
 }

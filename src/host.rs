@@ -124,6 +124,8 @@ bitflags! {
 /// assert_eq!((iter.remaining(), &ram), (94, b"guest MEMORY"));
 /// ```
 ///
+/// A range may be empty, wherever it lies; then there is nothing to do.
+///
 /// # Safety
 ///
 /// [`read`](Self::read) must return at most `dst.len()`, and must have initialised that many

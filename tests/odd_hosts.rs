@@ -11,9 +11,9 @@ use iov_iter::iov::{IoVector, View};
 use iov_iter::{
     Abi, BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, Error, HeldPage, Host, InlineVec,
     IoVec, IovIter, KVec, List, Page, PageFlags, PageRange, Piece, Retention, Segment, Source,
-    UserMemory,
+    UserMemory, UserPiece,
 };
-use model::{Iter, TestPage, at, pattern, place};
+use model::{Iter, TestPage, UserSpace, at, pattern, place};
 
 /// User memory that takes everything and always claims to have done more than was asked.
 #[derive(Clone, Copy)]
@@ -269,6 +269,26 @@ fn host_that_has_no_pages_to_give_says_so() {
     assert_eq!(iter.extract_pages(8, 8, &mut list), Err(Error::NoPages));
     // The provided `zero` writes zeros, and stops where writing stops.
     assert_eq!((iter.zero(300), iter.remaining()), (100, 200));
+}
+
+#[test]
+fn empty_segments_may_lie_out_of_reach() {
+    let (space, nowhere) = (UserSpace::<4096>::resident(&[0x1000]), IoVec::new(usize::MAX, 0));
+    let segments =
+        [nowhere, IoVec::new(0x1000, 3), nowhere, nowhere, IoVec::new(0x1008, 2), nowhere];
+    let mut to = Iter::<Dest>::iovec(&space, &segments, 5).unwrap();
+    assert_eq!((to.copy_to_iter(b"scatter"), place(&to)), (5, at(5, 0, 1, 0)));
+    let mut from = Iter::<Source>::iovec(&space, &segments, 5).unwrap();
+    let mut bytes = [0; 5];
+    assert_eq!((from.copy_from_iter(&mut bytes), &bytes), (5, b"scatt"));
+    let mut seen = Vec::new();
+    let mut from = Iter::<Source>::iovec(&space, &segments, 5).unwrap();
+    let each = |seen: &mut Vec<_>, piece: UserPiece<_, _>, _: usize| {
+        seen.push((piece.address(), piece.len()));
+        piece.len()
+    };
+    assert_eq!(from.iterate_and_advance(5, &mut seen, each, |_, _, _| 0), 5);
+    assert_eq!(seen, [(0x1000, 3), (0x1008, 2)]);
 }
 
 #[test]

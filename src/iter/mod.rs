@@ -364,7 +364,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         self.share(
             0..n,
             state,
-            |state, piece, part| user(state, piece, part.start),
+            |state, piece, part| match piece.len() {
+                0 => 0,
+                _ => user(state, piece, part.start),
+            },
             |state, piece, part| match piece.len() {
                 0 => 0,
                 _ => kernel(state, piece, part.start),
@@ -373,8 +376,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     }
 
     /// Hands piece after piece of the next bytes to a step, with the part of `extent` that goes with
-    /// it; otherwise as [`iterate_and_advance`](Self::iterate_and_advance), but that `kernel` gets
-    /// empty segments, too.
+    /// it; otherwise as [`iterate_and_advance`](Self::iterate_and_advance), but that the steps get empty
+    /// pieces, too.
     #[inline(always)]
     fn share<S: ?Sized, E: Extent>(
         &mut self,

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Window};
 use crate::direction::{Dest, Direction, Source};
 use crate::host::{CopyFlags, PageFlags, UserMemory};
 use crate::memory::{Extent, Piece};
@@ -36,16 +36,18 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
         &self.cursor
     }
 
+    /// As [`Cursor::share`], also with the pieces of empty segments: a copy finds out by itself that there
+    /// is nothing to do.
     #[inline]
     pub(super) fn share<D: Direction, E: Extent>(
         &mut self,
         extent: E,
         mut step: impl FnMut(UserPiece<U, D>, E) -> usize,
     ) -> usize {
-        let memory = self.memory;
-        self.cursor.share(extent, |segment, offset, part| {
+        let (memory, list) = (self.memory, self.cursor.list());
+        self.cursor.share_tails(extent, list.as_slice(), Window::behind, |window, part| {
             // A segment that wraps around the address space ends where it wraps.
-            let Some(address) = segment.base.checked_add(offset) else { return 0 };
+            let Some(address) = window.segment.base.checked_add(window.offset) else { return 0 };
             step(UserPiece { memory, address, len: part.size(), _direction: PhantomData }, part)
         })
     }
@@ -107,9 +109,19 @@ impl<U: UserMemory, D: Direction> UserPiece<U, D> {
     fn checked(&self, offset: usize) -> Option<(usize, usize)> {
         let rest = self.len.checked_sub(offset)?;
         let start = self.address.checked_add(offset)?;
-        self.is_accessible().then_some((start, rest))
+        if !self.is_accessible() {
+            unlikely();
+            return None;
+        }
+        Some((start, rest))
     }
 }
+
+/// Marks a branch that is not worth a register. Without, a loop saves them around the call of the host that
+/// the other branch makes.
+#[inline]
+#[cold]
+const fn unlikely() {}
 
 impl<U: UserMemory> UserPiece<U, Source> {
     /// Reads the bytes behind the first `offset` into the front of `dst` and returns how many
