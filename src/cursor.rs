@@ -359,6 +359,7 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
         None
     }
 
+    /// The walk of `next`, with nothing kept from one piece to the next but registers.
     #[inline]
     fn fold<A, F: FnMut(A, Self::Item) -> A>(self, init: A, mut f: F) -> A {
         let Self { segments, at: Position { mut index, mut offset }, mut left } = self;

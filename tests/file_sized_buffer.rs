@@ -106,7 +106,7 @@ fn memory_is_given_back() {
 #[test]
 fn several_chunks() {
     let mut buffer = SizedBuffer::new();
-    // As long as no chunk is, so that no two chunks are alike.
+    // No chunk is a multiple of this length: no two of them are alike.
     let block: Vec<u8> = (0..10_007_u32).map(|i| (i ^ (i >> 9)) as u8).collect();
     let data = block.repeat(501);
     for part in data.chunks(77_777) {

@@ -118,8 +118,9 @@ fn npages_of_at_most_so_many_bytes() {
 #[test]
 fn questions_about_many_segments() {
     let space = UserSpace::<4096>::new();
-    for count in [1, 63, 64, 65, 128, 129, 300] {
-        let segment = |at: usize| IoVec::new(0x1000 * at + 8 * (at % 7), 16 * (at % 5));
+    // Short ones, and such that many hold more than a MiB, of which the front may be enough.
+    for (count, len) in [1, 63, 64, 65, 300].into_iter().flat_map(|n| [(n, 16), (n, 0x1f01)]) {
+        let segment = |at: usize| IoVec::new(0x1000 * at + 8 * (at % 7), len * (at % 5));
         let segments: Vec<_> = (0..count).map(segment).collect();
         let total: usize = segments.iter().map(|segment| segment.len).sum();
         for (from, cut) in [(0, 0), (1, 1), (70, 5), (total, 0), (0, total)] {
@@ -141,7 +142,7 @@ fn questions_about_many_segments() {
             assert_eq!(iter.gap_alignment(), gap);
             let pages = ranges.iter().map(|(address, len)| (address % 4096 + len).div_ceil(4096));
             let pages: usize = pages.sum();
-            for max in [0, 1, 50, 64, 65, 100, usize::MAX] {
+            for max in [0, 1, 50, 64, 65, 100, 700, usize::MAX] {
                 assert_eq!(iter.npages(max), pages.min(max), "{count} segments, {max} pages");
             }
         }
