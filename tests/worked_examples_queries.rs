@@ -118,7 +118,7 @@ fn npages_of_at_most_so_many_bytes() {
 #[test]
 fn questions_about_many_segments() {
     let space = UserSpace::<4096>::new();
-    // Short ones, and such that many hold more than a MiB, of which the front may be enough.
+    // Short ones, and such that hold as many bytes as fill the pages asked for, or more.
     for (count, len) in [1, 63, 64, 65, 300].into_iter().flat_map(|n| [(n, 16), (n, 0x1f01)]) {
         let segment = |at: usize| IoVec::new(0x1000 * at + 8 * (at % 7), len * (at % 5));
         let segments: Vec<_> = (0..count).map(segment).collect();
@@ -161,6 +161,11 @@ fn npages_of_nearly_the_whole_address_space() {
         (0xfff, usize::MAX, whole + 2),
         (0xfff, usize::MAX - 0xffe, whole + 1),
         (0xfff, usize::MAX - 0xffd, whole + 2),
+        // Filled up to whole pages, as many bytes as a `usize` can count, or one more.
+        (0xfff, usize::MAX - 0x2000, whole),
+        (0xfff, usize::MAX - 0x1fff, whole),
+        (0xfff, usize::MAX - 0x1ffe, whole),
+        (0xfff, usize::MAX - 0x1ffd, whole + 1),
     ] {
         let segments = [IoVec::new(base, len)];
         let user = UserCursor::new(&space, Cursor::new(&segments[..]));

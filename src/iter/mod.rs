@@ -392,12 +392,12 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::KVec(cursor) => {
                 cursor.share_pieces(extent, |piece, part| kernel(state, piece, part))
             }
-            Self::BVec(cursor) => cursor.share(extent, |segment, offset, part| {
-                segment.pages(offset, part, |piece, part| kernel(state, piece, part))
-            }),
-            Self::Registered(cursor) => cursor.share(extent, |segment, offset, part| {
-                segment.pages(offset, part, |piece, part| kernel(state, piece, part))
-            }),
+            Self::BVec(cursor) => {
+                cursor.share_pages(extent, |piece, part| kernel(state, piece, part))
+            }
+            Self::Registered(cursor) => {
+                cursor.share_pages(extent, |piece, part| kernel(state, piece, part))
+            }
             Self::Discard(cursor) => cursor.advance(extent.size()),
         }
     }

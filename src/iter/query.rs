@@ -1,9 +1,10 @@
 //! Questions about an iterator: kind, alignment, pages. None of them moves it.
 
 use super::{IovIter, UserCursor, on_cursor};
+use crate::cursor::Cursor;
 use crate::direction::Direction;
 use crate::host::{Host, Page, PageFlags, page_and_offset};
-use crate::segment::{IoVec, Segment};
+use crate::segment::{IoVec, Segment, Segments};
 
 /// The kind of segments an [`IovIter`] walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,32 +153,20 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// The pages that the bytes left touch, at most `max_pages`.
     ///
     /// A page that two segments share counts for each. Discarded bytes touch none.
+    #[inline]
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
-        match self.remaining() {
-            // To find out how many bytes are enough pays for so many only.
-            0x10_0000.. => self.npages_of_many(max_pages),
-            _ => self.pages_in_all().min(max_pages),
+        match self {
+            Self::Discard(_) => 0,
+            Self::UserBuf(UserCursor { cursor, .. }) => {
+                pages_under::<H::Page, _>(cursor, max_pages)
+            }
+            Self::IoVec(UserCursor { cursor, .. }) => pages_under::<H::Page, _>(cursor, max_pages),
+            Self::KVec(cursor) => pages_under::<H::Page, _>(cursor, max_pages),
+            Self::BVec(cursor) => pages_under::<H::Page, _>(cursor, max_pages),
+            Self::Registered(cursor) => pages_under::<H::Page, _>(cursor, max_pages),
         }
-    }
-
-    /// As [`npages`](Self::npages), without a look at segments that change nothing: so many pages full of
-    /// bytes touch so many pages, wherever they lie.
-    #[cold]
-    fn npages_of_many(&self, max_pages: usize) -> usize {
-        let mut enough = self.clone();
-        enough.truncate(max_pages.saturating_mul(Self::PAGE_SIZE) as u64);
-        enough.pages_in_all().min(max_pages)
-    }
-
-    /// The pages that the bytes left touch.
-    #[inline]
-    fn pages_in_all(&self) -> usize {
-        // A page that a piece touches holds a byte of it: there are no more pages than bytes.
-        let add =
-            |sum: usize, address, len| sum.wrapping_add(pages_of(Self::PAGE_SIZE, address, len));
-        self.ranges(0, add)
     }
 
     /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.
@@ -191,13 +180,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
 
     /// Folds the addresses and lengths of the pieces left, of which a discarding iterator has none.
     #[inline]
-    fn ranges<A>(&self, init: A, mut f: impl FnMut(A, usize, usize) -> A) -> A {
+    fn ranges<A>(&self, init: A, f: impl FnMut(A, usize, usize) -> A) -> A {
         if matches!(self, Self::Discard(_)) {
             return init;
         }
-        on_cursor!(self, cursor => cursor.pieces().fold(init, |folded, (segment, offset, len)| {
-            f(folded, segment.address().wrapping_add(offset), len)
-        }))
+        on_cursor!(self, cursor => cursor.fold_ranges(init, f))
     }
 
     /// The address and length of the next piece; `None` at the end.
@@ -207,6 +194,35 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Some((segment.address().wrapping_add(offset), len))
         })
     }
+}
+
+/// The pages that the bytes left under `cursor` touch, at most `max_pages`.
+// Never in line: together, the walks over all kinds of segments save more registers than each needs.
+#[inline(never)]
+fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> usize {
+    let left = cursor.remaining();
+    // No page holds more bytes than its size: these touch no fewer pages, wherever they lie.
+    if page_and_offset(P::SIZE, left).0 >= max_pages {
+        return max_pages;
+    }
+    if left > usize::MAX.wrapping_sub(P::SIZE.wrapping_mul(2)) {
+        return pages_under_careful::<P, _>(cursor, max_pages);
+    }
+    // So neither a piece, filled up to whole pages, nor the sum exceeds a `usize`.
+    let pages = cursor.fold_ranges(0usize, |sum, address, len| {
+        let (_, in_first) = page_and_offset(P::SIZE, address);
+        let filled = in_first.wrapping_add(len).wrapping_add(P::SIZE.wrapping_sub(1));
+        sum.wrapping_add(page_and_offset(P::SIZE, filled).0)
+    });
+    pages.min(max_pages)
+}
+
+/// As [`pages_under`], for nearly as many bytes as a `usize` can count.
+#[cold]
+fn pages_under_careful<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> usize {
+    // A page that a piece touches holds a byte of it: there are no more pages than bytes.
+    let add = |sum: usize, address, len| sum.wrapping_add(pages_of(P::SIZE, address, len));
+    cursor.fold_ranges(0, add).min(max_pages)
 }
 
 /// The pages of `size` bytes that `len` bytes at `address` touch.

@@ -45,7 +45,7 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
         mut step: impl FnMut(UserPiece<U, D>, E) -> usize,
     ) -> usize {
         let (memory, list) = (self.memory, self.cursor.list());
-        self.cursor.share_tails(extent, list.as_slice(), Window::behind, |window, part| {
+        self.cursor.share_tails(extent, list.as_slice(), Window::tail, |window, part| {
             // A segment that wraps around the address space ends where it wraps.
             let Some(address) = window.segment.base.checked_add(window.offset) else { return 0 };
             step(UserPiece { memory, address, len: part.size(), _direction: PhantomData }, part)

@@ -1,19 +1,22 @@
-//! [`Extent`]: what goes along with the pieces of a walk.
+//! [`Span`] and [`Extent`]: what is cut into the pieces of a walk, and what goes along with them.
 
 use core::ops::Range;
 
 use super::Piece;
 use crate::direction::Direction;
 
-/// What a walk shares out among the pieces of a list: memory to copy to or from them, or their
-/// distances from the start of the walk.
-pub trait Extent {
+/// Bytes in a row, such as what there is of a segment.
+pub trait Span {
     /// The length in bytes.
     fn size(&self) -> usize;
 
     /// The first `len` bytes, or all if there are fewer.
     fn front(&self, len: usize) -> Self;
+}
 
+/// What a walk shares out among the pieces of a list: memory to copy to or from them, or their
+/// distances from the start of the walk.
+pub trait Extent: Span {
     /// All but the first `len` bytes, of which there are so many.
     ///
     /// A loop that cuts lengths waits for one minimum after the other; one that has compared them
@@ -22,7 +25,7 @@ pub trait Extent {
 }
 
 /// Distances, of which the start is not behind the end.
-impl Extent for Range<usize> {
+impl Span for Range<usize> {
     #[inline]
     fn size(&self) -> usize {
         self.end.wrapping_sub(self.start)
@@ -32,14 +35,16 @@ impl Extent for Range<usize> {
     fn front(&self, len: usize) -> Self {
         self.start..self.start.wrapping_add(len.min(self.size()))
     }
+}
 
+impl Extent for Range<usize> {
     #[inline]
     fn behind(&self, len: usize) -> Self {
         self.start.wrapping_add(len)..self.end
     }
 }
 
-impl<D: Direction> Extent for Piece<'_, D> {
+impl<D: Direction> Span for Piece<'_, D> {
     #[inline]
     fn size(&self) -> usize {
         self.len()
@@ -49,7 +54,9 @@ impl<D: Direction> Extent for Piece<'_, D> {
     fn front(&self, len: usize) -> Self {
         self.slice(0, len)
     }
+}
 
+impl<D: Direction> Extent for Piece<'_, D> {
     #[inline]
     fn behind(&self, len: usize) -> Self {
         self.slice(len, usize::MAX)

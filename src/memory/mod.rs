@@ -16,7 +16,7 @@ mod flush;
 mod sum;
 mod wide;
 
-pub(crate) use extent::Extent;
+pub(crate) use extent::{Extent, Span};
 pub(crate) use sum::fold;
 
 use core::fmt;

@@ -6,7 +6,7 @@ use super::Segment;
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Page, on_pages};
-use crate::memory::{Extent, Piece};
+use crate::memory::{Extent, Piece, Span};
 
 /// Bytes in a run of physically contiguous pages, laid out as `struct bio_vec`.
 ///
@@ -66,20 +66,44 @@ impl<P: Page> BioVec<P> {
         self.len == 0
     }
 
-    /// Calls `step` with the bytes of the segment from `offset` on that go with `extent`, one page at a
-    /// time; see [`on_pages`].
+    /// The bytes of the segment from `offset` on.
+    #[inline]
+    pub(crate) fn tail(&self, offset: usize) -> PageBytes<'_, P> {
+        let len = (self.len as usize).saturating_sub(offset);
+        PageBytes { page: &self.page, at: (self.offset as usize).saturating_add(offset), len }
+    }
+}
+
+/// Bytes of a segment, which lie in its run.
+pub(crate) struct PageBytes<'s, P> {
+    page: &'s P,
+    at: usize,
+    len: usize,
+}
+
+impl<P: Page> PageBytes<'_, P> {
+    /// Calls `step` with those that go with `extent`, one page at a time; see [`on_pages`].
     #[inline]
     pub(crate) fn pages<D: Direction, E: Extent>(
         &self,
-        offset: usize,
         extent: E,
         step: impl FnMut(Piece<'_, D>, E) -> usize,
     ) -> usize {
-        let rest = (self.len as usize).saturating_sub(offset);
-        let at = (self.offset as usize).saturating_add(offset);
-        // SAFETY: no more than what there is of the segment behind `offset`; that it lies in the run was
-        // checked when it was made, and no run becomes shorter.
-        unsafe { on_pages(&self.page, at, extent.front(rest), step) }
+        // SAFETY: no more than `len`, which lie in the run, as was checked when the segment was made; no
+        // run becomes shorter.
+        unsafe { on_pages(self.page, self.at, extent.front(self.len), step) }
+    }
+}
+
+impl<P> Span for PageBytes<'_, P> {
+    #[inline]
+    fn size(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn front(&self, len: usize) -> Self {
+        Self { len: len.min(self.len), ..*self }
     }
 }
 

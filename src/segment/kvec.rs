@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use super::Segment;
 use crate::direction::{Dest, Direction, Source};
-use crate::memory::{Extent, Piece};
+use crate::memory::{Extent, Piece, Span};
 
 /// Memory of this address space, laid out as `struct kvec` and `struct iovec`.
 ///
@@ -186,7 +186,7 @@ impl<D: Direction> fmt::Debug for KVec<'_, D> {
     }
 }
 
-impl<D: Direction> Extent for KVec<'_, D> {
+impl<D: Direction> Span for KVec<'_, D> {
     #[inline]
     fn size(&self) -> usize {
         self.len()
@@ -196,7 +196,9 @@ impl<D: Direction> Extent for KVec<'_, D> {
     fn front(&self, len: usize) -> Self {
         Self { piece: self.piece.front(len) }
     }
+}
 
+impl<D: Direction> Extent for KVec<'_, D> {
     #[inline]
     fn behind(&self, len: usize) -> Self {
         Self { piece: self.piece.behind(len) }

@@ -16,6 +16,7 @@ mod kvec;
 mod uniform;
 
 pub use biovec::BioVec;
+pub(crate) use biovec::PageBytes;
 pub use iovec::IoVec;
 pub use kvec::KVec;
 pub use uniform::Uniform;

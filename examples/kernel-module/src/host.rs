@@ -107,6 +107,21 @@ impl CurrentTask {
     }
 }
 
+/// The bytes that a copy of `len` moved, of which it left so many.
+#[inline(always)]
+fn moved(len: usize, left: usize) -> usize {
+    if left > 0 {
+        fault();
+        return len - left;
+    }
+    len
+}
+
+/// Marks the branch that is rarely taken.
+#[cold]
+#[inline]
+fn fault() {}
+
 /// Runs a copy that is out of the ordinary, perhaps without faulting pages in; what it left.
 #[inline(never)]
 fn special(flags: CopyFlags, copy: impl FnOnce() -> usize) -> usize {
@@ -149,7 +164,7 @@ unsafe impl UserMemory for CurrentTask {
         }
         if flags.is_empty() {
             // SAFETY: the destination has room for `len` bytes, and the range is the user's.
-            return len - unsafe { ioviter_read_user(to, address, len) };
+            return moved(len, unsafe { ioviter_read_user(to, address, len) });
         }
         let uncached = flags.contains(CopyFlags::NON_TEMPORAL);
         len - special(flags, || match uncached {
@@ -169,7 +184,7 @@ unsafe impl UserMemory for CurrentTask {
         }
         if flags.is_empty() {
             // SAFETY: the source has `len` bytes, and the range is the user's.
-            return len - unsafe { ioviter_write_user(address, from, len) };
+            return moved(len, unsafe { ioviter_write_user(address, from, len) });
         }
         // SAFETY: as above.
         len - special(flags, || unsafe { ioviter_write_user(address, from, len) })
