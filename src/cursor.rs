@@ -164,18 +164,24 @@ impl<L: Segments> Cursor<L> {
         let wanted = left.size();
         let (true, Some(mut segment)) = (wanted > 0, segments.get(index)) else { return 0 };
         let mut rest = tail(segment, self.at.offset);
-        // Each of the numbers stays below a length or a count: nothing wraps.
+        // Each of the numbers stays below a length or a count: nothing wraps, but `behind` for once. What
+        // only an end of the walk needs is found again there: whatever is kept costs at every call of a
+        // step.
         let (here, unhandled) = loop {
             let part = left.front(rest.size());
             let len = part.size();
             let handled = step(rest.front(len), part).min(len);
             let (rest_size, left_size) = (rest.size(), left.size());
-            if handled < len || rest_size >= left_size {
-                // The step or the request ended, perhaps together with the segment.
-                let here = match handled < rest_size {
-                    // Where the walk started is forgotten: it would be one more value to save
-                    // around each call of a step.
-                    true => segment.len().wrapping_sub(rest_size).wrapping_add(handled),
+            let behind = left_size.wrapping_sub(rest_size);
+            if handled < len {
+                // The step ended.
+                let offset = segment.len().wrapping_sub(rest_size);
+                break (offset.wrapping_add(handled), left_size.wrapping_sub(handled));
+            }
+            if rest_size >= left_size {
+                // The request ended, perhaps together with the segment.
+                let here = match left_size < rest_size {
+                    true => segment.len().wrapping_add(behind),
                     false => {
                         // A branch, which is predicted: the next of many short walks would wait for
                         // a conditional move, and with it for the length of the segment.
@@ -184,7 +190,7 @@ impl<L: Segments> Cursor<L> {
                         0
                     }
                 };
-                break (here, left_size.wrapping_sub(handled));
+                break (here, 0);
             }
             left = left.behind(rest_size);
             index = index.wrapping_add(1);

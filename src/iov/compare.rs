@@ -12,7 +12,7 @@ impl View<'_, Source> {
         // By the engine: to take one piece at a time costs as much as to look at a short one.
         let (mut cursor, size) = (self.cursor, self.size());
         let zero =
-            cursor.share_pieces(0..size, |piece, _| if piece.is_zero() { piece.len() } else { 0 });
+            cursor.share_pieces(size, |piece, _| if piece.is_zero() { piece.len() } else { 0 });
         zero == size
     }
 

@@ -103,7 +103,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     #[must_use = "fewer bytes than asked may have been zeroed"]
     #[doc(alias = "iov_iter_zero")]
     pub fn zero(&mut self, len: usize) -> usize {
-        self.share(0..len, &mut (), |(), user, _| user.zero(), |(), piece, _| piece.fill(0))
+        self.share(len, &mut (), |(), user, _| user.zero(), |(), piece, _| piece.fill(0))
     }
 
     /// Serves a read at `position` of a file whose contents are `contents`: copies the tail into

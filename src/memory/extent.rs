@@ -14,14 +14,33 @@ pub trait Span {
     fn front(&self, len: usize) -> Self;
 }
 
-/// What a walk shares out among the pieces of a list: memory to copy to or from them, or their
-/// distances from the start of the walk.
+/// What a walk shares out among the pieces of a list: memory to copy to or from them, their distances from
+/// the start of the walk, or nothing but a number of bytes.
 pub trait Extent: Span {
     /// All but the first `len` bytes, of which there are so many.
     ///
     /// A loop that cuts lengths waits for one minimum after the other; one that has compared them
     /// calls this.
     fn behind(&self, len: usize) -> Self;
+}
+
+impl Span for usize {
+    #[inline]
+    fn size(&self) -> usize {
+        *self
+    }
+
+    #[inline]
+    fn front(&self, len: usize) -> Self {
+        len.min(*self)
+    }
+}
+
+impl Extent for usize {
+    #[inline]
+    fn behind(&self, len: usize) -> Self {
+        self.wrapping_sub(len)
+    }
 }
 
 /// Distances, of which the start is not behind the end.

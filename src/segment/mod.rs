@@ -74,7 +74,7 @@ pub trait Segments: Copy {
             return Position { index: segments.len(), offset: 0 };
         };
         // Many short moves in one segment wait for nothing but the offset.
-        let here = first.len().saturating_sub(from.offset);
+        let here = first.len().wrapping_sub(from.offset);
         if n < here {
             return Position { index: from.index, offset: from.offset.wrapping_add(n) };
         }
