@@ -5,9 +5,13 @@
 //! without those is the sum of the lower halves, and no addition waits for a carry. Without, the carry
 //! of each addition goes into the next one.
 
-/// Words that are added side by side, or in a row.
+/// Words that are added in a row.
 const WORDS: usize = 8;
 const BLOCK: usize = WORDS * size_of::<u64>();
+/// Words that are added side by side: four registers of both sums, or all that compilers find with fewer
+/// registers of 512 bits is a shuffle.
+const LANES: usize = if cfg!(target_feature = "avx512f") { 32 } else { 8 };
+const LANES_BLOCK: usize = LANES * size_of::<u64>();
 /// Whether there are vector registers, as there are not in most kernels.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
 /// Bytes whose halves of words do not overflow 64 bits, whole blocks.
@@ -26,8 +30,8 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
     // SAFETY: the caller's promise; each part, and each word, ends at `len` at most. Where nothing is
     // copied, `dst` is not used.
     unsafe {
-        while VECTORS && len.wrapping_sub(at) >= const { 2 * BLOCK } {
-            let blocks = len.wrapping_sub(at).min(MANY) / BLOCK;
+        while VECTORS && len.wrapping_sub(at) >= const { 2 * LANES_BLOCK } {
+            let blocks = len.wrapping_sub(at).min(MANY) / LANES_BLOCK;
             sum = add(sum, side_by_side::<COPY>(src, dst, &mut at, blocks));
         }
         while len.wrapping_sub(at) >= BLOCK {
@@ -69,10 +73,10 @@ unsafe fn side_by_side<const COPY: bool>(
     at: &mut usize,
     blocks: usize,
 ) -> u64 {
-    let (mut wholes, mut uppers) = ([0u64; WORDS], [0u64; WORDS]);
+    let (mut wholes, mut uppers) = ([0u64; LANES], [0u64; LANES]);
     for _ in 0..blocks {
         // SAFETY: the blocks are the caller's.
-        let words: [u64; WORDS] = unsafe { take::<COPY, _>(src, dst, at) };
+        let words: [u64; LANES] = unsafe { take::<COPY, _>(src, dst, at) };
         for ((whole, upper), word) in wholes.iter_mut().zip(&mut uppers).zip(words) {
             *whole = whole.wrapping_add(word);
             *upper = upper.wrapping_add(word >> 32);
