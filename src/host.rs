@@ -63,6 +63,10 @@ bitflags! {
 /// a fault. Values are small handles: a zero-sized `CurrentTask`, or a reference to a guest's
 /// memory.
 ///
+/// Before each access the whole range is checked with [`access_ok`](Self::access_ok). The functions that
+/// access are safe, so they check it, too; in the same words this costs nothing, as the compiler knows the
+/// answer.
+///
 /// Memory that ends, as a hypervisor may keep it for a guest:
 ///
 /// ```

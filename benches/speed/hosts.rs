@@ -26,11 +26,11 @@ impl Flat {
         Self { start: memory.at(0), len: memory.len() }
     }
 
-    /// Where `addr` lies, and how many of `len` bytes there are from there on.
+    /// Where the `len` bytes at `addr` lie. Asked in the words of `access_ok`, which the crate has asked
+    /// before, this costs nothing.
     #[inline]
-    fn at(&self, addr: usize, len: usize) -> (*mut u8, usize) {
-        let rest = self.len.saturating_sub(addr);
-        (self.start.wrapping_add(addr), rest.min(len))
+    fn at(&self, addr: usize, len: usize) -> Option<*mut u8> {
+        self.access_ok(addr, len).then(|| self.start.wrapping_add(addr))
     }
 }
 
@@ -45,24 +45,24 @@ unsafe impl UserMemory for Flat {
 
     #[inline]
     fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
-        let (start, len) = self.at(addr, dst.len());
+        let Some(start) = self.at(addr, dst.len()) else { return 0 };
         // SAFETY: so many initialised bytes lie there, in memory that outlives this host.
-        dst.copy_from(unsafe { Piece::from_raw_parts(start, len) })
+        dst.copy_from(unsafe { Piece::from_raw_parts(start, dst.len()) })
     }
 
     #[inline]
     fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
-        let (start, len) = self.at(addr, src.len());
+        let Some(start) = self.at(addr, src.len()) else { return 0 };
         // SAFETY: as above.
-        src.copy_to(unsafe { Piece::from_raw_parts(start, len) })
+        src.copy_to(unsafe { Piece::from_raw_parts(start, src.len()) })
     }
 
     fn fault_in_readable(&self, addr: usize, len: usize) -> usize {
-        self.at(addr, len).1
+        self.at(addr, len).map_or(0, |_| len)
     }
 
     fn fault_in_writeable(&self, addr: usize, len: usize) -> usize {
-        self.at(addr, len).1
+        self.at(addr, len).map_or(0, |_| len)
     }
 }
 
