@@ -62,32 +62,33 @@ impl View<'_, Source> {
     /// [`Error::StructureMismatch`] if they are not, whatever the bytes are.
     #[doc(alias = "qemu_iovec_compare")]
     pub fn compare(&self, other: &View<'_, Source>) -> Result<Option<usize>, Error> {
-        let (mut lefts, mut rights) = (self.pieces(), other.pieces());
-        let mut index = 0_usize;
-        // A pair of pieces that are as long as each other, empty ones at the end.
-        let mut pair = || {
-            let (left, right) = (next(&mut lefts), next(&mut rights));
-            let (left_len, right_len) = (left.len(), right.len());
-            if left_len != right_len {
-                return Err(Error::StructureMismatch { index, left: left_len, right: right_len });
+        let (mut lefts, mut rights) = (self.cursor, other.pieces());
+        let (mut index, mut found) = (0_usize, None);
+        let mut lengths = (0, 0);
+        let size = self.size();
+        let alike = lefts.share_pieces(0..size, |left, part| {
+            if left.is_empty() {
+                return 0;
+            }
+            let right = next(&mut rights);
+            lengths = (left.len(), right.len());
+            if lengths.0 != lengths.1 {
+                return 0;
             }
             index = index.wrapping_add(1);
-            Ok((left, right))
-        };
-        let mut passed = 0_usize;
-        let found = loop {
-            let (left, right) = pair()?;
-            if left.is_empty() {
-                return Ok(None);
+            // Behind a difference only the structure still matters.
+            if found.is_none() {
+                found = left.mismatch(right).map(|at| part.start.wrapping_add(at));
             }
-            if let Some(at) = left.mismatch(right) {
-                break passed.wrapping_add(at);
-            }
-            passed = passed.wrapping_add(left.len());
-        };
-        // Behind a difference only the structure still matters.
-        while !pair()?.0.is_empty() {}
-        Ok(Some(found))
+            left.len()
+        });
+        if alike == size {
+            lengths = (0, next(&mut rights).len());
+        }
+        match lengths {
+            (left, right) if left != right => Err(Error::StructureMismatch { index, left, right }),
+            _ => Ok(found),
+        }
     }
 }
 
