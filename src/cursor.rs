@@ -18,7 +18,7 @@ use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::Page;
 use crate::memory::{Extent, Piece, Span};
-use crate::segment::{BioVec, KVec, PageBytes, Position, Segment, Segments};
+use crate::segment::{BioVec, KVec, Position, Segment, Segments};
 
 /// A position in a segment list, and the number of bytes left.
 ///
@@ -130,21 +130,10 @@ impl<L: Segments> Cursor<L> {
         n: usize,
         mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
     ) -> usize {
-        self.share(0..n, |segment, offset, part| step(segment, offset, part.size(), part.start))
-    }
-
-    /// Calls `step` with piece after piece of the next bytes, as segment and offset in it, and the part
-    /// of `extent` that goes with each; otherwise as [`walk`](Self::walk).
-    #[inline(always)]
-    pub(crate) fn share<E: Extent>(
-        &mut self,
-        extent: E,
-        mut step: impl FnMut(&L::Segment, usize, E) -> usize,
-    ) -> usize {
         let list = self.list;
-        self.share_tails(extent, list.as_slice(), Window::tail, |window, part| match window.len {
+        self.share_tails(0..n, list.as_slice(), Window::tail, |window, part| match window.len {
             0 => 0,
-            _ => step(window.segment, window.offset, part),
+            len => step(window.segment, window.offset, len, part.start),
         })
     }
 
@@ -164,15 +153,15 @@ impl<L: Segments> Cursor<L> {
         let wanted = left.size();
         let (true, Some(mut segment)) = (wanted > 0, segments.get(index)) else { return 0 };
         let mut rest = tail(segment, self.at.offset);
-        // Each of the numbers stays below a length or a count: nothing wraps, but `behind` for once. What
-        // only an end of the walk needs is found again there: whatever is kept costs at every call of a
-        // step.
+        // Numbers stay below a length or a count, but for `over` at the end of the request. What only an
+        // end of the walk needs is found again there: whatever is kept costs at every call of a step.
         let (here, unhandled) = loop {
             let part = left.front(rest.size());
             let len = part.size();
             let handled = step(rest.front(len), part).min(len);
             let (rest_size, left_size) = (rest.size(), left.size());
-            let behind = left_size.wrapping_sub(rest_size);
+            // Here, where it is compared as well, it costs nothing; where it is used, it would.
+            let over = left_size.wrapping_sub(rest_size);
             if handled < len {
                 // The step ended.
                 let offset = segment.len().wrapping_sub(rest_size);
@@ -181,7 +170,7 @@ impl<L: Segments> Cursor<L> {
             if rest_size >= left_size {
                 // The request ended, perhaps together with the segment.
                 let here = match left_size < rest_size {
-                    true => segment.len().wrapping_add(behind),
+                    true => segment.len().wrapping_add(over),
                     false => {
                         // A branch, which is predicted: the next of many short walks would wait for
                         // a conditional move, and with it for the length of the segment.
@@ -289,6 +278,7 @@ impl<L: Segments> Cursor<L> {
         let segments = self.list.as_slice();
         let Some(segment) = segments.get(index) else { return folded };
         let mut address = segment.address().wrapping_add(offset);
+        // A position is never behind the end of its segment.
         let mut rest = segment.len().wrapping_sub(offset);
         while rest < left {
             if rest > 0 {
@@ -304,7 +294,8 @@ impl<L: Segments> Cursor<L> {
 }
 
 impl<'a, D: Direction> Cursor<&'a [KVec<'a, D>]> {
-    /// As [`share`](Self::share), with the pieces themselves, also those of empty segments.
+    /// As [`walk`](Self::walk), with the pieces themselves, also those of empty segments, and the part of
+    /// `extent` that goes with each.
     #[inline(always)]
     pub(crate) fn share_pieces<E: Extent>(
         &mut self,
@@ -317,8 +308,8 @@ impl<'a, D: Direction> Cursor<&'a [KVec<'a, D>]> {
 }
 
 impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L> {
-    /// As [`share`](Self::share), with pieces of the pages, mapped for the step. A run that is mapped as a
-    /// whole gives one, also for an empty segment.
+    /// As [`walk`](Self::walk), with pieces of the pages, mapped for the step, and the part of `extent` that
+    /// goes with each.
     #[inline(always)]
     pub(crate) fn share_pages<D: Direction, E: Extent>(
         &mut self,
@@ -326,8 +317,9 @@ impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L> {
         mut step: impl FnMut(Piece<'_, D>, E) -> usize,
     ) -> usize {
         let list = self.list;
-        let each = |bytes: PageBytes<'_, P>, part| bytes.pages(part, &mut step);
-        self.share_tails(extent, list.as_slice(), BioVec::tail, each)
+        self.share_tails(extent, list.as_slice(), BioVec::tail, |bytes, part| {
+            bytes.pages(part, &mut step)
+        })
     }
 }
 

@@ -63,9 +63,9 @@ bitflags! {
 /// a fault. Values are small handles: a zero-sized `CurrentTask`, or a reference to a guest's
 /// memory.
 ///
-/// Before each access the whole range is checked with [`access_ok`](Self::access_ok). The functions that
-/// access are safe, so they check it, too; in the same words this costs nothing, as the compiler knows the
-/// answer.
+/// Before each access the range of the piece is checked with [`access_ok`](Self::access_ok). The functions
+/// that access are safe and must check by themselves; in the words of `access_ok` that costs nothing where
+/// the compiler sees both.
 ///
 /// Memory that ends, as a hypervisor may keep it for a guest:
 ///
@@ -405,6 +405,9 @@ pub(crate) unsafe fn on_pages<P: Page, D: Direction, E: Extent>(
     const { assert!(P::SIZE.is_power_of_two()) }
     if P::CONTIGUOUS {
         let len = extent.size();
+        if len == 0 {
+            return 0;
+        }
         let handled = page.map(0, |start| {
             // SAFETY: the whole run is mapped, and so are these bytes of it, initialised and valid
             // for reads and writes, until this closure returns.

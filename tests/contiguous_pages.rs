@@ -137,6 +137,24 @@ fn a_step_that_stops_early_counts_in_the_whole_piece() {
     assert_eq!((iter.copy_from_iter(&mut next), next), (1, [25]));
 }
 
+/// Between two others, and in front and at the end, segments without bytes are not there.
+fn empty_segments_are_not_mapped<const WHOLE: bool>() {
+    let (run, other) = (Run::<WHOLE>::new(), Run::<WHOLE>::new());
+    let full = |offset| BioVec::new(run.clone(), offset, 3).unwrap();
+    let empty = |offset| BioVec::new(other.clone(), offset, 0).unwrap();
+    let segments = [empty(0), full(10), empty(64), full(20), empty(5)];
+    let mut iter = IovIter::<Source, Kernel<WHOLE>>::bvec(&segments, 6).unwrap();
+    let mut copy = [0; 6];
+    assert_eq!(iter.copy_from_iter(&mut copy), 6);
+    assert_eq!((copy, other.mappings()), ([10, 11, 12, 20, 21, 22], 0));
+}
+
+#[test]
+fn empty_segments_of_pages_are_not_mapped() {
+    empty_segments_are_not_mapped::<false>();
+    empty_segments_are_not_mapped::<true>();
+}
+
 #[test]
 fn ranges_outside_the_run_are_refused() {
     let run = Run::<true>::new();

@@ -174,6 +174,17 @@ fn npages_of_nearly_the_whole_address_space() {
 }
 
 #[test]
+fn npages_of_half_an_address_space_each() {
+    const HALF: usize = 1 << (usize::BITS - 1);
+    let space = UserSpace::<HALF>::new();
+    let pages = |base, len| Iter::<Source, HALF>::ubuf(&space, base, len).npages(usize::MAX);
+    assert_eq!(pages(0, HALF), 1);
+    assert_eq!(pages(1, HALF), 2);
+    assert_eq!(pages(HALF - 1, 1), 1);
+    assert_eq!(pages(HALF - 1, usize::MAX), 3);
+}
+
+#[test]
 fn npages_of_runs_of_pages() {
     // Offset 0xff0, length 0x1020.
     let run = TestPage::run(4);

@@ -26,8 +26,7 @@ impl Flat {
         Self { start: memory.at(0), len: memory.len() }
     }
 
-    /// Where the `len` bytes at `addr` lie. Asked in the words of `access_ok`, which the crate has asked
-    /// before, this costs nothing.
+    /// Where the `len` bytes at `addr` lie.
     #[inline]
     fn at(&self, addr: usize, len: usize) -> Option<*mut u8> {
         self.access_ok(addr, len).then(|| self.start.wrapping_add(addr))

@@ -157,16 +157,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
-        match self {
-            Self::Discard(_) => 0,
-            Self::UserBuf(UserCursor { cursor, .. }) => {
-                pages_under::<H::Page, _>(cursor, max_pages)
-            }
-            Self::IoVec(UserCursor { cursor, .. }) => pages_under::<H::Page, _>(cursor, max_pages),
-            Self::KVec(cursor) => pages_under::<H::Page, _>(cursor, max_pages),
-            Self::BVec(cursor) => pages_under::<H::Page, _>(cursor, max_pages),
-            Self::Registered(cursor) => pages_under::<H::Page, _>(cursor, max_pages),
+        if matches!(self, Self::Discard(_)) {
+            return 0;
         }
+        on_cursor!(self, cursor => pages_under::<H::Page, _>(cursor, max_pages))
     }
 
     /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.
@@ -205,10 +199,11 @@ fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> us
     if page_and_offset(P::SIZE, left).0 >= max_pages {
         return max_pages;
     }
-    if left > usize::MAX.wrapping_sub(P::SIZE.wrapping_mul(2)) {
+    // Filled up to whole pages, a piece must not exceed a `usize`.
+    if left > usize::MAX.wrapping_sub(P::SIZE.saturating_mul(2)) {
         return pages_under_careful::<P, _>(cursor, max_pages);
     }
-    // So neither a piece, filled up to whole pages, nor the sum exceeds a `usize`.
+    // A page that a piece touches holds a byte of it: there are no more pages than bytes.
     let pages = cursor.fold_ranges(0usize, |sum, address, len| {
         let (_, in_first) = page_and_offset(P::SIZE, address);
         let filled = in_first.wrapping_add(len).wrapping_add(P::SIZE.wrapping_sub(1));
@@ -220,7 +215,6 @@ fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> us
 /// As [`pages_under`], for nearly as many bytes as a `usize` can count.
 #[cold]
 fn pages_under_careful<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> usize {
-    // A page that a piece touches holds a byte of it: there are no more pages than bytes.
     let add = |sum: usize, address, len| sum.wrapping_add(pages_of(P::SIZE, address, len));
     cursor.fold_ranges(0, add).min(max_pages)
 }

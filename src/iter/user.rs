@@ -36,8 +36,8 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
         &self.cursor
     }
 
-    /// As [`Cursor::share`], also with the pieces of empty segments: a copy finds out by itself that there
-    /// is nothing to do.
+    /// As [`Cursor::walk`], with the part of `extent` that goes with each piece. Empty segments give one, too:
+    /// a copy finds out by itself that there is nothing to do.
     #[inline]
     pub(super) fn share<D: Direction, E: Extent>(
         &mut self,

@@ -8,13 +8,12 @@
 /// Words that are added in a row.
 const WORDS: usize = 8;
 const BLOCK: usize = WORDS * size_of::<u64>();
-/// Words that are added side by side: four registers of both sums, or all that compilers find with fewer
-/// registers of 512 bits is a shuffle.
+/// Words that are added side by side: of 512 bits it takes four registers, with fewer compilers only shuffle.
 const LANES: usize = if cfg!(target_feature = "avx512f") { 32 } else { 8 };
 const LANES_BLOCK: usize = LANES * size_of::<u64>();
 /// Whether there are vector registers, as there are not in most kernels.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
-/// Bytes whose halves of words do not overflow 64 bits, whole blocks.
+/// Bytes whose halves of words do not overflow 64 bits, whole blocks of [`LANES`] words.
 const MANY: usize = 1 << 30;
 
 /// The folded sum of the native-endian 16-bit words in `len` bytes at `src`, the last one padded with
@@ -61,7 +60,7 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
     fold(sum)
 }
 
-/// The sum of the words in so many blocks from `at` on, of no more than [`MANY`] bytes.
+/// The sum of the words in so many blocks of [`LANES`] from `at` on, of no more than [`MANY`] bytes.
 ///
 /// # Safety
 ///

@@ -74,7 +74,7 @@ impl<P: Page> BioVec<P> {
     }
 }
 
-/// Bytes of a segment, which lie in its run.
+/// Bytes of a segment, which lie in its run, if there are any.
 pub(crate) struct PageBytes<'s, P> {
     page: &'s P,
     at: usize,
@@ -89,8 +89,8 @@ impl<P: Page> PageBytes<'_, P> {
         extent: E,
         step: impl FnMut(Piece<'_, D>, E) -> usize,
     ) -> usize {
-        // SAFETY: no more than `len`, which lie in the run, as was checked when the segment was made; no
-        // run becomes shorter.
+        // SAFETY: no more than `len`, a part of the segment. That it lies in the run was checked when it was
+        // made, and no run becomes shorter.
         unsafe { on_pages(self.page, self.at, extent.front(self.len), step) }
     }
 }

@@ -16,7 +16,6 @@ mod kvec;
 mod uniform;
 
 pub use biovec::BioVec;
-pub(crate) use biovec::PageBytes;
 pub use iovec::IoVec;
 pub use kvec::KVec;
 pub use uniform::Uniform;
@@ -73,7 +72,7 @@ pub trait Segments: Copy {
         let Some((first, others)) = here_on else {
             return Position { index: segments.len(), offset: 0 };
         };
-        // Many short moves in one segment wait for nothing but the offset.
+        // Many short moves in one segment wait for nothing but the offset, which is never behind its end.
         let here = first.len().wrapping_sub(from.offset);
         if n < here {
             return Position { index: from.index, offset: from.offset.wrapping_add(n) };
