@@ -31,7 +31,7 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
     unsafe {
         while VECTORS && len.wrapping_sub(at) >= const { 2 * LANES_BLOCK } {
             let blocks = len.wrapping_sub(at).min(MANY) / LANES_BLOCK;
-            sum = add(sum, side_by_side::<COPY>(src, dst, &mut at, blocks));
+            sum = add(sum, side_by_side::<COPY, LANES>(src, dst, &mut at, blocks));
         }
         while len.wrapping_sub(at) >= BLOCK {
             let words: [u64; WORDS] = take::<COPY, _>(src, dst, &mut at);
@@ -60,22 +60,22 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
     fold(sum)
 }
 
-/// The sum of the words in so many blocks of [`LANES`] from `at` on, of no more than [`MANY`] bytes.
+/// The sum of the words in so many blocks of `N` from `at` on, of no more than [`MANY`] bytes.
 ///
 /// # Safety
 ///
 /// As for [`sum`].
 #[inline]
-unsafe fn side_by_side<const COPY: bool>(
+unsafe fn side_by_side<const COPY: bool, const N: usize>(
     src: *const u8,
     dst: *mut u8,
     at: &mut usize,
     blocks: usize,
 ) -> u64 {
-    let (mut wholes, mut uppers) = ([0u64; LANES], [0u64; LANES]);
+    let (mut wholes, mut uppers) = ([0u64; N], [0u64; N]);
     for _ in 0..blocks {
         // SAFETY: the blocks are the caller's.
-        let words: [u64; LANES] = unsafe { take::<COPY, _>(src, dst, at) };
+        let words: [u64; N] = unsafe { take::<COPY, _>(src, dst, at) };
         for ((whole, upper), word) in wholes.iter_mut().zip(&mut uppers).zip(words) {
             *whole = whole.wrapping_add(word);
             *upper = upper.wrapping_add(word >> 32);
@@ -130,4 +130,32 @@ pub const fn fold(sum: u64) -> u16 {
     let sum = (sum >> 16).wrapping_add(sum & 0xffff);
     let sum = (sum >> 16).wrapping_add(sum & 0xffff);
     (sum >> 16).wrapping_add(sum & 0xffff) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONGEST: usize = 3 * 256;
+
+    /// Sums, and copies, as many blocks of `N` words as there are.
+    fn lanes<const N: usize>(bytes: &[u8]) -> u16 {
+        let (mut copy, mut at) = ([0; LONGEST], 0);
+        let blocks = bytes.len() / (8 * N);
+        // SAFETY: both have so many bytes.
+        let sum =
+            unsafe { side_by_side::<true, N>(bytes.as_ptr(), copy.as_mut_ptr(), &mut at, blocks) };
+        assert_eq!((at, &copy[..at]), (bytes.len(), bytes));
+        fold(sum)
+    }
+
+    #[test]
+    fn lanes_of_every_target() {
+        let bytes: [u8; LONGEST] = core::array::from_fn(|at| (at * at / 3) as u8);
+        for bytes in [&bytes[..], &[0xff; 512], &[0; 256]] {
+            let words = bytes.chunks_exact(2).map(|word| u16::from_ne_bytes([word[0], word[1]]));
+            let sum = fold(words.map(u64::from).sum());
+            assert_eq!((lanes::<8>(bytes), lanes::<32>(bytes)), (sum, sum));
+        }
+    }
 }
