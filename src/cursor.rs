@@ -151,26 +151,25 @@ impl<L: Segments> Cursor<L> {
         let mut index = self.at.index;
         let mut left = extent.front(self.remaining());
         let wanted = left.size();
-        let (true, Some(mut segment)) = (wanted > 0, segments.get(index)) else { return 0 };
+        let (true, Some(segment)) = (wanted > 0, segments.get(index)) else { return 0 };
         let mut rest = tail(segment, self.at.offset);
-        // Numbers stay below a length or a count, but for `over` at the end of the request. What only an
-        // end of the walk needs is found again there: whatever is kept costs at every call of a step.
+        // Each of the numbers stays below a length or a count: nothing wraps. The ends of the walk share
+        // little, as whatever both need would be kept, and saved around each call of a step.
         let (here, unhandled) = loop {
             let part = left.front(rest.size());
             let len = part.size();
             let handled = step(rest.front(len), part).min(len);
             let (rest_size, left_size) = (rest.size(), left.size());
-            // Here, where it is compared as well, it costs nothing; where it is used, it would.
-            let over = left_size.wrapping_sub(rest_size);
+            // Nothing was handled before: it is the first segment that has bytes.
+            let skipped = || if left_size == wanted { self.at.offset } else { 0 };
             if handled < len {
                 // The step ended.
-                let offset = segment.len().wrapping_sub(rest_size);
-                break (offset.wrapping_add(handled), left_size.wrapping_sub(handled));
+                break (skipped().wrapping_add(handled), left_size.wrapping_sub(handled));
             }
             if rest_size >= left_size {
                 // The request ended, perhaps together with the segment.
                 let here = match left_size < rest_size {
-                    true => segment.len().wrapping_add(over),
+                    true => skipped().wrapping_add(left_size),
                     false => {
                         // A branch, which is predicted: the next of many short walks would wait for
                         // a conditional move, and with it for the length of the segment.
@@ -184,7 +183,7 @@ impl<L: Segments> Cursor<L> {
             left = left.behind(rest_size);
             index = index.wrapping_add(1);
             match segments.get(index) {
-                Some(next) => (segment, rest) = (next, tail(next, 0)),
+                Some(next) => rest = tail(next, 0),
                 None => break (0, left.size()),
             }
         };

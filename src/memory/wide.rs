@@ -46,7 +46,7 @@ unsafe fn every_zero<const ANYWHERE: bool>(base: *const u8, len: usize) -> bool 
         if !(0..at).all(byte_is_zero) {
             return false;
         }
-        while let Some(end) = end::<BLOCK>(at, len) {
+        while let Some(end) = inner::<BLOCK, ANYWHERE>(at, len) {
             if any(read::<[usize; BLOCK], ANYWHERE>(base.add(at))) {
                 return false;
             }
@@ -55,7 +55,7 @@ unsafe fn every_zero<const ANYWHERE: bool>(base: *const u8, len: usize) -> bool 
         if let Some(last) = last::<BLOCK, ANYWHERE>(len) {
             return !any(read::<[usize; BLOCK], ANYWHERE>(base.add(last)));
         }
-        while let Some(end) = end::<1>(at, len) {
+        while let Some(end) = inner::<1, ANYWHERE>(at, len) {
             if read::<usize, ANYWHERE>(base.add(at)) != 0 {
                 return false;
             }
@@ -146,6 +146,12 @@ fn end<const WORDS: usize>(at: usize, len: usize) -> Option<usize> {
     // No memory reaches the end of the address space, so this does not wrap.
     let end = at.wrapping_add(const { WORDS * WORD });
     (end <= len).then_some(end)
+}
+
+/// As [`end`], but nothing where those are what [`last`] finds.
+#[inline]
+fn inner<const WORDS: usize, const ANYWHERE: bool>(at: usize, len: usize) -> Option<usize> {
+    end::<WORDS>(at, len).filter(|end| !ANYWHERE || *end < len)
 }
 
 /// Where the last `WORDS` words of `len` bytes begin, if there are so many and they may lie anywhere.
