@@ -12,8 +12,6 @@
 //! never holds a place behind the end of a segment: having taken its last byte it stands on the
 //! next one. Empty segments are passed over and change no result.
 
-use core::sync::atomic::{Ordering, compiler_fence};
-
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::Page;
@@ -166,22 +164,16 @@ impl<L: Segments> Cursor<L> {
                 // The step ended.
                 break (skipped().wrapping_add(handled), left_size.wrapping_sub(handled));
             }
-            if rest_size >= left_size {
-                // The request ended, perhaps together with the segment.
-                let here = match left_size < rest_size {
-                    true => skipped().wrapping_add(left_size),
-                    false => {
-                        // A branch, which is predicted: the next of many short walks would wait for
-                        // a conditional move, and with it for the length of the segment.
-                        compiler_fence(Ordering::SeqCst);
-                        index = index.wrapping_add(1);
-                        0
-                    }
-                };
-                break (here, 0);
+            if left_size < rest_size {
+                // The request ended inside the segment.
+                break (skipped().wrapping_add(left_size), 0);
             }
-            left = left.behind(rest_size);
             index = index.wrapping_add(1);
+            left = left.behind(rest_size);
+            if left.size() == 0 {
+                // It ended with the segment.
+                break (0, 0);
+            }
             match segments.get(index) {
                 Some(next) => rest = tail(next, 0),
                 None => break (0, left.size()),
