@@ -64,6 +64,7 @@ impl View<'_, Source> {
     pub fn compare(&self, other: &View<'_, Source>) -> Result<Option<usize>, Error> {
         let (mut lefts, mut rights) = (self.cursor, other.pieces());
         let (mut index, mut found) = (0_usize, None);
+        // Of the pair looked at last: the first that is not alike, or what is left at the end.
         let mut lengths = (0, 0);
         let size = self.size();
         let alike = lefts.share_pieces(0..size, |left, part| {

@@ -8,7 +8,8 @@
 /// Words that are added in a row.
 const WORDS: usize = 8;
 const BLOCK: usize = WORDS * size_of::<u64>();
-/// Words that are added side by side: of 512 bits it takes four registers, with fewer compilers only shuffle.
+/// Words that are added side by side. Compilers shuffle what does not fill four registers for each sum,
+/// where those have 512 bits.
 const LANES: usize = if cfg!(target_feature = "avx512f") { 32 } else { 8 };
 const LANES_BLOCK: usize = LANES * size_of::<u64>();
 /// Whether there are vector registers, as there are not in most kernels.
