@@ -149,35 +149,36 @@ impl<L: Segments> Cursor<L> {
         let mut index = self.at.index;
         let mut left = extent.front(self.remaining());
         let wanted = left.size();
-        let (true, Some(segment)) = (wanted > 0, segments.get(index)) else { return 0 };
+        if wanted == 0 {
+            return 0;
+        }
+        let Some(mut segment) = segments.get(index) else { return 0 };
         let mut rest = tail(segment, self.at.offset);
-        // Each of the numbers stays below a length or a count: nothing wraps. The ends of the walk share
-        // little, as whatever both need would be kept, and saved around each call of a step.
+        // Each of the numbers stays below a length or a count: nothing wraps. A step stands in two places,
+        // so that whole segments, which most are, pass one comparison, and no minimum.
         let (here, unhandled) = loop {
-            let part = left.front(rest.size());
-            let len = part.size();
-            let handled = step(rest.front(len), part).min(len);
             let (rest_size, left_size) = (rest.size(), left.size());
-            // Nothing was handled before: it is the first segment that has bytes.
-            let skipped = || if left_size == wanted { self.at.offset } else { 0 };
-            if handled < len {
-                // The step ended.
+            let skipped = || segment.len().wrapping_sub(rest_size);
+            if left_size <= rest_size {
+                // The last piece.
+                let handled = step(rest.front(left_size), left).min(left_size);
+                if handled == rest_size {
+                    index = index.wrapping_add(1);
+                    break (0, 0);
+                }
                 break (skipped().wrapping_add(handled), left_size.wrapping_sub(handled));
             }
-            if left_size < rest_size {
-                // The request ended inside the segment.
-                break (skipped().wrapping_add(left_size), 0);
+            let handled = step(rest, left.front(rest_size)).min(rest_size);
+            if handled < rest_size {
+                break (skipped().wrapping_add(handled), left_size.wrapping_sub(handled));
             }
             index = index.wrapping_add(1);
             left = left.behind(rest_size);
-            if left.size() == 0 {
-                // It ended with the segment.
-                break (0, 0);
-            }
-            match segments.get(index) {
-                Some(next) => rest = tail(next, 0),
+            segment = match segments.get(index) {
+                Some(next) => next,
                 None => break (0, left.size()),
-            }
+            };
+            rest = tail(segment, 0);
         };
         let done = wanted.wrapping_sub(unhandled);
         self.at = Position { index, offset: here };

@@ -31,7 +31,8 @@ pub const UNALIGNED: bool = cfg!(any(
 ///
 /// `src` must be valid for reads of `len` initialised bytes and `dst` for writes. They must not
 /// overlap unless `OVERLAP`.
-#[inline(always)]
+// Where speed counts the compiler puts it in line; where size does, all copies share it, which a hint
+// would prevent.
 pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: the caller's promise; everything in line is at most `len` bytes long, starts at the
     // front or ends at `len`, and reads all before it writes any, so that overlap does no harm.

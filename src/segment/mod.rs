@@ -68,16 +68,15 @@ pub trait Segments: Copy {
     /// `n` is too far.
     fn forward(&self, from: Position, n: usize) -> Position {
         let segments = self.as_slice();
-        let here_on = segments.get(from.index..).and_then(<[_]>::split_first);
-        let Some((first, others)) = here_on else {
-            return Position { index: segments.len(), offset: 0 };
-        };
+        let end = Position { index: segments.len(), offset: 0 };
+        let Some(first) = segments.get(from.index) else { return end };
         // Many short moves in one segment wait for nothing but the offset, which is never behind its end.
         let here = first.len().wrapping_sub(from.offset);
         if n < here {
             return Position { index: from.index, offset: from.offset.wrapping_add(n) };
         }
         let mut left = n.wrapping_sub(here);
+        let Some(others) = segments.get(from.index.wrapping_add(1)..) else { return end };
         // The index is what is not behind: so the loop counts nothing else.
         let mut behind = others.iter();
         while let Some(segment) = behind.next() {
@@ -88,7 +87,7 @@ pub trait Segments: Copy {
             }
             left = left.wrapping_sub(len);
         }
-        Position { index: segments.len(), offset: 0 }
+        end
     }
 
     /// The place `n` bytes before `from`; `None` if that is before the first segment.
@@ -193,10 +192,11 @@ impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
     }
 
     fn forward(&self, from: Position, n: usize) -> Position {
-        match from.offset.saturating_add(n) {
-            offset if from.index == 0 && offset < self.0.len() => Position { index: 0, offset },
-            _ => Position { index: 1, offset: 0 },
+        // An offset is never behind the end.
+        if from.index == 0 && n < self.0.len().wrapping_sub(from.offset) {
+            return Position { index: 0, offset: from.offset.wrapping_add(n) };
         }
+        Position { index: 1, offset: 0 }
     }
 
     fn is_same(&self, other: &Self) -> bool {
