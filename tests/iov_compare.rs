@@ -41,6 +41,61 @@ fn the_structure_comes_first() {
     assert_eq!(compare((&[], &[]), (&one, &[4])), (Some(0), mismatch(0, 0, 4)));
 }
 
+/// Every pair of short lists, sliced, and equal but for at most one byte.
+#[test]
+fn every_pair_of_short_lists() {
+    let (most, base, step) = if cfg!(miri) { (2, 2_usize, 3) } else { (3, 3, 1) };
+    let lists: Vec<Vec<usize>> = (0..=most)
+        .flat_map(|count| (0..base.pow(count)).map(move |code| (code, count)))
+        .map(|(code, count)| (0..count).map(|at| code / base.pow(at) % base).collect())
+        .collect();
+    // The pieces that are not empty, of the bytes from `start` to the `end`.
+    let pieces = |lengths: &[usize], start: usize, end: usize| {
+        let mut at = 0;
+        let mut pieces = Vec::new();
+        for len in lengths {
+            let (from, to) = (at.max(start), (at + len).min(end));
+            at += len;
+            pieces.extend((from < to).then(|| to - from));
+        }
+        pieces
+    };
+    let bytes = *b"abcdef";
+    for (one, two) in lists.iter().flat_map(|one| lists.iter().map(move |two| (one, two))) {
+        let (size, other_size): (usize, usize) = (one.iter().sum(), two.iter().sum());
+        for (start, changed) in
+            (0..=size.min(other_size)).flat_map(|s| (s..=6).step_by(step).map(move |c| (s, c)))
+        {
+            let mut others = bytes;
+            others.iter_mut().skip(changed).take(1).for_each(|byte| *byte ^= 1);
+            let (left, right) = (cut(&bytes[..size], one), cut(&others[..other_size], two));
+            for (end, other_end) in
+                [(size, other_size), (size.min(other_size), size.min(other_size))]
+            {
+                let view = View::new(&left).unwrap().slice(start, end - start).unwrap();
+                let other = View::new(&right).unwrap().slice(start, other_end - start).unwrap();
+                let (ours, theirs) = (pieces(one, start, end), pieces(two, start, other_end));
+                let differs = bytes[start..end]
+                    .iter()
+                    .zip(&others[start..other_end])
+                    .position(|(one, two)| one != two);
+                let at = |pieces: &[usize], index| pieces.get(index).copied().unwrap_or(0);
+                let unlike = (0..4).find(|&index| at(&ours, index) != at(&theirs, index));
+                let expected = match unlike {
+                    Some(index) => Err(Error::StructureMismatch {
+                        index,
+                        left: at(&ours, index),
+                        right: at(&theirs, index),
+                    }),
+                    None => Ok(differs),
+                };
+                let case = (one, two, start, end, other_end, changed);
+                assert_eq!(view.compare(&other), expected, "{case:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn zeros_in_ranges() {
     let mut bytes = [0; 12];

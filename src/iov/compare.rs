@@ -62,33 +62,55 @@ impl View<'_, Source> {
     /// [`Error::StructureMismatch`] if they are not, whatever the bytes are.
     #[doc(alias = "qemu_iovec_compare")]
     pub fn compare(&self, other: &View<'_, Source>) -> Result<Option<usize>, Error> {
-        let (mut lefts, mut rights) = (self.cursor, other.pieces());
-        let (mut index, mut found) = (0_usize, None);
-        // Of the pair looked at last: the first that is not alike, or what is left at the end.
-        let mut lengths = (0, 0);
-        let size = self.size();
-        let alike = lefts.share_pieces(0..size, |left, part| {
-            if left.is_empty() {
-                return 0;
-            }
-            let right = next(&mut rights);
-            lengths = (left.len(), right.len());
-            if lengths.0 != lengths.1 {
-                return 0;
-            }
-            index = index.wrapping_add(1);
-            // Behind a difference only the structure still matters.
-            if found.is_none() {
-                found = left.mismatch(right).map(|at| part.start.wrapping_add(at));
-            }
-            left.len()
-        });
-        if alike == size {
-            lengths = (0, next(&mut rights).len());
+        let (equal, found) = self.equal_segments(other);
+        if equal == self.size() && equal == other.size() {
+            return Ok(None);
         }
-        match lengths {
-            (left, right) if left != right => Err(Error::StructureMismatch { index, left, right }),
-            _ => Ok(found),
+        self.cut_like(other)?;
+        Ok(match found {
+            Some(at) => Some(equal.saturating_add(at)),
+            // Empty segments stand at other places.
+            None => self.mismatch(other),
+        })
+    }
+
+    /// The bytes in the pairs of segments at the front that are equal, and where the pair behind them
+    /// differs if it is of one length.
+    fn equal_segments(&self, other: &View<'_, Source>) -> (usize, Option<usize>) {
+        let (size, mut left) = (self.size(), self.size());
+        if size != other.size() {
+            return (0, None);
+        }
+        let (at, other_at) = (self.cursor.position(), other.cursor.position());
+        let segments = self.cursor.list().get(at.index..).unwrap_or_default();
+        let others = other.cursor.list().get(other_at.index..).unwrap_or_default();
+        let mut skip = (at.offset, other_at.offset);
+        for (one, two) in segments.iter().zip(others) {
+            let (one, two) = (one.piece(skip.0, left), two.piece(skip.1, left));
+            if one.len() != two.len() {
+                break;
+            }
+            if let Some(at) = one.mismatch(two) {
+                return (size.wrapping_sub(left), Some(at));
+            }
+            // No piece is longer than what is left.
+            left = left.wrapping_sub(one.len());
+            skip = (0, 0);
+        }
+        (size.wrapping_sub(left), None)
+    }
+
+    /// Whether both are cut into segments alike.
+    #[cold]
+    fn cut_like(&self, other: &View<'_, Source>) -> Result<(), Error> {
+        let (mut lefts, mut rights) = (self.pieces(), other.pieces());
+        let mut index = 0_usize;
+        loop {
+            match (next(&mut lefts).len(), next(&mut rights).len()) {
+                (0, 0) => return Ok(()),
+                (left, right) if left == right => index = index.saturating_add(1),
+                (left, right) => return Err(Error::StructureMismatch { index, left, right }),
+            }
         }
     }
 }
