@@ -1,18 +1,19 @@
 //! The memory of a file, and a window in it whose front is taken byte for byte.
 //!
 //! ```text
-//!        front                         back
+//!                front                   end
 //!   ├──────────────┼─────── window ───────┼─────────┤   BUFFER_SIZE
 //!      taken          reader: waiting        reader: free
 //!                     writer: room           writer: kept, so that what needs care fails
 //! ```
 //!
-//! Both files do most of their work in [`take`](Buffer::take), which is one comparison: bytes that
-//! are in the window can be taken, and nothing else has to be looked at.
+//! Both files do most of their work in [`take`](Buffer::take) and [`put`](Buffer::put), which are one
+//! comparison: bytes that are in the window can be taken, and nothing else has to be looked at.
 
 use alloc::alloc::alloc_zeroed;
 use alloc::boxed::Box;
 use core::alloc::Layout;
+use core::hint::assert_unchecked;
 use core::ops::Range;
 use core::ptr::NonNull;
 
@@ -21,21 +22,21 @@ use super::error::Error;
 use crate::direction::Dest;
 use crate::memory::Piece;
 
-/// [`BUFFER_SIZE`] bytes, of which those between the first `front` and the last `back` are the
-/// window. It is empty if the two meet or overlap.
+/// [`BUFFER_SIZE`] bytes, of which those from `front` to `end` are the window. It is empty if the end is
+/// before the front.
 ///
-/// Both lengths are so narrow that their sum cannot overflow.
+/// Neither is behind the end of the memory.
 #[derive(Debug)]
 pub(super) struct Buffer {
     memory: Memory,
     front: u32,
-    back: u32,
+    end: u32,
 }
 
 impl Buffer {
     /// A buffer of zeros with an empty window at its start.
     pub(super) fn new() -> Result<Self, Error> {
-        Ok(Self { memory: zeros()?, front: 0, back: narrow(BUFFER_SIZE) })
+        Ok(Self { memory: zeros()?, front: 0, end: 0 })
     }
 
     /// The number of bytes before the window.
@@ -44,10 +45,19 @@ impl Buffer {
         self.front as usize
     }
 
+    /// The number of bytes before the end of the window.
+    #[inline]
+    const fn end(&self) -> usize {
+        let end = self.end as usize;
+        // SAFETY: the end is 0 or what `set_end` made it.
+        unsafe { assert_unchecked(end <= BUFFER_SIZE) };
+        end
+    }
+
     /// The number of bytes in the window.
     #[inline]
     pub(super) const fn len(&self) -> usize {
-        BUFFER_SIZE.saturating_sub(self.front()).saturating_sub(self.back as usize)
+        self.end().saturating_sub(self.front())
     }
 
     /// Makes the window begin behind the first `front` bytes.
@@ -56,61 +66,57 @@ impl Buffer {
         self.front = narrow(front.min(BUFFER_SIZE));
     }
 
-    /// Makes the window end before the last `back` bytes; more than there are make it empty
-    /// wherever it begins.
+    /// Makes the window end behind the first `end` bytes, be that before its front.
     #[inline]
-    pub(super) fn set_back(&mut self, back: usize) {
-        self.back = narrow(back);
+    pub(super) fn set_end(&mut self, end: usize) {
+        self.end = narrow(end.min(BUFFER_SIZE));
     }
 
     /// Takes `N` bytes off the front of the window; `None` if it has fewer.
     #[inline]
     pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let range = self.first(N, self.end())?;
         // The position is written last, so that the next access finds it soonest.
-        let bytes = *self.at_least(N)?.first_chunk()?;
-        self.front = narrow(self.front().saturating_add(N));
+        let bytes = *self.memory.get(range.clone())?.first_chunk()?;
+        self.front = narrow(range.end);
         Some(bytes)
     }
 
-    /// Writes `bytes` to the front of the window and takes them off it; `false` if it has fewer.
+    /// Writes `bytes` to the front of the window and takes them off it; `None` if it has fewer.
     #[inline]
-    pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
-        let room = self.at_least(N).and_then(|window| window.first_chunk_mut());
-        let Some(room) = room else { return false };
-        *room = bytes;
-        self.front = narrow(self.front().saturating_add(N));
-        true
+    pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()> {
+        let range = self.first(N, self.end())?;
+        *self.memory.get_mut(range.clone())?.first_chunk_mut()? = bytes;
+        self.front = narrow(range.end);
+        Some(())
     }
 
     /// Takes `len` bytes off the front of the window; `None` if it has fewer.
     #[inline]
     pub(super) fn take_slice(&mut self, len: usize) -> Option<&mut [u8]> {
-        self.take_before(len, self.back as usize)
+        self.take_before(len, self.end())
     }
 
     /// As [`take_slice`](Self::take_slice), with another end of the window.
     #[inline]
-    pub(super) fn take_before(&mut self, len: usize, back: usize) -> Option<&mut [u8]> {
-        let front = self.front();
-        let reach = len.saturating_add(back);
-        let rest = self.memory.get_mut(front..front.saturating_add(reach))?;
-        self.front = narrow(front.saturating_add(len));
-        rest.get_mut(..len)
+    pub(super) fn take_before(&mut self, len: usize, end: usize) -> Option<&mut [u8]> {
+        let range = self.first(len, end)?;
+        self.front = narrow(range.end);
+        self.memory.get_mut(range)
     }
 
-    /// Memory from the front of the window on, if the window has `len` bytes: they and `back` more.
+    /// Where the first `len` bytes of the window are, if it has so many before `end`.
     #[inline]
-    fn at_least(&mut self, len: usize) -> Option<&mut [u8]> {
+    fn first(&self, len: usize, end: usize) -> Option<Range<usize>> {
         let front = self.front();
-        // If all that must stay behind them is in the memory, too, they are in the window.
-        let reach = len.saturating_add(self.back as usize);
-        self.memory.get_mut(front..front.saturating_add(reach))
+        let behind = front.saturating_add(len);
+        (behind <= end).then_some(front..behind)
     }
 
     /// The bytes in the window.
     #[inline]
     pub(super) fn window(&self) -> &[u8] {
-        self.get(self.front()..self.front().saturating_add(self.len()))
+        self.get(self.front()..self.end())
     }
 
     /// The bytes of `range`, wherever the window is.
@@ -127,7 +133,7 @@ impl Buffer {
 
     /// The bytes behind the window.
     pub(super) fn behind(&mut self) -> &mut [u8] {
-        let end = BUFFER_SIZE.saturating_sub(self.back as usize);
+        let end = self.end();
         self.memory.get_mut(end..).unwrap_or_default()
     }
 
@@ -140,12 +146,12 @@ impl Buffer {
 
     /// Adds the first `len` bytes behind the window to it.
     pub(super) fn extend(&mut self, len: usize) {
-        self.back = self.back.saturating_sub(narrow(len));
+        self.set_end(self.end().saturating_add(len));
     }
 
     /// Makes the window an empty one at the start of the memory.
     pub(super) fn empty(&mut self) {
-        (self.front, self.back) = (0, narrow(BUFFER_SIZE));
+        (self.front, self.end) = (0, 0);
     }
 
     /// Puts `bytes` back in front of the window, as far as there is room in the memory.
@@ -156,7 +162,7 @@ impl Buffer {
         if end <= self.memory.len() {
             self.memory.copy_within(..len, bytes.len());
             Piece::<Dest>::from(&mut self.memory[..]).copy_from(Piece::from(bytes));
-            self.back = narrow(BUFFER_SIZE.saturating_sub(end));
+            self.set_end(end);
         }
     }
 
@@ -166,7 +172,7 @@ impl Buffer {
         if front > 0 {
             self.move_to_start(front..front.saturating_add(len));
             self.front = 0;
-            self.back = narrow(BUFFER_SIZE.saturating_sub(len));
+            self.set_end(len);
         }
     }
 }
@@ -184,8 +190,8 @@ fn zeros() -> Result<Memory, Error> {
     Ok(unsafe { Box::from_raw(memory.as_ptr()) })
 }
 
-/// For lengths of a buffer, or little more.
+/// For places in a buffer.
 #[inline]
-const fn narrow(len: usize) -> u32 {
-    len as u32
+const fn narrow(at: usize) -> u32 {
+    at as u32
 }

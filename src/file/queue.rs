@@ -72,10 +72,10 @@ pub(super) struct Queue<'buf> {
     gone: u64,
 }
 
-/// More than the buffer has behind any position.
-const CLOSED: usize = BUFFER_SIZE + 1;
+/// Where nothing is just copied.
+const CLOSED: usize = 0;
 /// A buffer that becomes full is sent at once, so the last byte is not just copied.
-const OPEN: usize = 1;
+const OPEN: usize = BUFFER_SIZE - 1;
 /// With fewer entries, two more leave room for an open run that makes no flush due.
 const EASY_ENTRIES: usize = MAX_ENTRIES - 3;
 
@@ -84,7 +84,7 @@ impl<'buf> Queue<'buf> {
         let mut entries = Vec::new();
         entries.try_reserve_exact(MAX_ENTRIES).map_err(|_| Error::NoMemory)?;
         let mut buffer = Buffer::new()?;
-        buffer.set_back(OPEN);
+        buffer.set_end(OPEN);
         Ok(Self {
             buffer,
             guarded: false,
@@ -104,7 +104,7 @@ impl<'buf> Queue<'buf> {
     /// Copies `bytes` if they need no further care; returns whether it did.
     #[inline]
     pub(super) fn copy_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
-        self.buffer.put(bytes)
+        self.buffer.put(bytes).is_some()
     }
 
     /// As [`take_room`](Self::take_room), for `len` bytes.
@@ -129,7 +129,7 @@ impl<'buf> Queue<'buf> {
     #[inline]
     fn review(&mut self) {
         let bytes_easy = !self.guarded && self.can_open_run();
-        self.buffer.set_back(if bytes_easy { OPEN } else { CLOSED });
+        self.buffer.set_end(if bytes_easy { OPEN } else { CLOSED });
         let parts_easy = !self.guarded && !self.parts_guarded && self.used() < BUFFER_SIZE;
         self.easy_entries = if parts_easy { EASY_ENTRIES } else { 0 };
     }
