@@ -53,8 +53,8 @@
 //! - `embedded-io` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits, and
 //!   whatever implements those a channel.
 //! - `std` adds `os`: the memory of another Linux process as user memory, files and sockets that
-//!   vectors are sent to and received from, and channels over files, sockets and pipes. It implies
-//!   `alloc`.
+//!   vectors are sent to and received from, and channels over files, sockets and pipes; checksums use
+//!   AVX2 where the machine has it. It implies `alloc`.
 //! - `zlib` adds compressed blocks to `file`. It implies `alloc`.
 //!
 //! Without features the crate needs neither an allocator nor an operating system.

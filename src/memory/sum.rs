@@ -8,13 +8,19 @@
 /// Words that are added in a row.
 const WORDS: usize = 8;
 const BLOCK: usize = WORDS * size_of::<u64>();
-/// Words that are added side by side. Compilers shuffle what does not fill four registers for each sum,
-/// where those have 512 bits.
-const LANES: usize = if cfg!(target_feature = "avx512f") { 32 } else { 8 };
-const LANES_BLOCK: usize = LANES * size_of::<u64>();
+/// Words that are added side by side: they fill four registers. Of what fills fewer of 512 bits, compilers
+/// make shuffles.
+const LANES: usize = match () {
+    _ if cfg!(target_feature = "avx512f") => 32,
+    _ if cfg!(target_feature = "avx2") => LANES_OF_AVX2,
+    _ => 8,
+};
+const LANES_OF_AVX2: usize = 16;
+/// So many bytes, two blocks of the narrowest vector registers, are worth adding them up in the end.
+const LONG: usize = 128;
 /// Whether there are vector registers, as there are not in most kernels.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
-/// Bytes whose halves of words do not overflow 64 bits, whole blocks of [`LANES`] words.
+/// Bytes whose halves of words do not overflow 64 bits, whole blocks of any [`LANES`].
 const MANY: usize = 1 << 30;
 
 /// The folded sum of the native-endian 16-bit words in `len` bytes at `src`, the last one padded with
@@ -26,27 +32,93 @@ const MANY: usize = 1 << 30;
 /// writes, and must not overlap them.
 #[inline]
 pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
-    let (mut sum, mut at) = (0u64, 0usize);
-    // SAFETY: the caller's promise; each part, and each word, ends at `len` at most. Where nothing is
-    // copied, `dst` is not used.
+    // SAFETY: the caller's promise.
     unsafe {
-        while VECTORS && len.wrapping_sub(at) >= const { 2 * LANES_BLOCK } {
-            let blocks = len.wrapping_sub(at).min(MANY) / LANES_BLOCK;
-            sum = add(sum, side_by_side::<COPY, LANES>(src, dst, &mut at, blocks));
+        if VECTORS && len >= LONG {
+            return long::<COPY>(src, dst, len);
         }
+        behind::<COPY>(src, dst, len, 0, 0)
+    }
+}
+
+/// As [`sum`], for many bytes, with the widest registers that the target, or this machine, has.
+///
+/// # Safety
+///
+/// As there.
+// Not in line: what calls need saved would be saved for few bytes, too.
+#[inline(never)]
+unsafe fn long<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
+    #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+    {
+        #[target_feature(enable = "avx2")]
+        unsafe fn with_avx2<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
+            // SAFETY: the caller's promise.
+            unsafe { by_lanes::<COPY, LANES_OF_AVX2>(src, dst, len) }
+        }
+        if std::is_x86_feature_detected!("avx2") {
+            // SAFETY: it is; and the caller's promise.
+            return unsafe { with_avx2::<COPY>(src, dst, len) };
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { by_lanes::<COPY, LANES>(src, dst, len) }
+}
+
+/// As [`sum`], as far as possible in blocks of `N` words.
+///
+/// # Safety
+///
+/// As there.
+// In line, as all below, so that it is compiled for the registers of its caller.
+#[inline(always)]
+unsafe fn by_lanes<const COPY: bool, const N: usize>(
+    src: *const u8,
+    dst: *mut u8,
+    len: usize,
+) -> u16 {
+    let block = const { N * size_of::<u64>() };
+    let (mut sum, mut at) = (0u64, 0usize);
+    // SAFETY: the caller's promise; no block ends behind `len`.
+    unsafe {
+        while len.wrapping_sub(at) >= block {
+            let blocks = len.wrapping_sub(at).min(MANY).checked_div(block).unwrap_or(0);
+            sum = add(sum, side_by_side::<COPY, N>(src, dst, &mut at, blocks));
+        }
+        behind::<COPY>(src, dst, len, sum, at)
+    }
+}
+
+/// The folded sum of `sum` and the words from `at` on, by words.
+///
+/// # Safety
+///
+/// As for [`sum`]; `at` is at most `len`.
+#[inline(always)]
+unsafe fn behind<const COPY: bool>(
+    src: *const u8,
+    dst: *mut u8,
+    len: usize,
+    mut sum: u64,
+    mut at: usize,
+) -> u16 {
+    // SAFETY: the caller's promise; each word ends at `len` at most. Where nothing is copied, `dst` is
+    // not used.
+    unsafe {
         while len.wrapping_sub(at) >= BLOCK {
-            let words: [u64; WORDS] = take::<COPY, _>(src, dst, &mut at);
-            let mut carry = false;
-            for word in words {
-                (sum, carry) = carrying_add(sum, word, carry);
-            }
-            sum = add(sum, carry.into());
-        }
-        let rest = len.wrapping_sub(at);
-        for _ in 0..rest >> 3 {
-            sum = add(sum, take::<COPY, u64>(src, dst, &mut at));
+            sum = in_a_row::<COPY, WORDS>(src, dst, &mut at, sum);
         }
         // Each of these begins at an even distance from the start.
+        let rest = len.wrapping_sub(at);
+        if rest & 32 != 0 {
+            sum = in_a_row::<COPY, 4>(src, dst, &mut at, sum);
+        }
+        if rest & 16 != 0 {
+            sum = in_a_row::<COPY, 2>(src, dst, &mut at, sum);
+        }
+        if rest & 8 != 0 {
+            sum = add(sum, take::<COPY, u64>(src, dst, &mut at));
+        }
         if rest & 4 != 0 {
             sum = add(sum, take::<COPY, u32>(src, dst, &mut at).into());
         }
@@ -61,12 +133,33 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
     fold(sum)
 }
 
+/// The sum of `sum` and `N` words from `at` on.
+///
+/// # Safety
+///
+/// As for [`sum`].
+#[inline(always)]
+unsafe fn in_a_row<const COPY: bool, const N: usize>(
+    src: *const u8,
+    dst: *mut u8,
+    at: &mut usize,
+    mut sum: u64,
+) -> u64 {
+    // SAFETY: the words are the caller's.
+    let words: [u64; N] = unsafe { take::<COPY, _>(src, dst, at) };
+    let mut carry = false;
+    for word in words {
+        (sum, carry) = carrying_add(sum, word, carry);
+    }
+    add(sum, carry.into())
+}
+
 /// The sum of the words in so many blocks of `N` from `at` on, of no more than [`MANY`] bytes.
 ///
 /// # Safety
 ///
 /// As for [`sum`].
-#[inline]
+#[inline(always)]
 unsafe fn side_by_side<const COPY: bool, const N: usize>(
     src: *const u8,
     dst: *mut u8,
@@ -156,7 +249,7 @@ mod tests {
         for bytes in [&bytes[..], &[0xff; 512], &[0; 256]] {
             let words = bytes.chunks_exact(2).map(|word| u16::from_ne_bytes([word[0], word[1]]));
             let sum = fold(words.map(u64::from).sum());
-            assert_eq!((lanes::<8>(bytes), lanes::<32>(bytes)), (sum, sum));
+            assert_eq!([lanes::<8>(bytes), lanes::<16>(bytes), lanes::<32>(bytes)], [sum; 3]);
         }
     }
 }
