@@ -62,42 +62,36 @@ impl View<'_, Source> {
     /// [`Error::StructureMismatch`] if they are not, whatever the bytes are.
     #[doc(alias = "qemu_iovec_compare")]
     pub fn compare(&self, other: &View<'_, Source>) -> Result<Option<usize>, Error> {
-        let (equal, found) = self.equal_segments(other);
+        let equal = self.equal_segments(other);
         if equal == self.size() && equal == other.size() {
             return Ok(None);
         }
         self.cut_like(other)?;
-        Ok(match found {
-            Some(at) => Some(equal.saturating_add(at)),
-            // Empty segments stand at other places.
-            None => self.mismatch(other),
-        })
+        let (mut rest, mut other_rest) = (*self, *other);
+        rest.discard_front(equal);
+        other_rest.discard_front(equal);
+        Ok(rest.mismatch(&other_rest).map(|at| equal.saturating_add(at)))
     }
 
-    /// The bytes in the pairs of segments at the front that are equal, and where the pair behind them
-    /// differs if it is of one length.
-    fn equal_segments(&self, other: &View<'_, Source>) -> (usize, Option<usize>) {
-        let (size, mut left) = (self.size(), self.size());
-        if size != other.size() {
-            return (0, None);
-        }
+    /// The bytes in the pairs of segments at the front that are equal.
+    fn equal_segments(&self, other: &View<'_, Source>) -> usize {
         let (at, other_at) = (self.cursor.position(), other.cursor.position());
         let segments = self.cursor.list().get(at.index..).unwrap_or_default();
         let others = other.cursor.list().get(other_at.index..).unwrap_or_default();
-        let mut skip = (at.offset, other_at.offset);
-        for (one, two) in segments.iter().zip(others) {
-            let (one, two) = (one.piece(skip.0, left), two.piece(skip.1, left));
-            if one.len() != two.len() {
-                break;
-            }
-            if let Some(at) = one.mismatch(two) {
-                return (size.wrapping_sub(left), Some(at));
-            }
+        let mut pairs = segments.iter().zip(others);
+        let Some((one, two)) = pairs.next() else { return 0 };
+        let size = self.size().min(other.size());
+        let mut left = size;
+        let mut pair = (one.piece(at.offset, left), two.piece(other_at.offset, left));
+        while pair.0.equals(pair.1) {
             // No piece is longer than what is left.
-            left = left.wrapping_sub(one.len());
-            skip = (0, 0);
+            left = left.wrapping_sub(pair.0.len());
+            match pairs.next() {
+                Some((one, two)) if left > 0 => pair = (one.piece(0, left), two.piece(0, left)),
+                _ => break,
+            }
         }
-        (size.wrapping_sub(left), None)
+        size.wrapping_sub(left)
     }
 
     /// Whether both are cut into segments alike.

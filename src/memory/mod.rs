@@ -163,6 +163,13 @@ impl Piece<'_, Source> {
         unsafe { sum::sum::<false>(self.base, self.base, self.len) }
     }
 
+    /// Whether both are of one length and hold the same bytes.
+    #[inline]
+    pub(crate) fn equals(self, other: Piece<'_, Source>) -> bool {
+        // SAFETY: both are valid for reads of `len` initialised bytes.
+        self.len == other.len && unsafe { wide::equal(self.base, other.base, self.len) }
+    }
+
     /// The offset of the first byte that differs from the one of `other`, within the smaller of
     /// both lengths; `None` if there is no such byte.
     #[inline]

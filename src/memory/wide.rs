@@ -75,13 +75,33 @@ unsafe fn every_zero<const ANYWHERE: bool>(base: *const u8, len: usize) -> bool 
 /// Both must be valid for reads of `len` initialised bytes.
 #[inline]
 pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<usize> {
-    // SAFETY: the caller's promise, for both; without bytes nothing is asked about pointers that may
-    // be null.
+    // SAFETY: the caller's promise, for both.
     unsafe {
-        if len == 0 || (ASKS_MEMCMP && memcmp(left.cast(), right.cast(), len) == 0) {
+        if ASKS_MEMCMP && equal(left, right, len) {
             return None;
         }
         first_difference::<UNALIGNED>(left, right, len)
+    }
+}
+
+/// Whether the `len` bytes at `left` and `right` are the same.
+///
+/// # Safety
+///
+/// As for [`mismatch`].
+#[inline]
+pub unsafe fn equal(left: *const u8, right: *const u8, len: usize) -> bool {
+    // SAFETY: the caller's promise, for both; without bytes nothing is asked about pointers that may be
+    // null. From 8 to 16 bytes are those of a first and a last word.
+    unsafe {
+        match len {
+            0 => true,
+            _ if !ASKS_MEMCMP => first_difference::<UNALIGNED>(left, right, len).is_none(),
+            8..=16 if UNALIGNED => [0, len.wrapping_sub(8)]
+                .into_iter()
+                .all(|at| read::<u64, true>(left.add(at)) == read::<u64, true>(right.add(at))),
+            _ => memcmp(left.cast(), right.cast(), len) == 0,
+        }
     }
 }
 
