@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use crate::cursor::{Cursor, Window};
 use crate::direction::{Dest, Direction, Source};
 use crate::host::{CopyFlags, PageFlags, UserMemory};
-use crate::memory::{Extent, Piece};
+use crate::memory::{Extent, Piece, unlikely};
 use crate::segment::{IoVec, Segments};
 
 /// A cursor over user addresses, and the memory that gives them a meaning.
@@ -116,12 +116,6 @@ impl<U: UserMemory, D: Direction> UserPiece<U, D> {
         Some((start, rest))
     }
 }
-
-/// Marks a branch that is not worth a register. Without, a loop saves them around the call of the host that
-/// the other branch makes.
-#[inline]
-#[cold]
-const fn unlikely() {}
 
 impl<U: UserMemory> UserPiece<U, Source> {
     /// Reads the bytes behind the first `offset` into the front of `dst` and returns how many

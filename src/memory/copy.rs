@@ -3,6 +3,8 @@
 //! A call costs more than moving a few words, and `rep movsb` in a kernel far more. A small piece is
 //! one read for its front and one for its back, which overlap unless it is as long as both.
 
+use super::unlikely;
+
 /// The most bytes moved in line; 0 where words must be aligned, which only the callee sorts out.
 const SMALL: usize = match (UNALIGNED, usize::BITS) {
     (false, _) => 0,
@@ -51,19 +53,26 @@ pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize
                 store(dst_end.sub(16), back[1]);
             }
             33.. => {
-                ends::<u128>(src, dst, 32);
+                // The front last: what ends like the next way would share its end, and jump there.
                 ends::<u128>(src.add(len).sub(32), dst.add(len).sub(32), 32);
+                ends::<u128>(src, dst, 32);
             }
             16.. => ends::<u128>(src, dst, len),
-            8.. => ends::<u64>(src, dst, len),
-            4.. => ends::<u32>(src, dst, len),
-            // Up to 3 bytes: first, middle, last.
-            1.. => {
-                let middle: u8 = load(src.add(len >> 1));
-                ends::<u8>(src, dst, len);
-                store(dst.add(len >> 1), middle);
+            _ => {
+                // What follows stands next to the longer ones.
+                unlikely();
+                match len {
+                    8.. => ends::<u64>(src, dst, len),
+                    4.. => ends::<u32>(src, dst, len),
+                    // Up to 3 bytes: first, middle, last.
+                    1.. => {
+                        let middle: u8 = load(src.add(len >> 1));
+                        ends::<u8>(src, dst, len);
+                        store(dst.add(len >> 1), middle);
+                    }
+                    0 => {}
+                }
             }
-            0 => {}
         }
     }
 }

@@ -25,6 +25,12 @@ use core::mem::MaybeUninit;
 
 use crate::direction::{Borrow, Dest, Direction, Source};
 
+/// Marks a branch that is rarely taken: it is not worth a register, which a loop would save around the call
+/// that the other branch makes, nor a place next to the others.
+#[inline]
+#[cold]
+pub(crate) const fn unlikely() {}
+
 /// Contiguous addressable memory that can be read ([`Source`]) or written ([`Dest`]).
 ///
 /// Offsets and lengths are in bytes. Copies move the smaller of both lengths and return it.
