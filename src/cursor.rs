@@ -135,7 +135,7 @@ impl<L: Segments> Cursor<L> {
         })
     }
 
-    /// The engine. `tail` gives the end of a segment from an offset on; `step` gets the front of it that
+    /// The engine. `tail` gives all of a segment from an offset on; `step` gets the front of it that
     /// goes with a part of `extent`, and tells how many bytes of that it handled. Both are empty where
     /// the segment is.
     #[inline(always)]
@@ -154,7 +154,8 @@ impl<L: Segments> Cursor<L> {
         }
         let Some(mut segment) = segments.get(index) else { return 0 };
         let mut rest = tail(segment, self.at.offset);
-        // Each of the numbers stays below a length or a count: nothing wraps. A step stands in two places,
+        // Each of the numbers stays below a length or a count: nothing wraps, unless a segment changes its
+        // length, which gives a nonsensical position. A step stands in two places,
         // so that whole segments, which most are, pass one comparison, and no minimum.
         let (here, unhandled) = loop {
             let (rest_size, left_size) = (rest.size(), left.size());

@@ -313,6 +313,24 @@ fn the_first_error_wins() {
 }
 
 #[test]
+fn after_an_error_not_even_no_bytes_are_put() {
+    let error = Error::Stopped;
+    let mut writer = FileWriter::new(Scratch).unwrap();
+    let mut linear = FileWriter::linear(Scratch).unwrap();
+    for writer in [&mut writer, &mut linear] {
+        assert_eq!((writer.put_buffer(&[]), writer.put_borrowed(&[])), (Ok(()), Ok(())));
+        writer.put_byte(1).unwrap();
+        writer.set_error(error);
+        for _ in 0..2 {
+            assert_eq!(writer.put_buffer(&[]), Err(error));
+            assert_eq!(writer.put_borrowed(&[]), Err(error));
+            assert_eq!(writer.put_counted_string(&[]), Err(error));
+            writer.discard_unsent();
+        }
+    }
+}
+
+#[test]
 fn would_block_loses_nothing() {
     let mut recorder = Recorder::scripted([Step::Move(10), BLOCK, BLOCK, Step::Move(20)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();

@@ -155,7 +155,10 @@ fn a_difference_is_found_at_every_place_and_alignment() {
             let find = |left: &[u8], right: &[u8]| {
                 let left = [KVec::from(&left[left_shift..][..len])];
                 let right = [KVec::from(&right[right_shift..][..len])];
-                View::new(&left).unwrap().mismatch(&View::new(&right).unwrap())
+                let (left, right) = (View::new(&left).unwrap(), View::new(&right).unwrap());
+                let mismatch = left.mismatch(&right);
+                assert_eq!(left.compare(&right), Ok(mismatch));
+                mismatch
             };
             assert_eq!(find(&left, &right), None);
             let steps = if cfg!(miri) { 13 } else { 1 };

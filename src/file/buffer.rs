@@ -49,7 +49,7 @@ impl Buffer {
     #[inline]
     const fn end(&self) -> usize {
         let end = self.end as usize;
-        // SAFETY: the end is 0 or what `set_end` made it.
+        // SAFETY: the end is 0, or what `set_end` made of it, which is at most that.
         unsafe { assert_unchecked(end <= BUFFER_SIZE) };
         end
     }
@@ -97,12 +97,13 @@ impl Buffer {
         self.take_before(len, self.end())
     }
 
-    /// As [`take_slice`](Self::take_slice), with another end of the window.
+    /// As [`take_slice`](Self::take_slice), with another end of the window, in the memory.
     #[inline]
     pub(super) fn take_before(&mut self, len: usize, end: usize) -> Option<&mut [u8]> {
         let range = self.first(len, end)?;
+        let bytes = self.memory.get_mut(range.clone())?;
         self.front = narrow(range.end);
-        self.memory.get_mut(range)
+        Some(bytes)
     }
 
     /// Where the first `len` bytes of the window are, if it has so many before `end`.
@@ -154,7 +155,7 @@ impl Buffer {
         (self.front, self.end) = (0, 0);
     }
 
-    /// Puts `bytes` back in front of the window, as far as there is room in the memory.
+    /// Puts `bytes` back in front of the window, if there is room for all of them in the memory.
     pub(super) fn give_back(&mut self, bytes: &[u8]) {
         let len = self.len();
         self.compact();

@@ -34,7 +34,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[doc(alias = "add_buf_to_iovec")]
     #[inline]
     pub fn put_buffer(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let Some(room) = self.queue.take_room_slice(bytes.len()) else {
+        let Some(room) = self.queue.take_room(bytes.len()) else {
             return self.put_pieces(bytes);
         };
         Piece::<Dest>::from(room).copy_from(Piece::from(bytes));

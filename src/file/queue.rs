@@ -72,7 +72,7 @@ pub(super) struct Queue<'buf> {
     gone: u64,
 }
 
-/// Where nothing is just copied.
+/// An end of the window that leaves no room.
 const CLOSED: usize = 0;
 /// A buffer that becomes full is sent at once, so the last byte is not just copied.
 const OPEN: usize = BUFFER_SIZE - 1;
@@ -107,10 +107,11 @@ impl<'buf> Queue<'buf> {
         self.buffer.put(bytes).is_some()
     }
 
-    /// As [`take_room`](Self::take_room), for `len` bytes.
+    /// Room for `len` bytes that need no further care; `None` if they do.
     #[inline]
-    pub(super) fn take_room_slice(&mut self, len: usize) -> Option<&mut [u8]> {
-        self.buffer.take_slice(len)
+    pub(super) fn take_room(&mut self, len: usize) -> Option<&mut [u8]> {
+        // A closed window, too, has room for none.
+        if len > 0 { self.buffer.take_slice(len) } else { None }
     }
 
     /// From now on every put needs further care.

@@ -94,7 +94,7 @@ impl View<'_, Source> {
         size.wrapping_sub(left)
     }
 
-    /// Whether both are cut into segments alike.
+    /// An error unless both are cut into segments alike.
     #[cold]
     fn cut_like(&self, other: &View<'_, Source>) -> Result<(), Error> {
         let (mut lefts, mut rights) = (self.pieces(), other.pieces());

@@ -37,7 +37,7 @@ pub const UNALIGNED: bool = cfg!(any(
 // would prevent.
 pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: the caller's promise; everything in line is at most `len` bytes long, starts at the
-    // front or ends at `len`, and reads all before it writes any, so that overlap does no harm.
+    // front or ends at `len`, and if they may overlap reads all before it writes any.
     unsafe {
         match len {
             SMALLER.. if len > SMALL && OVERLAP => src.copy_to(dst, len),
@@ -53,13 +53,13 @@ pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize
                 store(dst_end.sub(16), back[1]);
             }
             33.. => {
-                // The front last: what ends like the next way would share its end, and jump there.
+                // The front last: two ways that end alike would be made to share their ends, by a jump.
                 ends::<u128>(src.add(len).sub(32), dst.add(len).sub(32), 32);
                 ends::<u128>(src, dst, 32);
             }
             16.. => ends::<u128>(src, dst, len),
             _ => {
-                // What follows stands next to the longer ones.
+                // So that what is behind the copy of a longer piece follows it directly.
                 unlikely();
                 match len {
                     8.. => ends::<u64>(src, dst, len),

@@ -25,8 +25,8 @@ use core::mem::MaybeUninit;
 
 use crate::direction::{Borrow, Dest, Direction, Source};
 
-/// Marks a branch that is rarely taken: it is not worth a register, which a loop would save around the call
-/// that the other branch makes, nor a place next to the others.
+/// Makes the compiler hold a branch for unlikely: it gets no registers that a loop would have to save around
+/// the call in another branch, and stands aside.
 #[inline]
 #[cold]
 pub(crate) const fn unlikely() {}

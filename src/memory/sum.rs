@@ -16,7 +16,8 @@ const LANES: usize = match () {
     _ => 8,
 };
 const LANES_OF_AVX2: usize = 16;
-/// So many bytes, two blocks of the narrowest vector registers, are worth adding them up in the end.
+/// From so many bytes on, two blocks of the narrowest vector registers, it pays to add up the lanes in the
+/// end.
 const LONG: usize = 128;
 /// Whether there are vector registers, as there are not in most kernels.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
@@ -41,12 +42,12 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
     }
 }
 
-/// As [`sum`], for many bytes, with the widest registers that the target, or this machine, has.
+/// As [`sum`], for many bytes, with the vector registers of the target, or by AVX2 where this machine has it.
 ///
 /// # Safety
 ///
 /// As there.
-// Not in line: what calls need saved would be saved for few bytes, too.
+// Not in line: otherwise few bytes, too, would have the registers saved that its calls need saved.
 #[inline(never)]
 unsafe fn long<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
     #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]

@@ -96,11 +96,11 @@ pub unsafe fn equal(left: *const u8, right: *const u8, len: usize) -> bool {
     unsafe {
         match len {
             0 => true,
-            _ if !ASKS_MEMCMP => first_difference::<UNALIGNED>(left, right, len).is_none(),
             8..=16 if UNALIGNED => [0, len.wrapping_sub(8)]
                 .into_iter()
                 .all(|at| read::<u64, true>(left.add(at)) == read::<u64, true>(right.add(at))),
-            _ => memcmp(left.cast(), right.cast(), len) == 0,
+            _ if ASKS_MEMCMP => memcmp(left.cast(), right.cast(), len) == 0,
+            _ => first_difference::<UNALIGNED>(left, right, len).is_none(),
         }
     }
 }
