@@ -155,8 +155,8 @@ impl<L: Segments> Cursor<L> {
         let Some(mut segment) = segments.get(index) else { return 0 };
         let mut rest = tail(segment, self.at.offset);
         // Each of the numbers stays below a length or a count: nothing wraps, unless a segment changes its
-        // length, which gives a nonsensical position. A step stands in two places,
-        // so that whole segments, which most are, pass one comparison, and no minimum.
+        // length, which gives a nonsensical position. The step stands in two places, so that whole segments,
+        // which most are, pass one comparison and no minimum.
         let (here, unhandled) = loop {
             let (rest_size, left_size) = (rest.size(), left.size());
             let skipped = || segment.len().wrapping_sub(rest_size);

@@ -22,8 +22,8 @@ use super::error::Error;
 use crate::direction::Dest;
 use crate::memory::Piece;
 
-/// [`BUFFER_SIZE`] bytes, of which those from `front` to `end` are the window. It is empty if the end is
-/// before the front.
+/// [`BUFFER_SIZE`] bytes, of which those from `front` to `end` are the window. It is empty unless the
+/// end is behind the front.
 ///
 /// Neither is behind the end of the memory.
 #[derive(Debug)]

@@ -73,7 +73,11 @@ impl View<'_, Source> {
         Ok(rest.mismatch(&other_rest).map(|at| equal.saturating_add(at)))
     }
 
-    /// The bytes in the pairs of segments at the front that are equal.
+    /// The bytes in the pairs of segments at the front that are equal: all, if the views are cut alike and
+    /// empty segments stand at the same places.
+    ///
+    /// For speed only. Two lists of segments side by side are walked in half the instructions that pieces
+    /// take.
     fn equal_segments(&self, other: &View<'_, Source>) -> usize {
         let (at, other_at) = (self.cursor.position(), other.cursor.position());
         let segments = self.cursor.list().get(at.index..).unwrap_or_default();

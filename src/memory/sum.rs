@@ -51,19 +51,24 @@ pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) ->
 #[inline(never)]
 unsafe fn long<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
     #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
-    {
-        #[target_feature(enable = "avx2")]
-        unsafe fn with_avx2<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
-            // SAFETY: the caller's promise.
-            unsafe { by_lanes::<COPY, LANES_OF_AVX2>(src, dst, len) }
-        }
-        if std::is_x86_feature_detected!("avx2") {
-            // SAFETY: it is; and the caller's promise.
-            return unsafe { with_avx2::<COPY>(src, dst, len) };
-        }
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the machine has AVX2; and the caller's promise.
+        return unsafe { with_avx2::<COPY>(src, dst, len) };
     }
     // SAFETY: the caller's promise.
     unsafe { by_lanes::<COPY, LANES>(src, dst, len) }
+}
+
+/// As [`by_lanes`], compiled for AVX2.
+///
+/// # Safety
+///
+/// As there, on a machine that has it.
+#[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
+#[target_feature(enable = "avx2")]
+unsafe fn with_avx2<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
+    // SAFETY: the caller's promise.
+    unsafe { by_lanes::<COPY, LANES_OF_AVX2>(src, dst, len) }
 }
 
 /// As [`sum`], as far as possible in blocks of `N` words.
