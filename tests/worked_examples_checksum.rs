@@ -197,3 +197,25 @@ fn checksum_of_pages_and_of_long_data() {
     checksum.update(&ones);
     assert_eq!(checksum.folded(), naive_checksum(&[&ones[..], &ones].concat()));
 }
+
+#[test]
+fn checksum_of_copies_to_every_alignment() {
+    let lens = if cfg!(miri) { 1023..1026 } else { 1000..1300 };
+    let places = if cfg!(miri) { 30..34 } else { 0..66 };
+    let data = pattern(lens.end + 1);
+    let mut copied = vec![0; lens.end + places.end + 1];
+    for len in lens {
+        for place in places.clone() {
+            let (source, expected) = ([KVec::from(&data[1..])], &data[1..=len]);
+            let mut iter = Iter::<Source>::kvec(&source, len).unwrap();
+            let mut checksum = Checksum::new();
+            copied.fill(0xee);
+            let target = &mut copied[place..place + len];
+            assert_eq!(iter.csum_and_copy_from_iter(target, &mut checksum), len);
+            assert_eq!(checksum.folded(), naive_checksum(expected), "{len} bytes to {place}");
+            assert_eq!(target, expected, "{len} bytes to {place}");
+            let (before, behind) = (&copied[..place], &copied[place + len..]);
+            assert!(before.iter().chain(behind).all(|byte| *byte == 0xee));
+        }
+    }
+}
