@@ -7,6 +7,7 @@
 use core::ffi::{c_int, c_void};
 
 use super::copy::UNALIGNED;
+use super::unlikely;
 
 /// Words in a block: a cache line on 64-bit machines.
 const BLOCK: usize = 8;
@@ -96,9 +97,13 @@ pub unsafe fn equal(left: *const u8, right: *const u8, len: usize) -> bool {
     unsafe {
         match len {
             0 => true,
-            8..=16 if UNALIGNED => [0, len.wrapping_sub(8)]
-                .into_iter()
-                .all(|at| read::<u64, true>(left.add(at)) == read::<u64, true>(right.add(at))),
+            8..=16 if UNALIGNED => {
+                // What is behind the call of memcmp follows it directly.
+                unlikely();
+                [0, len.wrapping_sub(8)]
+                    .into_iter()
+                    .all(|at| read::<u64, true>(left.add(at)) == read::<u64, true>(right.add(at)))
+            }
             _ if ASKS_MEMCMP => memcmp(left.cast(), right.cast(), len) == 0,
             _ => first_difference::<UNALIGNED>(left, right, len).is_none(),
         }

