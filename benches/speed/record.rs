@@ -121,6 +121,22 @@ impl Record {
         format!("{group}: {name}: {ours}, {:.2} of the limit, {}", self.to_limit(), self.verdict())
     }
 
+    /// Takes over what is better in another measurement of the same case, as [`json`](Self::json)
+    /// describes it.
+    pub fn take_better(&mut self, other: &Value) {
+        let better = |time: &mut f64, other: &Value| {
+            *time = other["nanoseconds"].as_f64().map_or(*time, |other| time.min(other));
+        };
+        better(&mut self.ours, other);
+        better(&mut self.limit.1, &other["limit"]);
+        let others = other["alternatives"].as_array().map_or(&[][..], Vec::as_slice);
+        for (name, time) in &mut self.alternatives {
+            if let Some(other) = others.iter().find(|other| other["name"] == *name) {
+                better(time, other);
+            }
+        }
+    }
+
     pub fn json(&self) -> Value {
         let (unit, amount) = match self.unit {
             Unit::Bytes(bytes) => ("byte", bytes),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use comfy_table::{CellAlignment, Table, presets};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::record::Record;
 
@@ -87,6 +87,19 @@ pub fn json(records: &[Record], file: &Path) -> io::Result<()> {
     let cases: Vec<_> = records.iter().map(Record::json).collect();
     let numbers = json!({ "machine": machine(), "cases": cases });
     fs::write(file, serde_json::to_vec_pretty(&numbers)?)
+}
+
+/// Takes over what is better in the numbers of another run.
+pub fn take_better(records: &mut [Record], file: &Path) -> io::Result<()> {
+    let numbers: Value = serde_json::from_slice(&fs::read(file)?)?;
+    let cases = numbers["cases"].as_array().map_or(&[][..], Vec::as_slice);
+    for record in records {
+        let same = |case: &&Value| case["group"] == record.group && case["case"] == record.name;
+        if let Some(case) = cases.iter().find(same) {
+            record.take_better(case);
+        }
+    }
+    Ok(())
 }
 
 /// The processor and the compiler.
