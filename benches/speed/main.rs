@@ -7,10 +7,10 @@
 //! benches/placements --markdown --svg speed.svg                      what the README shows
 //! ```
 //!
-//! Every case has three sides. *Ours* includes making the iterator, and so the check that the
-//! segments hold the count. The *limit* is a bare loop of memcpy (or of whatever the case is about)
-//! over the same list of pointers and lengths, which was made before. The *alternatives* are
-//! other crates and the standard library. All sides work on the same memory.
+//! Every case has three sides. The *limit* is a bare loop of memcpy (or of whatever the case is about)
+//! over a list of pointers and lengths. *Ours* works on the same list, the *alternatives*, other crates
+//! and the standard library, on what they make of it. All have their lists, iterators and slices before;
+//! what making an iterator takes, with the check that the segments hold the count, is a case of its own.
 //!
 //! Where the linker puts a loop makes it up to half as slow again. `benches/placements` measures
 //! several builds that differ in nothing else, and shows the best figure of each side.

