@@ -43,6 +43,7 @@ pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize
             SMALLER.. if len > SMALL && OVERLAP => src.copy_to(dst, len),
             SMALLER.. if len > SMALL => src.copy_to_nonoverlapping(dst, len),
             33.. if OVERLAP => {
+                unlikely();
                 // Not two reads of 32 bytes: they would go through the stack.
                 let (end, dst_end) = (src.add(len), dst.add(len));
                 let front: [u128; 2] = [load(src), load(src.add(16))];
@@ -53,13 +54,15 @@ pub unsafe fn copy<const OVERLAP: bool>(src: *const u8, dst: *mut u8, len: usize
                 store(dst_end.sub(16), back[1]);
             }
             33.. => {
+                unlikely();
                 // The front last: two ways that end alike would be made to share their ends, by a jump.
                 ends::<u128>(src.add(len).sub(32), dst.add(len).sub(32), 32);
                 ends::<u128>(src, dst, 32);
             }
+            // What is behind the copy follows this one directly, the others stand aside: a jump weighs most
+            // where there is least to copy.
             16.. => ends::<u128>(src, dst, len),
             _ => {
-                // So that what is behind the copy of a longer piece follows it directly.
                 unlikely();
                 match len {
                     8.. => ends::<u64>(src, dst, len),
