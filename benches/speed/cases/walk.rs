@@ -126,7 +126,7 @@ pub fn moving(suite: &mut Suite) {
     let start = IovIter::<Source>::from(unsafe { kvecs(parts) });
     if let Some(case) = suite.case("advance by 16, 1024 times") {
         case.per(1024, "call")
-            .within(1.0)
+            .within(2.0)
             .ours(|| {
                 let mut iter = black_box(&start).clone();
                 for _ in 0..1024 {
