@@ -20,7 +20,7 @@ const LANES_OF_AVX2: usize = 16;
 /// end.
 const LONG: usize = 128;
 /// From so many bytes on, where copies go by whole registers, it pays to align what they write.
-const LONGER: usize = 1024;
+const WORTH_ALIGNING: usize = 1024;
 /// Whether there are vector registers, as there are not in most kernels.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
 /// Bytes whose halves of words do not overflow 64 bits, whole blocks of any [`LANES`].
@@ -93,7 +93,7 @@ unsafe fn by_lanes<const COPY: bool, const N: usize>(
         // Writes that cross cache lines take twice as long.
         let front = dst.addr().wrapping_neg() & register.wrapping_sub(1);
         // Behind an odd one the words would lie the other way round.
-        if COPY && len >= LONGER && front & 1 == 0 {
+        if COPY && len >= WORTH_ALIGNING && front & 1 == 0 {
             sum = behind::<COPY>(src, dst, front, 0, 0).into();
             at = front;
         }

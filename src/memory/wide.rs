@@ -13,8 +13,8 @@ use super::unlikely;
 const BLOCK: usize = 8;
 const WORD: usize = size_of::<usize>();
 
-/// Whether `memcmp` is asked about more than two words: a C library has one made for the processor it finds. That of a
-/// kernel, a firmware or no system at all goes byte by byte.
+/// Whether `memcmp` is asked about more than two words: a C library has one made for the processor it
+/// finds. That of a kernel, a firmware or no system at all goes byte by byte.
 const ASKS_MEMCMP: bool =
     !cfg!(any(target_os = "none", target_os = "uefi", target_os = "unknown", miri));
 
