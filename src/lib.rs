@@ -66,7 +66,7 @@
 //!   overflow checks on, without a panic handler.
 //! - `unsafe` is needed only to implement what a [`Host`] provides, to describe memory by a raw
 //!   pointer, and to borrow bytes that others may write.
-//! - The minimum Rust version is 1.87. Raising it is a minor release.
+//! - The minimum Rust version is 1.88. Raising it is a minor release.
 //!
 //! `SAFETY.md` in the repository lists what is guaranteed, claim by claim, and the command that checks it.
 

@@ -81,10 +81,10 @@ impl Destination {
 
     /// Removes the file, if it is an ordinary one.
     pub fn remove(self) {
-        if let Some(path) = self.regular {
-            if let Err(error) = fs::remove_file(&path) {
-                eprintln!("{}: not removed, although incomplete: {error}", path.display());
-            }
+        if let Some(path) = self.regular
+            && let Err(error) = fs::remove_file(&path)
+        {
+            eprintln!("{}: not removed, although incomplete: {error}", path.display());
         }
     }
 }

@@ -270,10 +270,10 @@ impl<'buf> Queue<'buf> {
     fn append_part(&mut self, part: Part<'buf>) {
         self.count(part.len);
         self.releases |= part.release;
-        if let Some(Entry::Part(last)) = self.entries.last_mut() {
-            if last.absorb(&part) {
-                return;
-            }
+        if let Some(Entry::Part(last)) = self.entries.last_mut()
+            && last.absorb(&part)
+        {
+            return;
         }
         self.push(Entry::Part(part));
     }
@@ -414,10 +414,8 @@ impl<'buf> Queue<'buf> {
                 continue;
             }
             let absorbed = merged.as_mut().is_some_and(|range| range.absorb(part));
-            if !absorbed {
-                if let Some(range) = merged.replace(*part) {
-                    range.give_back();
-                }
+            if !absorbed && let Some(range) = merged.replace(*part) {
+                range.give_back();
             }
         }
         if let Some(range) = merged {
@@ -482,11 +480,11 @@ impl<'buf> Queue<'buf> {
 
     /// Makes the last entry the open run again if it is copied data.
     fn reopen_run(&mut self) {
-        if let Some(Entry::Own { start, end }) = self.entries.last().copied() {
-            if end == self.used() {
-                self.entries.pop();
-                self.run = start;
-            }
+        if let Some(Entry::Own { start, end }) = self.entries.last().copied()
+            && end == self.used()
+        {
+            self.entries.pop();
+            self.run = start;
         }
     }
 }

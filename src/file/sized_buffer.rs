@@ -185,11 +185,12 @@ impl SizedBuffer {
         let end = self.len.saturating_add(bytes.len());
         let (index, offset) = locate(self.len);
         let easy = end <= self.limit && bytes.len() <= CHUNK.saturating_sub(offset);
-        if let Some(chunk) = self.chunks.get_mut(index).filter(|_| easy) {
-            if push_all(chunk, bytes) {
-                self.len = end;
-                return Ok(());
-            }
+        if easy
+            && let Some(chunk) = self.chunks.get_mut(index)
+            && push_all(chunk, bytes)
+        {
+            self.len = end;
+            return Ok(());
         }
         self.write_at(self.len, bytes)
     }
@@ -288,7 +289,9 @@ impl SizedBuffer {
             self.chunks.try_push(chunk).map_err(|_| ChannelError::NoMemory)?;
         }
         // The first one grows last: what it has got cannot be given back if another fails.
-        if let (Some(first), true) = (self.chunks.first_mut(), before < CHUNK) {
+        if before < CHUNK
+            && let Some(first) = self.chunks.first_mut()
+        {
             let size = len.max(before.saturating_mul(2)).clamp(LEAST, CHUNK);
             first.try_reserve_exact(size.saturating_sub(first.len())).map_err(no_memory)?;
         }
