@@ -9,7 +9,7 @@ use iov_iter::file::{
 const OS: ChannelError = ChannelError::Os(28);
 
 /// Every error, its errno, and whether it sticks.
-const ALL: [(Error, i32, bool); 25] = [
+const ALL: [(Error, i32, bool); 26] = [
     (Error::Write(OS), 28, true),
     (Error::WriteZero, 5, true),
     (Error::Read(ChannelError::Other("words")), 5, true),
@@ -34,6 +34,7 @@ const ALL: [(Error, i32, bool); 25] = [
     (Error::InvalidLevel, 22, false),
     (Error::OutOfRegion, 22, false),
     (Error::NoDescriptor, 5, false),
+    (Error::PositionOverflow, 75, false),
     (Error::NoMemory, 12, false),
 ];
 

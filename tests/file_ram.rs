@@ -218,6 +218,24 @@ fn pages_that_a_hook_sent_are_credited() {
 }
 
 #[test]
+fn a_hook_that_claims_more_than_can_be_counted_is_not_credited() {
+    let mut sent = Vec::new();
+    let mut writer = FileWriter::new(&mut sent).unwrap();
+    writer.put_be32(7).unwrap();
+    for claimed in [u64::MAX, i64::MAX as u64 - 3] {
+        let mut hooks = Told::new(Ok(PageSaved::Sent(claimed)));
+        assert_eq!(writer.save_page(&mut hooks, PAGE), Err(Error::PositionOverflow));
+        assert_eq!((writer.tell(), writer.rate().used(), writer.error()), (4, 4, None));
+    }
+    // The stream is intact.
+    let mut reader = FileReader::new(&b"0123456789"[..]).unwrap();
+    writer.put_from(&mut reader, 10).unwrap();
+    assert_eq!((writer.tell(), reader.position()), (14, 10));
+    writer.close().unwrap();
+    assert_eq!(sent, b"\0\0\0\x070123456789");
+}
+
+#[test]
 fn failures_of_hooks_stick() {
     let error = Error::Hook(-5);
     let mut hooks = Told::new(Err(-5));

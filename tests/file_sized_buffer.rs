@@ -304,6 +304,21 @@ fn positions() {
 }
 
 #[test]
+fn bytes_past_the_last_position_are_refused() {
+    const LAST: u64 = u64::MAX;
+    let mut writer = FileWriter::new(BufferChannel::default()).unwrap();
+    for position in [LAST, LAST - 1] {
+        assert_eq!(writer.put_buffer_at(b"ABC", position), Err(Error::PositionOverflow));
+    }
+    assert_eq!((writer.error(), writer.transferred()), (None, 0));
+    writer.put_buffer_at(b"", LAST).unwrap();
+    writer.close().unwrap();
+    let mut reader = FileReader::new(BufferChannel::default()).unwrap();
+    assert_eq!(reader.get_buffer_at(&mut [0; 2], LAST), Err(Error::PositionOverflow));
+    assert_eq!(reader.error(), None);
+}
+
+#[test]
 fn a_seek_that_fails_sticks_and_one_that_cannot_be_does_not() {
     let mut reader = FileReader::new(BufferChannel::default()).unwrap();
     let error = Error::Seek(ChannelError::Os(22));

@@ -4,7 +4,7 @@
 mod file_support;
 
 use file_support::{BLOCK, EIO, Feeder, Recorder, Step, bytes_at};
-use iov_iter::file::{ChannelError, Error, FileReader, FileWriter, Region, Scratch};
+use iov_iter::file::{ChannelError, Error, FileReader, FileWriter, Region, Scratch, WriteChannel};
 
 #[test]
 fn copying_15_of_10_and_10() {
@@ -70,6 +70,40 @@ fn a_writer_that_blocks_or_fails_takes_an_exact_part() {
     assert_eq!(writer.put_from(&mut reader, 40000), Err(Error::Write(EIO)));
     assert_eq!((reader.position(), writer.tell(), reader.error()), (32768, 32768, None));
     writer.close().unwrap_err();
+}
+
+/// Credits as much as can be counted.
+fn credit_the_most(writer: &mut FileWriter<'_, impl WriteChannel>) {
+    assert_eq!(writer.credit(u64::MAX), Err(Error::PositionOverflow));
+    writer.credit((i64::MAX as u64).saturating_sub(writer.tell())).unwrap();
+}
+
+#[test]
+fn a_large_credit_does_not_hide_what_is_put() {
+    let mut sent = Vec::new();
+    let mut writer = FileWriter::new(&mut sent).unwrap();
+    credit_the_most(&mut writer);
+    let mut reader = FileReader::new(Feeder::new([400; 3])).unwrap();
+    writer.put_from(&mut reader, 1000).unwrap();
+    assert_eq!((reader.position(), writer.tell()), (1000, i64::MAX as u64 + 1000));
+    let mut scratch = FileWriter::new(Scratch).unwrap();
+    scratch.put_buffer(b"file").unwrap();
+    credit_the_most(&mut scratch);
+    assert_eq!(writer.put_file(&mut scratch), Ok(4));
+    #[cfg(feature = "std")]
+    std::io::Write::write_all(&mut writer, b"+std").unwrap();
+    #[cfg(feature = "embedded-io")]
+    embedded_io::Write::write_all(&mut writer, b"+eio").unwrap();
+    writer.close().unwrap();
+    assert_eq!(sent[..1000], bytes_at(0, 1000));
+    assert!(sent[1000..].starts_with(b"file"));
+    assert_eq!(
+        sent.len(),
+        1004 + 4 * [cfg!(feature = "std"), cfg!(feature = "embedded-io")]
+            .map(usize::from)
+            .iter()
+            .sum::<usize>()
+    );
 }
 
 static DATA: [u8; 40000] = [0x3c; 40000];

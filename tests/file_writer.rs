@@ -493,8 +493,26 @@ fn tell_does_not_flush() {
     assert_eq!(writer.flush_and_tell(), Ok(45000));
     assert_eq!((writer.tell(), writer.flushed(), writer.entries()), (45000, 45000, 0));
     assert_eq!(writer.channel().offered(), [32768, 12232], "in one write");
-    writer.credit(4096);
+    writer.credit(4096).unwrap();
     assert_eq!(writer.tell(), 49096);
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_credit_beyond_what_can_be_counted_is_refused() {
+    const MOST: u64 = i64::MAX as u64;
+    let mut writer = FileWriter::new(Vec::new()).unwrap();
+    writer.put_buffer(&data(40000)).unwrap();
+    for more in [u64::MAX, u64::MAX - 39999, MOST, MOST - 39999] {
+        assert_eq!(writer.credit(more), Err(Error::PositionOverflow));
+        assert_eq!((writer.tell(), writer.flushed(), writer.error()), (40000, 32768, None));
+    }
+    writer.credit(MOST - 40000).unwrap();
+    assert_eq!((writer.tell(), writer.credit(1)), (MOST, Err(Error::PositionOverflow)));
+    // What is really put goes on, and is counted.
+    writer.put_be32(1).unwrap();
+    assert_eq!((writer.tell(), writer.pending()), (MOST + 4, 40004 - 32768));
+    writer.credit(0).unwrap_err();
     writer.close().unwrap();
 }
 

@@ -55,6 +55,8 @@ pub enum Error {
     InvalidMode,
     /// An offset and a length leave the memory region.
     OutOfRegion,
+    /// A position in the stream or the channel would be too large to count.
+    PositionOverflow,
     /// No descriptor has arrived at this place of the stream.
     NoDescriptor,
     /// Memory could not be allocated.
@@ -95,6 +97,7 @@ impl Error {
             Self::NoMemory => 12,
             Self::Unsupported => 38,
             Self::NoSpace => 28,
+            Self::PositionOverflow => 75,
             Self::PeekOutOfRange
             | Self::SkipOutOfRange
             | Self::StringTooLong
@@ -137,6 +140,7 @@ impl fmt::Display for Error {
             Self::InvalidLevel => f.write_str("a compression level is above 9"),
             Self::InvalidMode => f.write_str("an opening mode is neither `rb` nor `wb`"),
             Self::OutOfRegion => f.write_str("offset and length leave the memory region"),
+            Self::PositionOverflow => f.write_str("a position is too large to count"),
             Self::NoDescriptor => f.write_str("no descriptor has arrived"),
             Self::NoMemory => f.write_str("no memory left"),
         }

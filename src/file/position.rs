@@ -18,19 +18,23 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     /// # Errors
     ///
     /// Those of [`flush`](Self::flush); [`Error::Unsupported`] if the channel has no positions;
-    /// [`Error::WouldBlock`] if nothing was written. Other failures stick.
+    /// [`Error::PositionOverflow`] if the bytes would end past `u64::MAX`, or
+    /// [`Error::WouldBlock`], if nothing was written. Other failures stick.
     #[doc(alias = "qemu_put_buffer_at")]
     pub fn put_buffer_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Error> {
         self.flush()?;
-        let mut rest = bytes;
+        check_end(position, bytes.len())?;
+        let (mut rest, mut at) = (bytes, position);
         while !rest.is_empty() {
-            let done = bytes.len().saturating_sub(rest.len()) as u64;
-            let taken = match self.channel.write_at(rest, position.saturating_add(done)) {
+            let taken = match self.channel.write_at(rest, at) {
                 Ok(0) => return Err(self.fail(Error::WriteZero)),
                 Ok(taken) => taken.min(rest.len()),
-                Err(error) => return Err(self.positional_error(error, done > 0, Error::Write)),
+                Err(error) => {
+                    return Err(self.positional_error(error, at > position, Error::Write));
+                }
             };
             self.aside = self.aside.saturating_add(taken as u64);
+            at = at.saturating_add(taken as u64);
             rest = rest.get(taken..).unwrap_or_default();
         }
         Ok(())
@@ -75,6 +79,11 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     }
 }
 
+/// Refuses bytes that would end past the last position.
+fn check_end(position: u64, len: usize) -> Result<(), Error> {
+    position.checked_add(len as u64).map(drop).ok_or(Error::PositionOverflow)
+}
+
 /// Positions of the channel.
 impl<C: ReadChannel> FileReader<C> {
     /// Fills `into` with the bytes at `position`; the stream goes on where it was.
@@ -82,11 +91,12 @@ impl<C: ReadChannel> FileReader<C> {
     /// # Errors
     ///
     /// The sticky error; [`Error::Unsupported`] if the channel has no positions;
-    /// [`Error::WouldBlock`]. [`Error::UnexpectedEof`], if there are fewer bytes, and other
-    /// failures stick.
+    /// [`Error::PositionOverflow`] if the bytes would end past `u64::MAX`; [`Error::WouldBlock`].
+    /// [`Error::UnexpectedEof`], if there are fewer bytes, and other failures stick.
     #[doc(alias = "qemu_get_buffer_at")]
     pub fn get_buffer_at(&mut self, into: &mut [u8], position: u64) -> Result<(), Error> {
         self.status.check()?;
+        check_end(position, into.len())?;
         let mut rest = into;
         let mut at = position;
         while !rest.is_empty() {

@@ -90,7 +90,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         if result == Err(Error::WouldBlock) {
             // There is no room, so none of the bytes was sent: otherwise all before them would have
             // been, too, and there were.
-            let taken = self.queue.put().saturating_sub(before);
+            let taken = self.queue.put().wrapping_sub(before);
             self.queue.take_back(usize::try_from(taken).unwrap_or(usize::MAX));
         }
         result

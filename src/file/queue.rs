@@ -66,7 +66,8 @@ pub(super) struct Queue<'buf> {
     owned_used: usize,
     /// Bytes at the front that were sent already; 0 except after a flush that would block.
     sent: u64,
-    /// Bytes ever put, without those in the used front of the buffer.
+    /// Bytes ever put, without those in the used front of the buffer. This count and the next one
+    /// wrap: only their differences are used.
     put_before: u64,
     /// Bytes ever put that are not here any more.
     gone: u64,
@@ -147,21 +148,21 @@ impl<'buf> Queue<'buf> {
         self.buffer.front()
     }
 
-    /// The bytes ever put.
+    /// The bytes ever put, a count that wraps.
     pub(super) fn put(&self) -> u64 {
-        self.put_before.saturating_add(self.used() as u64)
+        self.put_before.wrapping_add(self.used() as u64)
     }
 
     /// Counts bytes that were put and never came here.
     pub(super) fn passed_by(&mut self, len: usize) {
         self.count(len);
-        self.gone = self.gone.saturating_add(len as u64);
+        self.gone = self.gone.wrapping_add(len as u64);
     }
 
     /// Counts bytes that were put and are not in the used front of the buffer.
     #[inline]
     fn count(&mut self, len: usize) {
-        self.put_before = self.put_before.saturating_add(len as u64);
+        self.put_before = self.put_before.wrapping_add(len as u64);
     }
 
     /// Makes the first `used` bytes of the buffer those in use; the others went elsewhere.
@@ -187,7 +188,7 @@ impl<'buf> Queue<'buf> {
 
     /// Bytes of the entries and of the open run, the sent ones included.
     fn total(&self) -> u64 {
-        self.put().saturating_sub(self.gone)
+        self.put().wrapping_sub(self.gone)
     }
 
     /// Whether the queue has to be flushed before more can be put.
@@ -452,7 +453,7 @@ impl<'buf> Queue<'buf> {
                 Entry::Part(_) | Entry::Owned { .. } => (0, true),
             };
             self.sent = self.sent.saturating_sub(gone);
-            self.gone = self.gone.saturating_add(gone);
+            self.gone = self.gone.wrapping_add(gone);
             keep
         });
         self.move_to_front();

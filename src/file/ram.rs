@@ -183,6 +183,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// # Errors
     ///
     /// The sticky error, or [`Error::Hook`] with the hook's code, which sticks.
+    /// [`Error::PositionOverflow`] if the hook claims to have sent more bytes than can be credited:
+    /// none of them is counted.
     #[doc(alias = "ram_control_save_page")]
     pub fn save_page(
         &mut self,
@@ -195,7 +197,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             Err(code) => return Err(self.fail(Error::Hook(code))),
         };
         if let PageSaved::Sent(len) = saved {
-            self.credit(len);
+            self.credit(len)?;
         }
         if saved != PageSaved::NotSupported {
             self.rate_mut().account(page.len);

@@ -168,8 +168,8 @@ impl<C: WriteChannel> FileWriter<'_, C> {
 
     /// Puts a copy of `bytes` and tells how many of them were put, also on failure.
     fn put_counting(&mut self, bytes: &[u8]) -> (u64, Result<(), Error>) {
-        let before = self.tell();
+        let before = self.queue.put();
         let result = self.put_buffer(bytes);
-        (self.tell().saturating_sub(before), result)
+        (self.queue.put().wrapping_sub(before), result)
     }
 }

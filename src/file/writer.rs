@@ -273,7 +273,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub fn rate(&self) -> RateLimit {
         // Putting does not count, so that it is quick.
         let mut rate = self.rate;
-        rate.account(self.queue.put().saturating_sub(self.rated));
+        rate.account(self.queue.put().wrapping_sub(self.rated));
         rate
     }
 
@@ -386,7 +386,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         }
     }
 
-    fn count(&mut self, flushed: usize) {
+    /// Counts bytes of the stream that the channel took.
+    pub(crate) fn count(&mut self, flushed: usize) {
         self.flushed = self.flushed.saturating_add(flushed as u64);
     }
 
@@ -457,10 +458,23 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     }
 
     /// Counts `len` bytes that reached the other side in another way.
+    ///
+    /// They move [`tell`](Self::tell), not the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PositionOverflow`] if `tell` would exceed `i64::MAX`. Nothing has changed then.
     #[doc(alias = "qemu_update_position")]
     #[doc(alias = "qemu_file_credit_transfer")]
-    pub const fn credit(&mut self, len: u64) {
-        self.flushed = self.flushed.saturating_add(len);
+    pub fn credit(&mut self, len: u64) -> Result<(), Error> {
+        // Half of the range is left for bytes that really move: they cannot use it up.
+        match self.tell().checked_add(len) {
+            Some(position) if position <= i64::MAX as u64 => {
+                self.flushed = self.flushed.saturating_add(len);
+                Ok(())
+            }
+            _ => Err(Error::PositionOverflow),
+        }
     }
 
     /// The bytes put and not sent, as ranges in order: what is lost after a failure.

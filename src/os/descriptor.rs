@@ -176,7 +176,7 @@ impl FileWriter<'_, DescriptorChannel> {
         self.flush()?;
         match self.channel_mut().send(descriptor.as_fd()) {
             Ok(sent) => {
-                self.credit(sent as u64);
+                self.count(sent);
                 self.rate_mut().account(sent as u64);
                 Ok(())
             }

@@ -138,7 +138,7 @@ fn write() -> Result<(), Error> {
     let mut scratch = FileWriter::new(Scratch)?;
     scratch.put_buffer(bytes)?;
     writer.put_file(&mut scratch)?;
-    writer.credit(any() as u64);
+    writer.credit(any() as u64)?;
     writer.set_blocking(any() == 0)?;
     writer.shutdown()?;
     writer.stopper()?.stop()?;
