@@ -6,10 +6,10 @@ use std::cell::Cell;
 
 use iov_iter::KVec;
 use iov_iter::file::{
-    BufferChannel, ChannelError, Error, FileReader, FileWriter, SizedBuffer, WriteChannel,
+    BufferChannel, ChannelError, Error, FileReader, FileWriter, SeekFrom, SizedBuffer, WriteChannel,
 };
 
-/// Counts the allocations of a thread, and fails from a given one on.
+/// Counts the allocations of a thread, and fails from a given one on. It has no piece of a gibibyte.
 struct Failing;
 
 thread_local! {
@@ -17,17 +17,17 @@ thread_local! {
     static FAIL_FROM: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-fn allowed() -> bool {
+fn allowed(size: usize) -> bool {
     let number = COUNT.get();
     COUNT.set(number + 1);
-    number < FAIL_FROM.get()
+    number < FAIL_FROM.get() && size < 1 << 30
 }
 
 // SAFETY: everything is passed to the system's allocator, or null returned, which is always
 // allowed.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if !allowed() {
+        if !allowed(layout.size()) {
             return core::ptr::null_mut();
         }
         // SAFETY: the caller's promises are the same.
@@ -40,7 +40,7 @@ unsafe impl GlobalAlloc for Failing {
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if !allowed() {
+        if !allowed(size) {
             return core::ptr::null_mut();
         }
         // SAFETY: as above.
@@ -177,6 +177,46 @@ fn the_sized_buffer_keeps_what_it_has() {
             Err(error) => assert_eq!(error, ChannelError::NoMemory),
         }
     }
+}
+
+#[test]
+fn lengths_that_no_memory_holds_are_refused_at_once() {
+    let far = 1_u64 << (usize::BITS - 2);
+    let position = far as usize;
+    let refused = Err(ChannelError::NoMemory);
+    let mut buffer = SizedBuffer::from_slice(b"kept").unwrap();
+    let capacity = buffer.capacity();
+    for result in [
+        failing_from(100, || buffer.write_at(position, b"x")),
+        failing_from(100, || buffer.reserve(usize::MAX)),
+        failing_from(100, || buffer.reserve(2 << 30)),
+        failing_from(100, || buffer.set_len(usize::MAX)),
+        failing_from(100, || SizedBuffer::new().write_at(position, b"x")),
+        failing_from(100, || SizedBuffer::new().reserve(isize::MAX as usize)),
+        failing_from(100, || SizedBuffer::new().set_len(position)),
+    ] {
+        assert!(result.0 == refused && result.1 <= 2, "{result:?}");
+    }
+    let mut bytes = [0; 5];
+    assert_eq!((buffer.read_at(0, &mut bytes), &bytes), (4, b"kept\0"));
+    assert_eq!((buffer.len(), buffer.capacity()), (4, capacity));
+
+    let mut writer = FileWriter::new(BufferChannel::new(buffer)).unwrap();
+    let error = Err(Error::Write(ChannelError::NoMemory));
+    let (result, asked) = failing_from(100, || writer.put_buffer_at(b"x", far));
+    assert!(result == error && asked <= 2, "{result:?} {asked}");
+    assert_eq!(writer.close(), error);
+    let mut writer = FileWriter::new(BufferChannel::default()).unwrap();
+    writer.seek(SeekFrom::Start(far)).unwrap();
+    writer.put_byte(1).unwrap();
+    let (result, asked) = failing_from(100, || writer.flush());
+    assert!(result == error && asked <= 2, "{result:?} {asked}");
+    assert_eq!(writer.close(), error);
+
+    // A limit comes first.
+    let mut limited = SizedBuffer::with_limit(1 << 20);
+    let (result, asked) = failing_from(0, || limited.write_at(position, b"x"));
+    assert_eq!((result, asked), (Err(ChannelError::LimitExceeded), 0));
 }
 
 #[test]

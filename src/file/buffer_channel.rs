@@ -7,8 +7,9 @@ use crate::segment::{KVec, Segments};
 
 /// A [`SizedBuffer`] and a position in it: a file in memory.
 ///
-/// Reading and writing start at the position and move it. It can be moved behind the end; writing
-/// there leaves a gap of zeros.
+/// Reading and writing start at the position and move it. It can be moved past the end; writing
+/// there leaves a gap of zeros. Where somebody else chooses the positions, give the buffer a
+/// [limit](SizedBuffer::with_limit).
 ///
 /// ```
 /// use iov_iter::file::{BufferChannel, FileReader, FileWriter, SizedBuffer};

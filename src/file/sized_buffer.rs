@@ -22,11 +22,16 @@ use crate::memory::Piece;
 const CHUNK: usize = 1 << 20;
 /// The least that is allocated.
 const LEAST: usize = 1 << 10;
+/// The most chunks that are allocated without asking first whether there is memory for all.
+const FEW: usize = 64;
 
 /// A byte buffer in chunks: beyond the first mebibyte, growing allocates and never moves a byte.
 ///
 /// Positions and lengths are in bytes. A position is found in constant time; n bytes appended in
 /// any pieces cost O(n).
+///
+/// Where somebody else chooses positions or lengths, set a [limit](Self::with_limit): one byte
+/// written at a large position makes the buffer as long as that.
 ///
 /// ```
 /// use iov_iter::file::SizedBuffer;
@@ -50,7 +55,7 @@ pub struct SizedBuffer {
 }
 
 impl SizedBuffer {
-    /// An empty buffer. Nothing is allocated yet.
+    /// An empty buffer without a limit. Nothing is allocated yet.
     #[must_use]
     pub const fn new() -> Self {
         Self::with_limit(usize::MAX)
@@ -256,11 +261,13 @@ impl SizedBuffer {
         Ok(())
     }
 
-    /// Sees to it that the buffer can become `len` bytes long without allocating.
+    /// Ensures that the buffer can become `len` bytes long without allocating.
     ///
     /// # Errors
     ///
-    /// As for [`write_at`](Self::write_at).
+    /// [`ChannelError::LimitExceeded`] if `len` is beyond the limit. [`ChannelError::NoMemory`],
+    /// also for growth by more than 64 MiB for which the allocator has no memory in one piece. Nothing
+    /// has changed then.
     #[doc(alias = "qsb_grow")]
     pub fn reserve(&mut self, len: usize) -> Result<(), ChannelError> {
         if len > self.limit {
@@ -281,6 +288,15 @@ impl SizedBuffer {
         }
         let no_memory = |_| ChannelError::NoMemory;
         let wanted = len.div_ceil(CHUNK);
+        let missing = wanted.saturating_sub(self.chunks.len());
+        if missing > FEW {
+            // Memory for a length that nobody has is refused here, before a part of it is taken.
+            let mut all = Vec::<u8>::new();
+            all.try_reserve_exact(missing.saturating_mul(CHUNK)).map_err(no_memory)?;
+            // Otherwise the compiler leaves the allocation out, and it seems to succeed.
+            core::hint::black_box(all.as_ptr());
+        }
+        self.chunks.try_reserve(missing).map_err(no_memory)?;
         while self.chunks.len() < wanted {
             let mut chunk = Vec::new();
             if !self.chunks.is_empty() {
