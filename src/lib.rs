@@ -49,7 +49,8 @@
 //!
 //! - `alloc` adds `file`, and lists that grow on the heap: `Vec` for pages and scatter entries,
 //!   [`InlineVec`] beyond its inline room, `IovIter::copy_from_iter_vec`. Allocation is fallible
-//!   everywhere and never aborts.
+//!   everywhere and never aborts. Files can be stopped from another thread only on targets with
+//!   `target_has_atomic = "ptr"`.
 //! - `embedded-io` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits, and
 //!   whatever implements those a channel.
 //! - `std` adds `os`: the memory of another Linux process as user memory, files and sockets that

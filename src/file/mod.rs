@@ -48,9 +48,11 @@ mod ram;
 mod rate;
 mod reader;
 mod region;
+#[cfg(target_has_atomic = "ptr")]
 mod shared;
 mod sized_buffer;
 mod status;
+#[cfg(target_has_atomic = "ptr")]
 mod stop;
 mod transfer;
 mod writer;
@@ -77,6 +79,8 @@ pub use region::{Region, Release};
 #[cfg(feature = "std")]
 pub(crate) use shared::Shared;
 pub use sized_buffer::SizedBuffer;
+#[cfg(target_has_atomic = "ptr")]
+#[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
 pub use stop::Stopper;
 pub use writer::FileWriter;
 

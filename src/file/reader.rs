@@ -5,8 +5,9 @@ use core::fmt;
 use super::buffer::Buffer;
 use super::channel::{ChannelError, Duplex, Features, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
-use super::status::Status;
-use super::stop::{Stopper, shut_down};
+use super::status::{Status, shut_down};
+#[cfg(target_has_atomic = "ptr")]
+use super::stop::Stopper;
 use super::{BUFFER_SIZE, FileWriter};
 
 /// A buffered stream of bytes out of a channel.
@@ -116,6 +117,8 @@ impl<C: ReadChannel> FileReader<C> {
     /// # Errors
     ///
     /// As for [`return_path`](Self::return_path).
+    #[cfg(target_has_atomic = "ptr")]
+    #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
     pub fn stopper(&mut self) -> Result<Stopper<C>, Error>
     where
         C: Duplex,

@@ -1,7 +1,21 @@
 //! The first error of a file, and whether somebody stopped it.
 
+use super::channel::{Channel, ChannelError};
 use super::error::Error;
+#[cfg(target_has_atomic = "ptr")]
 use super::stop::StopFlag;
+
+/// Where no flag can be shared, nobody stops a file from elsewhere.
+#[cfg(not(target_has_atomic = "ptr"))]
+#[derive(Debug)]
+enum StopFlag {}
+
+#[cfg(not(target_has_atomic = "ptr"))]
+impl StopFlag {
+    fn is_raised(&self) -> bool {
+        match *self {}
+    }
+}
 
 /// What both kinds of file know about their own health.
 #[derive(Debug, Default)]
@@ -47,10 +61,19 @@ impl Status {
     }
 
     /// The flag that stops this file from elsewhere.
+    #[cfg(target_has_atomic = "ptr")]
     pub(super) fn flag(&mut self) -> Result<StopFlag, Error> {
         if self.flag.is_none() {
             self.flag = Some(StopFlag::new()?);
         }
         self.flag.as_ref().ok_or(Error::NoMemory)?.share()
     }
+}
+
+/// Shuts the channel down, with the error that a file reports.
+pub(super) fn shut_down(channel: &impl Channel) -> Result<(), Error> {
+    channel.shutdown().map_err(|error| match error {
+        ChannelError::Unsupported => Error::Unsupported,
+        error => Error::Shutdown(error),
+    })
 }

@@ -1,16 +1,18 @@
-//! Stopping a file that another thread is using.
+//! Stopping a file that another thread is using, on targets with atomic counters.
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::channel::{Channel, ChannelError};
+use super::channel::Channel;
 use super::error::Error;
 use super::shared::Shared;
+use super::status::shut_down;
 
 /// Stops a file from any thread, even while the file waits for its channel.
 ///
 /// Made by [`FileReader::stopper`](super::FileReader::stopper) and
-/// [`FileWriter::stopper`](super::FileWriter::stopper).
+/// [`FileWriter::stopper`](super::FileWriter::stopper). Targets whose atomics cannot count
+/// (`target_has_atomic = "ptr"` is not set, such as `thumbv6m-none-eabi`) do not have it.
 #[derive(Debug)]
 pub struct Stopper<C> {
     flag: StopFlag,
@@ -37,14 +39,6 @@ impl<C: Channel> Stopper<C> {
         self.flag.raise();
         shut_down(&self.channel)
     }
-}
-
-/// Shuts the channel down, with the error that a file reports.
-pub(super) fn shut_down(channel: &impl Channel) -> Result<(), Error> {
-    channel.shutdown().map_err(|error| match error {
-        ChannelError::Unsupported => Error::Unsupported,
-        error => Error::Shutdown(error),
-    })
 }
 
 /// A flag that a file and its stoppers share.

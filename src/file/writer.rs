@@ -6,8 +6,9 @@ use super::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
 use super::error::Error;
 use super::queue::Queue;
 use super::rate::RateLimit;
-use super::status::Status;
-use super::stop::{Stopper, shut_down};
+use super::status::{Status, shut_down};
+#[cfg(target_has_atomic = "ptr")]
+use super::stop::Stopper;
 use super::{FileReader, ReadChannel};
 use crate::segment::KVec;
 
@@ -179,6 +180,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// # Errors
     ///
     /// As for [`return_path`](Self::return_path).
+    #[cfg(target_has_atomic = "ptr")]
+    #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
     pub fn stopper(&mut self) -> Result<Stopper<C>, Error>
     where
         C: Duplex,
