@@ -160,7 +160,7 @@ fn copy_from_iter_raw() {
 fn copy_from_iter_vec() {
     sweep_out(|iter, bytes| {
         let mut list = vec![];
-        let copied = iter.copy_from_iter_vec(&mut list).unwrap();
+        let copied = iter.copy_from_iter_vec(&mut list, usize::MAX).unwrap();
         bytes[..copied].copy_from_slice(&list);
         copied
     });

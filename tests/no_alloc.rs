@@ -354,11 +354,21 @@ mod failing {
         let mut iter = Iter::<Source>::kvec(&segments, 13).unwrap();
         iter.advance(2);
         let mut list = b"before".to_vec();
-        let (result, _) = with_allocations(0, || iter.copy_from_iter_vec(&mut list));
+        let (result, _) = with_allocations(0, || iter.copy_from_iter_vec(&mut list, 11));
         assert_eq!(result, Err(Error::NoMemory));
         assert_eq!((&list[..], place(&iter)), (&b"before"[..], at(0, 2, 2, 11)));
-        let (result, seen) = with_allocations(1, || iter.copy_from_iter_vec(&mut list));
+        let (result, seen) = with_allocations(1, || iter.copy_from_iter_vec(&mut list, 11));
         assert_eq!((result, seen, &list[..]), (Ok(11), 1, &b"beforeattergather"[..]));
+
+        // Memory that ends half-way takes back what has come.
+        let bytes = [7; 100_000];
+        let segments = [KVec::from(&bytes[..])];
+        let mut iter = Iter::<Source>::kvec(&segments, 100_000).unwrap();
+        let (result, seen) = with_allocations(1, || iter.copy_from_iter_vec(&mut list, 100_000));
+        assert_eq!((result, seen, list.len()), (Err(Error::NoMemory), 2, 17));
+        assert_eq!((&list[..], iter.remaining()), (&b"beforeattergather"[..], 100_000));
+        let (result, _) = with_allocations(0, || iter.copy_from_iter_vec(&mut list, 60_000));
+        assert_eq!((result, list.len()), (Ok(60_000), 60_017), "within the room that is left");
     }
 
     #[test]

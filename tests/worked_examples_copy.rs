@@ -271,8 +271,38 @@ fn vector_grows_by_what_was_copied() {
     space.poke(0x10000, b"hello");
     let mut iter = Iter::<Source>::iovec(&space, &FAULTING, 12).unwrap();
     let mut list = b"say ".to_vec();
-    assert_eq!(iter.copy_from_iter_vec(&mut list), Ok(9));
+    assert_eq!(iter.copy_from_iter_vec(&mut list, usize::MAX), Ok(9));
     assert_eq!(list, b"say hello\0\0\0\0");
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn a_vector_does_not_grow_by_what_user_space_claims() {
+    let space = faulting_space();
+    space.poke(0x10000, b"hello");
+    for (address, came) in [(0x10000, 4096), (0x70000, 0)] {
+        // As long as an import lets it be.
+        let mut iter = Iter::<Source>::import_ubuf(&space, address, usize::MAX).unwrap();
+        let mut list = vec![];
+        assert_eq!(iter.copy_from_iter_vec(&mut list, usize::MAX), Ok(came));
+        assert_eq!((list.len(), iter.remaining()), (came, 0x7fff_f000 - came));
+        assert!(list.capacity() <= 1 << 16, "{}", list.capacity());
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn a_vector_grows_to_a_limit_and_as_the_bytes_come() {
+    let bytes: Vec<u8> = (0..300_000).map(|at| (at % 251) as u8).collect();
+    let segments: Vec<_> = bytes.chunks(70_000).map(KVec::from).collect();
+    let mut iter = Iter::<Source>::from(&segments[..]);
+    let mut list = vec![];
+    assert_eq!(iter.copy_from_iter_vec(&mut list, 0), Ok(0));
+    assert_eq!(list.capacity(), 0);
+    assert_eq!(iter.copy_from_iter_vec(&mut list, 5), Ok(5));
+    assert_eq!(iter.copy_from_iter_vec(&mut list, 199_995), Ok(199_995));
+    assert_eq!(iter.copy_from_iter_vec(&mut list, usize::MAX), Ok(100_000));
+    assert!(list == bytes && iter.remaining() == 0);
 }
 
 #[test]

@@ -193,19 +193,56 @@ impl<H: Host> IovIter<'_, Source, H> {
         unsafe { &mut *(core::ptr::from_mut(filled) as *mut [u8]) }
     }
 
-    /// Appends all bytes left to `list`, or those in front of a fault, and returns their number.
+    /// Appends at most `limit` bytes to `list` and returns their number.
+    ///
+    /// Fewer than `limit` if the iterator ends or user memory faults.
+    ///
+    /// The list grows as the bytes come, by 64 KiB at first and then by as many bytes as have come:
+    /// a length that user space claims allocates nothing. `limit` is what user space can make the
+    /// list grow by.
     ///
     /// # Errors
     ///
-    /// [`Error::NoMemory`] if the list cannot grow by [`remaining`](Self::remaining) bytes;
-    /// nothing has moved then.
+    /// [`Error::NoMemory`] if the list cannot grow; the iterator has not moved and the list has the
+    /// same bytes then.
+    ///
+    /// ```
+    /// # use iov_iter::{IovIter, KVec, Source};
+    /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b"ed"[..])];
+    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut list = Vec::new();
+    /// assert_eq!(iter.copy_from_iter_vec(&mut list, 8), Ok(8));
+    /// assert_eq!((&list[..], iter.remaining()), (&b"scattere"[..], 1));
+    /// ```
     #[cfg(feature = "alloc")]
     #[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
-    pub fn copy_from_iter_vec(&mut self, list: &mut alloc::vec::Vec<u8>) -> Result<usize, Error> {
-        list.try_reserve(self.remaining()).map_err(|_| Error::NoMemory)?;
-        let copied = self.copy_from_iter_raw(list.spare_capacity_mut()).len();
-        // SAFETY: the first `copied` bytes of the spare capacity have just been initialised.
-        unsafe { list.set_len(list.len().saturating_add(copied)) };
+    pub fn copy_from_iter_vec(
+        &mut self,
+        list: &mut alloc::vec::Vec<u8>,
+        limit: usize,
+    ) -> Result<usize, Error> {
+        /// Bytes that the list grows by before any have come.
+        const FIRST: usize = 1 << 16;
+        let (iter_before, len_before) = (self.clone(), list.len());
+        let limit = limit.min(self.remaining());
+        let mut copied = 0_usize;
+        while copied < limit {
+            let left = limit.saturating_sub(copied);
+            if list.try_reserve(left.min(copied.max(FIRST))).is_err() {
+                list.truncate(len_before);
+                *self = iter_before;
+                return Err(Error::NoMemory);
+            }
+            let room = list.spare_capacity_mut();
+            let wanted = left.min(room.len());
+            let came = self.copy_from_iter_raw(room.get_mut(..wanted).unwrap_or_default()).len();
+            // SAFETY: the first `came` bytes of the spare capacity have just been initialised.
+            unsafe { list.set_len(list.len().saturating_add(came)) };
+            copied = copied.saturating_add(came);
+            if came < wanted {
+                break;
+            }
+        }
         Ok(copied)
     }
 

@@ -249,7 +249,7 @@ fn keep() -> Result<(), ChannelError> {
 fn grow() -> Result<(), iov_iter::Error> {
     let segments = [KVec::from(&*any_bytes())];
     let mut iter = IovIter::<Source>::from(&segments[..]);
-    iter.copy_from_iter_vec(&mut Vec::new())?;
+    iter.copy_from_iter_vec(&mut Vec::new(), any())?;
     iter.extract_pages(any(), any(), &mut Vec::new())?;
     let segments = [KVec::from(any_bytes())];
     IovIter::<Dest>::from(&segments[..]).extract_to_scatter_list(any(), any(), &mut Vec::new())?;
