@@ -29,18 +29,7 @@ use std::time::Duration;
 
 use harness::{Mode, Suite};
 
-const USAGE: &str = "\
-Options, behind `cargo bench --manifest-path benches/Cargo.toml --`:
-  FILTER...        only cases whose group and name contain one of these
-  --test           run each variant once; fail unless all of a case do the same
-  --each MS        measure each case for so many milliseconds (600)
-  --full           also what takes very long, or a gigabyte
-  --repeat N VARIANT   only run this variant so often, for a profiler
-  --markdown       print the short table of the README instead
-  --json FILE      write all numbers
-  --best-of FILE   show the better ones of these figures and of those that --json wrote there
-  --svg FILE       draw the ratios by segment size
-Files are relative to benches/, where cargo runs this.";
+const USAGE: &str = include_str!("usage.txt");
 
 struct Options {
     mode: Mode,
