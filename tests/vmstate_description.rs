@@ -8,8 +8,8 @@ use vmstate_support::{
     Builder, T2_TEXT, copy, inspect, inspect_with, t1, t1_sections, t2, t2_with,
 };
 
-const RAW_TAIL: Options = Options { guess: false, raw_tail: true };
-const GUESS: Options = Options { guess: true, raw_tail: false };
+const RAW_TAIL: Options = Options { page_size: None, guess: false, raw_tail: true };
+const GUESS: Options = Options { page_size: None, guess: true, raw_tail: false };
 
 fn message(stream: &[u8]) -> String {
     inspect(stream).unwrap_err().to_string()
@@ -138,7 +138,8 @@ fn without_description_devices_are_guessed_or_refused() {
     // The payload of the second device looks like its footer, but nothing plausible follows that.
     let stream = t2_with(true, true, None).0;
     let (text, result) = inspect_with(&stream, Options::default());
-    let message = "offset 0x108e (4238): no description at the end tells where device `demo` ends";
+    let message = "offset 0x108e (4238): no description at the end tells where device `demo` ends; \
+                   `inspect --guess` guesses, `copy --raw-tail` does not look";
     assert_eq!(result.unwrap_err().to_string(), message);
     assert!(text.ends_with("block    ram length=8192 zero=1 normal=1 xbzrle=0 compressed=0\n"));
 

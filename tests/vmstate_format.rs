@@ -12,8 +12,8 @@ use vmstate_support::{
     t1_sections, t2, t2_with,
 };
 
-const RAW_TAIL: Options = Options { guess: false, raw_tail: true };
-const GUESS: Options = Options { guess: true, raw_tail: false };
+const RAW_TAIL: Options = Options { page_size: None, guess: false, raw_tail: true };
+const GUESS: Options = Options { page_size: None, guess: true, raw_tail: false };
 
 /// `stream` with other bytes at some offsets.
 fn edited(mut stream: Vec<u8>, edits: &[(usize, u8)]) -> Vec<u8> {
@@ -114,14 +114,12 @@ fn single_edits_of_t1_are_reported_where_they_are() {
         ((40, 0x30), 54, "empty name of a RAM block"),
         ((62, 0x7f), 62, "unknown section type 0x7f"),
         ((66, 0x2b), 63, "footer of section 43 ends section 42"),
-        ((71, 0x2b), 68, "no section 43 is open"),
+        ((71, 0x2b), 68, "no section 43 has begun"),
         ((79, 0x22), 72, "CONTINUE without a block"),
         ((79, 0x0a), 72, "unknown combination of RAM flags 0xa"),
-        ((79, 0x00), 72, "unknown combination of RAM flags 0x0"),
-        ((78, 0x14), 72, "unknown combination of RAM flags 0x402"),
+        ((78, 0x11), 72, "unknown combination of RAM flags 0x102"),
         ((78, 0x20), 72, "page 0x2000 is beyond block `ram`"),
         ((82, 0x62), 80, "unknown RAM block `rbm`"),
-        ((67, 2), 98, "section `ram` has not ended before"),
         ((98, 6), 98, "unknown section type 0x06"),
     ];
     for (edit, offset, what) in table {
@@ -134,7 +132,7 @@ fn single_edits_of_t1_are_reported_where_they_are() {
 fn additions_to_t1_are_reported_where_they_are() {
     let mut repeated = t1();
     repeated.splice(67..67, t1()[17..67].to_vec());
-    assert_eq!(message(&repeated), "offset 0x43 (67): second START section");
+    assert_eq!(message(&repeated), "offset 0x43 (67): second START of section `ram`");
     let table: &[(&[u8], &str)] = &[
         (b"X", "offset 0x63 (99): something follows the end of the stream"),
         (b"\x06", "offset 0x64 (100): the file ends in the description that begins at 0x63"),
@@ -143,7 +141,8 @@ fn additions_to_t1_are_reported_where_they_are() {
             "offset 0x64 (100): description of 4294967295 bytes, but 0 follow",
         ),
         (b"\x06\0\0\0\x03{}", "offset 0x64 (100): description of 3 bytes, but 2 follow"),
-        (b"\x06\0\0\0\x02{}", "offset 0x68 (104): the description does not begin with `page_size`"),
+        (b"\x06\0\0\0\x02{}", "offset 0x68 (104): the description tells no page size"),
+        (b"\x06\0\0\0\x02{\0", "offset 0x68 (104): the description ends with a zero byte"),
     ];
     for (addition, expected) in table {
         let stream = [&t1(), *addition].concat();
@@ -163,7 +162,10 @@ fn every_change_of_a_byte_of_t1_is_found() {
             let result = inspect(&stream);
             let accepted = match offset {
                 13..=16 => (0x20..0x7f).contains(&value),
-                78 => value == 0,
+                // A page of 1024 or 2048 bytes.
+                78 => value < 0x20 && value % 4 == 0,
+                // PART instead of END, as in a background snapshot.
+                67 => value == 2,
                 84 => true,
                 _ => false,
             };
@@ -360,7 +362,7 @@ fn configuration_subsections() {
 
     assert_eq!(damage(&sub(b"configuration/capabilities").be32(65).bytes(&rest).0), 49);
     let unknown = sub(b"configuration/capabilities").be32(1).name(b"mapped-ram").bytes(&rest).0;
-    assert_eq!(message(&unknown), "offset 0x35 (53): unknown capability `mapped-ram`");
+    assert_eq!(message(&unknown), "offset 0x35 (53): capability `mapped-ram` is not supported");
     assert_eq!(damage(&sub(b"configuration/other").bytes(&rest).0), 18);
     let twice = sub(b"configuration/uuid").bytes(&uuid).byte(5).name(b"configuration/uuid");
     assert_eq!(damage(&twice.be32(1).bytes(&uuid).bytes(&rest).0), 58);
@@ -385,10 +387,10 @@ fn commands() {
     assert!(text.contains("command  number=10 name=RECV_BITMAP length=65535\n"), "{text}");
     assert_eq!(copy(&with(all.clone()), Options::default()).unwrap(), with(all));
 
-    for number in [0, 7, 11, 0xffff] {
+    for number in [0, 7, 12, 0xffff] {
         assert_eq!(damage(&with(command(number, b""))), 18);
     }
-    for number in [1, 2, 4, 5, 8, 9] {
+    for number in [1, 2, 4, 5, 8, 9, 11] {
         assert_eq!(damage(&with(command(number, &[0; 3]))), 20);
     }
     let huge_pages = Builder::default().be64(0x20_1000).be64(4096).0;
@@ -398,20 +400,12 @@ fn commands() {
 #[test]
 fn sections_have_their_order_and_their_own_ids() {
     let sections = t1_sections();
-    let again = sections.clone().bytes(&t1()[67..]).0;
-    assert_eq!(message(&again), "offset 0x63 (99): no section 42 is open");
     let end_first = [&t1()[..17], &t1()[67..]].concat();
-    assert_eq!(message(&end_first), "offset 0x12 (18): no section 42 is open");
-    let no_ram = Builder::machine(b"none").byte(0).0;
-    assert_eq!(damage(&no_ram), 17);
-    let device_first = Builder::machine(b"none").full(1, b"timer", 0, 2).0;
-    assert_eq!(damage(&device_first), 17);
+    assert_eq!(message(&end_first), "offset 0x12 (18): no section 42 has begun");
     let same_id = sections.clone().full(42, b"timer", 0, 2).0;
     assert_eq!(message(&same_id), "offset 0x63 (99): second section with id 42");
     let nameless = sections.full(1, b"", 0, 2).0;
     assert_eq!(message(&nameless), "offset 0x67 (103): empty name of a section");
-    let block = Builder::machine(b"none").byte(1).be32(1).name(b"block").be32(0).be32(1).0;
-    assert_eq!(message(&block), "offset 0x16 (22): unsupported iterable section `block`");
     let second_list = [&t1()[..54], &t1()[34..]].concat();
     assert_eq!(message(&second_list), "offset 0x36 (54): second list of RAM blocks");
     let late_list = [&t1()[..34], &t1()[54..]].concat();

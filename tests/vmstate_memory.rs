@@ -53,8 +53,9 @@ impl WriteChannel for Counter {
 fn copy_pipe(stream: Long<'_>) -> Result<u64, Failure> {
     let mut written = Counter(0);
     let mut output = Copier::new(&mut written).unwrap();
-    let result = Input::new(Box::new(stream), None, &mut output)
-        .and_then(|input| parse(input, &mut Report::new(std::io::sink()), Options::default()));
+    let result = Input::new(Box::new(stream), None, &mut output).and_then(|mut input| {
+        parse(&mut input, &mut Report::new(std::io::sink()), Options::default())
+    });
     match result {
         Ok(()) => output.close().unwrap(),
         Err(_) => output.abandon(),

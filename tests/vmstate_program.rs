@@ -50,7 +50,7 @@ fn damaged() -> Vec<u8> {
 #[test]
 fn wrong_usage() {
     let dir = tempfile::tempdir().unwrap();
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 12] = [
         &[],
         &["inspect"],
         &["inspect", "a", "b"],
@@ -60,6 +60,9 @@ fn wrong_usage() {
         &["inspect", "--raw-tail", "a"],
         &["inspect", "--unknown", "a"],
         &["other", "a"],
+        &["inspect", "--page-size", "a"],
+        &["inspect", "--page-size", "4000", "a"],
+        &["inspect", "--page-size", "512", "a"],
     ];
     for arguments in wrong {
         let output = run(dir.path(), arguments, b"");
@@ -84,6 +87,11 @@ fn inspecting() {
         assert_eq!((code(&output), stderr(&output)), (0, ""));
         assert_eq!(output.stdout, report.as_bytes());
     }
+    // Machine `none` of 7.2 with 16 KiB: three zero pages at the start, then one with contents.
+    let options = ["inspect", "--page-size", "8192", "-"];
+    let output = run(dir.path(), &options, SHIPPED);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).ends_with(": page 0x1000 is not at a whole page\n"));
     let message = "offset 0x48 (72): CONTINUE without a block\n";
     let output = run(dir.path(), &["inspect", "damaged.mig"], b"");
     assert_eq!((code(&output), stderr(&output)), (1, &*format!("damaged.mig: {message}")));

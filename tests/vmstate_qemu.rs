@@ -273,7 +273,7 @@ fn streams_without_description() {
         refused.contains("no description at the end tells where device `timer` ends"),
         "{refused}"
     );
-    let guess = Options { guess: true, raw_tail: false };
+    let guess = Options { page_size: None, guess: true, raw_tail: false };
     let report = inspect_with(&saved.bytes, guess).1.unwrap();
     assert_eq!(sections(&report), ["2(ram) 0 4", "0(timer) 0 2", "4(globalstate) 0 1"]);
     let dir = saved.dir.path();

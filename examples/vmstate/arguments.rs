@@ -3,21 +3,24 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use lexopt::{Arg, Parser};
+use lexopt::{Arg, Parser, ValueExt};
 
 use super::migration::Options;
 
 /// How to call the program.
 pub const USAGE: &str = "\
-Usage: vmstate inspect [--guess] FILE
-       vmstate copy [--raw-tail] IN OUT
+Usage: vmstate inspect [--guess] [--page-size BYTES] FILE
+       vmstate copy [--raw-tail] [--page-size BYTES] IN OUT
 
 Reads a migration stream of QEMU. `-` is standard input or standard output.
 
   inspect     print what is in the stream
   copy        check the stream and write it again, byte for byte
   --guess     without a description, guess where the state of a device ends
-  --raw-tail  copy what follows the guest's memory without reading it
+  --raw-tail  copy everything from the first device on without reading it
+  --page-size BYTES
+              the size of the guest's pages, 1024 to 65536, for a stream that comes
+              through a pipe and does not tell it: there it is guessed
 
 Exit code: 0 if all is well, 1 if the stream is damaged, 2 for wrong usage and for
 files that cannot be read or written.
@@ -48,6 +51,11 @@ impl Arguments {
                 Arg::Short('h') | Arg::Long("help") => return Ok(Self::Help),
                 Arg::Long("guess") => options.guess = true,
                 Arg::Long("raw-tail") => options.raw_tail = true,
+                Arg::Long("page-size") => {
+                    if !options.set_page_size(parser.value()?.parse()?) {
+                        return Err("--page-size wants a power of two within 1024 to 65536".into());
+                    }
+                }
                 Arg::Value(word) => words.push(word),
                 other => return Err(other.unexpected()),
             }

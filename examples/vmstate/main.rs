@@ -58,9 +58,9 @@ fn main() -> ExitCode {
 fn inspect(file: &Path, options: Options) -> Result<(), Failure> {
     let Opened { channel, tail, progress, .. } = Opened::new(file)?;
     let mut nothing = Discard;
-    let input = Input::new(channel, tail, &mut nothing)?;
+    let mut input = Input::new(channel, tail, &mut nothing)?;
     let mut report = Report::new(BufWriter::new(progress.standard_output()));
-    let result = parse(input, &mut report, options);
+    let result = parse(&mut input, &mut report, options);
     // What was found before the damage is printed, too.
     let printed = report.into_inner().flush().map_err(|error| Failure::Output(error.to_string()));
     progress.finish();
@@ -74,7 +74,7 @@ fn copy(from: &Path, to: &Path, options: Options) -> Result<(), Failure> {
     let Opened { channel: source, tail, progress, .. } = opened;
     let mut output = Copier::new(channel).map_err(Failure::from_file)?;
     let result = Input::new(source, tail, &mut output)
-        .and_then(|input| parse(input, &mut Report::new(std::io::sink()), options));
+        .and_then(|mut input| parse(&mut input, &mut Report::new(std::io::sink()), options));
     progress.finish();
     let result = match result {
         Ok(()) => output.close().map_err(Failure::from_file),

@@ -133,7 +133,7 @@ fn change(bytes: &mut Vec<u8>, kind: u8, at: usize, value: u8) {
 
 pub fn check(input: &[u8]) {
     let Some(([flags, piece], input)) = input.split_first_chunk() else { return };
-    let options = Options { guess: flags & 3 == 1, raw_tail: flags & 12 == 4 };
+    let options = Options { page_size: None, guess: flags & 3 == 1, raw_tail: flags & 12 == 4 };
     let stream = Stream::changed(input);
 
     let ((report, file), used) = peak(|| inspect_with(&stream, options));

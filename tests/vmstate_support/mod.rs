@@ -144,7 +144,12 @@ pub fn inspect_with(stream: &[u8], options: Options) -> (String, Result<String, 
 
 /// What it prints for a stream that comes through a pipe in pieces of `piece` bytes.
 pub fn inspect_pipe(stream: &[u8], piece: usize) -> Result<String, Failure> {
-    inspect_channel(Box::new(Pieces { rest: stream, piece }), None, Options::default()).1
+    inspect_pipe_with(stream, piece, Options::default())
+}
+
+/// What it prints with options.
+pub fn inspect_pipe_with(stream: &[u8], piece: usize, options: Options) -> Result<String, Failure> {
+    inspect_channel(Box::new(Pieces { rest: stream, piece }), None, options).1
 }
 
 fn inspect_channel<'a>(
@@ -154,8 +159,8 @@ fn inspect_channel<'a>(
 ) -> (String, Result<String, Failure>) {
     let mut report = Report::new(Vec::new());
     let mut nothing = Discard;
-    let input = Input::new(channel, tail, &mut nothing).unwrap();
-    let result = parse(input, &mut report, options);
+    let mut input = Input::new(channel, tail, &mut nothing).unwrap();
+    let result = parse(&mut input, &mut report, options);
     let text = String::from_utf8(report.into_inner()).unwrap();
     (text.clone(), result.map(|()| text))
 }
@@ -179,7 +184,7 @@ fn copy_channel<'a>(
     let mut written = Vec::new();
     let mut output = Copier::new(&mut written).unwrap();
     let result = Input::new(channel, tail, &mut output)
-        .and_then(|input| parse(input, &mut Report::new(std::io::sink()), options));
+        .and_then(|mut input| parse(&mut input, &mut Report::new(std::io::sink()), options));
     match result {
         Ok(()) => output.close().unwrap(),
         Err(_) => output.abandon(),

@@ -1,5 +1,6 @@
 //! The configuration: which machine wrote the stream, and what changes its format.
 
+use super::page_size::{LARGEST, SMALLEST, is_valid};
 use super::report::Escaped;
 use super::{Failure, Input, Output};
 
@@ -87,10 +88,9 @@ fn machine<O: Output>(input: &mut Input<'_, O>) -> Result<Vec<u8>, Failure> {
 fn page_size<O: Output>(input: &mut Input<'_, O>) -> Result<(u64, u64), Failure> {
     let at = input.position();
     let bits = input.be32()?;
-    if !(10..=16).contains(&bits) {
-        return Err(Failure::at(at, format!("page size 2^{bits} is not within 1024 to 65536")));
-    }
-    Ok((1 << bits, at))
+    let size = 1_u64.checked_shl(bits).filter(|size| is_valid(*size));
+    let wrong = || format!("page size 2^{bits} is not within {SMALLEST} to {LARGEST}");
+    Ok((size.ok_or_else(|| Failure::at(at, wrong()))?, at))
 }
 
 fn capabilities<O: Output>(input: &mut Input<'_, O>) -> Result<Vec<Vec<u8>>, Failure> {
@@ -106,7 +106,7 @@ fn capabilities<O: Output>(input: &mut Input<'_, O>) -> Result<Vec<Vec<u8>>, Fai
         let name = input.string()?;
         // A capability may change the format, so it must be known.
         if name != IGNORE_SHARED {
-            let what = format!("unknown capability `{}`", Escaped(&name));
+            let what = format!("capability `{}` is not supported", Escaped(&name));
             return Err(Failure::at(at, what));
         }
         names.push(name);

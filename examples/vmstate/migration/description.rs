@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::Failure;
+use super::page_size::{LARGEST, SMALLEST, is_valid};
 use super::parser::EOF;
 use super::report::Form;
 
@@ -18,8 +19,6 @@ const NESTING_LIMIT: usize = 64;
 const DEVICE_LIMIT: usize = 65536;
 const NAME_LIMIT: usize = 255;
 
-/// How the text begins.
-const BEGINNING: &[u8] = br#"{"page_size""#;
 /// The bytes before the text: the end mark of the stream, 0x06, the length of the text.
 const LEAD: u64 = 6;
 /// The end of a stream is looked through in pieces of so many bytes.
@@ -82,23 +81,26 @@ impl Description {
 
 /// The length of `input`, and where a description in it begins.
 ///
-/// The text must lie where its own length field says. There is only one such place: a text that
-/// has another one in it would have a zero byte in it.
+/// The text must lie where its own length field says. The last such place is the right one: JSON text
+/// has no zero byte, so it cannot have another such place in it. A stream without description ends
+/// with its end mark, a zero byte.
 fn find_text(input: &mut (impl Read + Seek)) -> io::Result<(u64, Option<u64>)> {
     let length = input.seek(SeekFrom::End(0))?;
     let lowest = length.saturating_sub(TEXT_LIMIT.saturating_add(LEAD));
-    let overlap = LEAD.saturating_add(BEGINNING.len() as u64);
     let mut window = Vec::new();
     let mut start = length;
     while start > lowest {
-        let end = start.saturating_add(overlap);
+        let end = start.saturating_add(LEAD);
         start = start.saturating_sub(WINDOW).max(lowest);
         input.seek(SeekFrom::Start(start))?;
         window.clear();
         input.by_ref().take(end.saturating_sub(start)).read_to_end(&mut window)?;
-        for index in memchr::memmem::rfind_iter(&window, BEGINNING) {
-            let text = start.saturating_add(index as u64);
-            let before = window.get(..index).and_then(|bytes| bytes.last_chunk());
+        if end > length && window.last() == Some(&EOF) {
+            break;
+        }
+        for index in memchr::memmem::rfind_iter(&window, &[EOF, DESCRIPTION]) {
+            let text = start.saturating_add(index as u64).saturating_add(LEAD);
+            let before = window.get(index..).and_then(|bytes| bytes.first_chunk());
             if before == Some(&lead(length.saturating_sub(text))) {
                 return Ok((length, Some(text)));
             }
@@ -136,9 +138,11 @@ fn read_text(
         let last = offset.saturating_add(consumed.get()).saturating_sub(1);
         Failure::at(last, format!("the description is damaged: {what}"))
     })?;
-    let page_size = top.page_size.unwrap_or_default();
-    if !page_size.is_power_of_two() || !(1024..=65536).contains(&page_size) {
-        let what = format!("page size {page_size} is not a power of two within 1024 to 65536");
+    let missing = || Failure::at(offset, "the description tells no page size");
+    let page_size = top.page_size.ok_or_else(missing)?;
+    if !is_valid(page_size) {
+        let what =
+            format!("page size {page_size} is not a power of two within {SMALLEST} to {LARGEST}");
         return Err(Failure::at(offset, what));
     }
     let missing = || Failure::at(offset, "the description lists no devices");

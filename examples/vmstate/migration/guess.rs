@@ -3,8 +3,10 @@
 //! A footer ends it, and what follows a footer has a known form. The payload may contain bytes
 //! that look the same, so this can be wrong.
 
+use iov_iter::file::BUFFER_SIZE;
+
 use super::description::DESCRIPTION;
-use super::parser::{EOF, FOOTER, FULL};
+use super::parser::{COMMAND, END, EOF, FOOTER, FULL, LAST_COMMAND, PART, START};
 use super::{Failure, Input, Output};
 
 /// A footer, the header of a device section with the longest name.
@@ -12,17 +14,25 @@ const LONGEST: usize = 5 + 1 + 4 + 1 + 255 + 4 + 4;
 const VERSION_LIMIT: u32 = 65536;
 
 /// Passes the payload of section `id` and returns its length in bytes.
-pub fn pass_payload<O: Output>(input: &mut Input<'_, O>, id: u32) -> Result<u64, Failure> {
+///
+/// `ram` is the id of the section with the memory, if that has begun.
+pub fn pass_payload<O: Output>(
+    input: &mut Input<'_, O>,
+    id: u32,
+    ram: Option<u32>,
+) -> Result<u64, Failure> {
+    let ram = ram.map(u32::to_be_bytes);
     let start = input.begin("device payload");
     let length = input.find_tail()?.length;
     loop {
         let at = input.position();
-        let (bytes, last) = input.look_ahead()?;
+        let bytes = input.look_ahead(BUFFER_SIZE)?;
+        let last = bytes.len() < BUFFER_SIZE;
         let candidates = if last { bytes.len() } else { bytes.len().saturating_sub(LONGEST) };
         let left = length.saturating_sub(at);
         let found = (0..candidates).find(|&index| {
             let rest = bytes.get(index..).unwrap_or_default();
-            ends_section(rest, id, left.saturating_sub(index as u64))
+            ends_section(rest, id, ram, left.saturating_sub(index as u64))
         });
         input.pass(found.unwrap_or(candidates) as u64)?;
         if found.is_some() {
@@ -36,7 +46,7 @@ pub fn pass_payload<O: Output>(input: &mut Input<'_, O>, id: u32) -> Result<u64,
 
 /// Whether a footer of section `id` begins here, `left` bytes before the end of the stream, and
 /// something plausible follows it.
-fn ends_section(bytes: &[u8], id: u32, left: u64) -> bool {
+fn ends_section(bytes: &[u8], id: u32, ram: Option<[u8; 4]>, left: u64) -> bool {
     let Some((&[FOOTER, a, b, c, d], next)) = bytes.split_first_chunk() else { return false };
     let left = left.saturating_sub(5);
     u32::from_be_bytes([a, b, c, d]) == id
@@ -45,7 +55,12 @@ fn ends_section(bytes: &[u8], id: u32, left: u64) -> bool {
             [EOF, DESCRIPTION, length @ ..] => length.first_chunk().is_some_and(|length| {
                 u64::from(u32::from_be_bytes(*length)) == left.saturating_sub(6)
             }),
-            [FULL, _, _, _, _, name_len, rest @ ..] => is_header(*name_len, rest),
+            [START | FULL, _, _, _, _, name_len, rest @ ..] => is_header(*name_len, rest),
+            // The memory goes on, if the device stands before its end.
+            [PART | END, id @ ..] => ram.is_some() && id.first_chunk() == ram.as_ref(),
+            [COMMAND, number @ ..] => number
+                .first_chunk()
+                .is_some_and(|it| (1..=LAST_COMMAND).contains(&u16::from_be_bytes(*it))),
             _ => false,
         }
 }

@@ -91,12 +91,9 @@ impl<'a, O: Output> Input<'a, O> {
         self.reader.peek_byte(0).map_err(Failure::from_file)
     }
 
-    /// As many of the next bytes as can be seen at once, not consumed, and whether they are the
-    /// last ones.
-    pub fn look_ahead(&mut self) -> Result<(&[u8], bool), Failure> {
-        let bytes = self.reader.peek(iov_iter::file::BUFFER_SIZE, 0);
-        let bytes = bytes.map_err(Failure::from_file)?;
-        Ok((bytes, bytes.len() < iov_iter::file::BUFFER_SIZE))
+    /// The next `len` bytes, at most a buffer of the reader, not consumed; fewer at the end of the stream.
+    pub fn look_ahead(&mut self, len: usize) -> Result<&[u8], Failure> {
+        self.reader.peek(len, 0).map_err(Failure::from_file)
     }
 
     /// Gets a byte.

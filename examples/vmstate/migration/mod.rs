@@ -1,14 +1,17 @@
 //! Migration streams of QEMU, version 3: read once, checked, and repeated into an output.
 //!
 //! ```text
-//!   header  [configuration]  [commands]                      all integers are big-endian
+//!   header  [configuration]                                  all integers are big-endian
 //!   START ram   block list, page records ... EOS  [footer]   `ram`: where the guest's memory is
 //!   PART ram    page records ... EOS              [footer]   any number
-//!   END ram     page records ... EOS              [footer]
+//!   END ram     page records ... EOS              [footer]   absent in background snapshots
 //!   FULL device, payload                          [footer]   one per device with state
 //!   EOF                                                      one zero byte
 //!   [description]                                            JSON: the lengths of the payloads
 //! ```
+//!
+//! Commands may stand between sections, and a device that must be there before the memory has its
+//! section before START or END.
 //!
 //! The payload of a device has no length and no end mark. Only the description at the end of the
 //! stream tells how long it is, so [`Tail`] is looked up first.
@@ -16,9 +19,11 @@
 mod configuration;
 mod description;
 mod failure;
+mod foreign;
 mod guess;
 mod input;
 mod output;
+mod page_size;
 mod parser;
 mod ram;
 mod report;

@@ -5,9 +5,10 @@ use std::io::Write;
 
 use super::configuration::{CONFIGURATION, Configuration};
 use super::description::{DESCRIPTION, Description};
-use super::ram::{DEFAULT_PAGE_SIZE, Ram};
+use super::page_size::{PageSize, Source, USUAL, is_valid};
+use super::ram::Ram;
 use super::report::{DeviceSection, Escaped, Form};
-use super::{Failure, Input, Output, Report, guess};
+use super::{Failure, Input, Output, Report, foreign, guess};
 
 const MAGIC: u32 = 0x5145_564d;
 const VERSION: u32 = 3;
@@ -16,27 +17,38 @@ const SECTION_LIMIT: usize = 65536;
 const TEXT_LIMIT: u32 = 16 << 20;
 
 pub const EOF: u8 = 0x00;
-const START: u8 = 0x01;
-const PART: u8 = 0x02;
-const END: u8 = 0x03;
+pub const START: u8 = 0x01;
+pub const PART: u8 = 0x02;
+pub const END: u8 = 0x03;
 pub const FULL: u8 = 0x04;
-const COMMAND: u8 = 0x08;
+pub const COMMAND: u8 = 0x08;
 pub const FOOTER: u8 = 0x7e;
 
 const POSTCOPY_ADVISE: u16 = 3;
+pub const LAST_COMMAND: u16 = 11;
 
-/// What to do where the description is missing.
+/// What to do where the stream does not tell enough.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
+    /// The size of the guest's pages.
+    pub page_size: Option<u64>,
     /// Guess where the payload of a device ends.
     pub guess: bool,
-    /// Pass everything behind the RAM part unread.
+    /// Pass everything from the first device on unread.
     pub raw_tail: bool,
+}
+
+impl Options {
+    /// Sets the size of the guest's pages; whether pages may have this size.
+    pub fn set_page_size(&mut self, size: u64) -> bool {
+        self.page_size = Some(size).filter(|size| is_valid(*size));
+        self.page_size.is_some()
+    }
 }
 
 /// Reads a whole stream.
 pub fn parse<O: Output, W: Write>(
-    input: Input<'_, O>,
+    input: &mut Input<'_, O>,
     report: &mut Report<W>,
     options: Options,
 ) -> Result<(), Failure> {
@@ -44,27 +56,32 @@ pub fn parse<O: Output, W: Write>(
         input,
         report,
         options,
-        page_size: DEFAULT_PAGE_SIZE,
+        page_size: PageSize::new(options.page_size),
         has_addresses: false,
         footers: None,
         ids: HashSet::new(),
         ram: None,
+        unreported: false,
         devices: 0,
     };
     parser.stream()
 }
 
 struct Parser<'a, 'r, O, W> {
-    input: Input<'a, O>,
+    input: &'r mut Input<'a, O>,
     report: &'r mut Report<W>,
     options: Options,
-    page_size: u64,
+    /// What is known about the size of pages before the section `ram` begins.
+    page_size: PageSize,
     /// The block list tells guest addresses.
     has_addresses: bool,
     /// Whether sections have footers: the first section decides.
     footers: Option<bool>,
+    /// The ids of the device sections.
     ids: HashSet<u32>,
     ram: Option<Ram>,
+    /// The section `ram` has gone on since it was reported.
+    unreported: bool,
     /// Device sections so far.
     devices: usize,
 }
@@ -78,7 +95,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             // Device payloads cannot be read without knowing the end of the stream.
             match self.input.peek()? {
                 None => return Err(Failure::at(at, "the file ends where a section is expected")),
-                Some(FULL) if self.options.raw_tail => return self.raw_tail(at),
+                Some(FULL) if self.options.raw_tail => return self.raw_tail(),
                 Some(FULL | EOF) => self.look_up_description()?,
                 _ => {}
             }
@@ -98,6 +115,11 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     fn header(&mut self) -> Result<(), Failure> {
         let at = self.input.begin("header");
+        if self.input.look_ahead(4)? != MAGIC.to_be_bytes() {
+            if let Some(what) = foreign::recognize(self.input.look_ahead(foreign::BEGINNING)?) {
+                return Err(Failure::at(at, format!("not a migration stream, but {what}")));
+            }
+        }
         let magic = self.input.be32()?;
         if magic != MAGIC {
             return Err(Failure::at(at, format!("not a migration stream: magic {magic:#010x}")));
@@ -111,19 +133,13 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
     }
 
     fn configuration(&mut self) -> Result<(), Failure> {
-        if let Some(description) = self.description() {
-            self.page_size = description.page_size;
-        }
+        self.take_described_page_size()?;
         if self.input.peek()? != Some(CONFIGURATION) {
             return self.report.configuration(None);
         }
-        let configuration = Configuration::read(&mut self.input)?;
+        let configuration = Configuration::read(self.input)?;
         if let Some((page_size, at)) = configuration.page_size {
-            if self.description().is_some() && page_size != self.page_size {
-                let what = format!("page size {page_size}, but {} described", self.page_size);
-                return Err(Failure::at(at, what));
-            }
-            self.page_size = page_size;
+            self.page_size.tell(page_size, Source::Configuration, at)?;
         }
         self.has_addresses = configuration.ignores_shared();
         self.report.configuration(Some(&configuration))
@@ -135,44 +151,32 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     /// Reads the description, if that was not possible at the start.
     fn look_up_description(&mut self) -> Result<(), Failure> {
-        let page_size = self.page_size;
-        let tail = self.input.find_tail()?;
-        match &tail.description {
-            Some(description) if description.page_size != page_size => {
-                let what = format!(
-                    "page size {} described; a pipe was read with {page_size}",
-                    description.page_size
-                );
-                Err(Failure::at(description.offset, what))
-            }
-            _ => Ok(()),
-        }
+        self.input.find_tail()?;
+        self.take_described_page_size()
     }
 
-    /// Remembers the id of a section, which nothing else has.
-    fn new_section_id(&mut self) -> Result<u32, Failure> {
-        let at = self.input.position();
-        let id = self.input.be32()?;
-        if self.ids.len() >= SECTION_LIMIT {
-            return Err(Failure::at(at, format!("more than {SECTION_LIMIT} sections")));
-        }
-        if !self.ids.insert(id) {
-            return Err(Failure::at(at, format!("second section with id {id}")));
-        }
-        Ok(id)
+    /// Compares the page size that the description tells, if there is one, with what is known.
+    fn take_described_page_size(&mut self) -> Result<(), Failure> {
+        let Some(Description { offset, page_size, .. }) = self.description() else {
+            return Ok(());
+        };
+        let (page_size, offset) = (*page_size, *offset);
+        let known = self.ram.as_mut().map_or(&mut self.page_size, |ram| &mut ram.page_size);
+        known.tell(page_size, Source::Description, offset)
     }
 
     fn start(&mut self, at: u64) -> Result<(), Failure> {
         self.input.begin_at("START section", at);
-        if self.ram.is_some() {
-            return Err(Failure::at(at, "second START section"));
-        }
-        let id = self.new_section_id()?;
-        let at = self.input.position();
+        let id = self.input.be32()?;
+        let name_at = self.input.position();
         let name = self.input.name("section")?;
         if name != b"ram" {
-            let what = format!("unsupported iterable section `{}`", Escaped(&name));
-            return Err(Failure::at(at, what));
+            let (escaped, contents) = (Escaped(&name), contents(&name));
+            let what = format!("iterable section `{escaped}` is not supported{contents}");
+            return Err(Failure::at(name_at, what));
+        }
+        if self.ram.is_some() {
+            return Err(Failure::at(at, "second START of section `ram`"));
         }
         let at = self.input.position();
         let instance = self.input.be32()?;
@@ -185,8 +189,9 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             return Err(Failure::at(at, format!("unknown version {version} of section `ram`")));
         }
         let mut ram = Ram::new(id, self.page_size, self.has_addresses);
-        ram.start(&mut self.input)?;
+        ram.start(self.input)?;
         self.ram = Some(ram);
+        self.unreported = true;
         self.footer(id, "missing footer of section `ram`")
     }
 
@@ -194,16 +199,31 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         self.input.begin_at(if ends { "END section" } else { "PART section" }, at);
         let at = self.input.position();
         let id = self.input.be32()?;
-        let open = self.ram.as_mut().filter(|ram| ram.id == id && !ram.ended);
-        let ram = open.ok_or_else(|| Failure::at(at, format!("no section {id} is open")))?;
-        ram.records(&mut self.input)?;
+        let begun = self.ram.as_mut().filter(|ram| ram.id == id);
+        let ram = begun.ok_or_else(|| Failure::at(at, format!("no section {id} has begun")))?;
+        ram.records(self.input)?;
+        self.unreported = true;
         if ends {
-            ram.ended = true;
-            self.report.ram(ram, RAM_VERSION)?;
+            ram.ends = ram.ends.saturating_add(1);
+            self.report_ram()?;
         } else {
             ram.parts = ram.parts.saturating_add(1);
         }
         self.footer(id, "missing footer of section `ram`")
+    }
+
+    /// Reports the section `ram` as far as it was read, if that is new.
+    fn report_ram(&mut self) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.unreported) {
+            return Ok(());
+        }
+        if self.ram.as_ref().is_some_and(|ram| ram.page_size.get().is_none()) {
+            // Nothing has depended on it so far.
+            self.look_up_description()?;
+        }
+        let Some(ram) = &mut self.ram else { return Ok(()) };
+        let page_size = ram.page_size.get().unwrap_or_else(|| ram.page_size.guess(USUAL));
+        self.report.ram(ram, page_size, RAM_VERSION)
     }
 
     /// Reads the footer of section `id`, if sections have one.
@@ -226,8 +246,15 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     fn device(&mut self, at: u64) -> Result<(), Failure> {
         self.input.begin_at("device section", at);
-        self.check_ram_ended(at)?;
-        let id = self.new_section_id()?;
+        let id_at = self.input.position();
+        let id = self.input.be32()?;
+        if self.ids.len() >= SECTION_LIMIT {
+            return Err(Failure::at(id_at, format!("more than {SECTION_LIMIT} sections")));
+        }
+        let is_of_ram = self.ram.as_ref().is_some_and(|ram| ram.id == id);
+        if is_of_ram || !self.ids.insert(id) {
+            return Err(Failure::at(id_at, format!("second section with id {id}")));
+        }
         let name_at = self.input.position();
         let name = self.input.name("section")?;
         let instance_at = self.input.position();
@@ -269,23 +296,19 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
     }
 
     fn undescribed_device(&mut self, section: &DeviceSection) -> Result<(), Failure> {
-        if !self.options.guess || self.footers != Some(true) {
+        if !self.options.guess || self.footers == Some(false) {
             let name = Escaped(&section.name);
-            let what = format!("no description at the end tells where device `{name}` ends");
+            let what = format!(
+                "no description at the end tells where device `{name}` ends; \
+                 `inspect --guess` guesses, `copy --raw-tail` does not look"
+            );
             return Err(Failure::at(section.offset, what));
         }
-        let bytes = guess::pass_payload(&mut self.input, section.id)?;
+        let ram = self.ram.as_ref().map(|ram| ram.id);
+        let bytes = guess::pass_payload(self.input, section.id, ram)?;
         self.footer(section.id, "missing footer")?;
         self.devices = self.devices.saturating_add(1);
         self.report.device(section, bytes, Form::Guessed)
-    }
-
-    /// Checks that what is at `at` comes after the end of the memory.
-    fn check_ram_ended(&self, at: u64) -> Result<(), Failure> {
-        if self.ram.as_ref().is_none_or(|ram| !ram.ended) {
-            return Err(Failure::at(at, "section `ram` has not ended before"));
-        }
-        Ok(())
     }
 
     fn command(&mut self, at: u64) -> Result<(), Failure> {
@@ -301,10 +324,14 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             4 => ("POSTCOPY_LISTEN", &[0]),
             5 => ("POSTCOPY_RUN", &[0]),
             6 => ("POSTCOPY_RAM_DISCARD", &[]),
-            7 => return Err(Failure::at(at, "unsupported command PACKAGED")),
+            7 => {
+                let what = "command PACKAGED is not supported: a postcopy that has switched over";
+                return Err(Failure::at(at, what));
+            }
             8 => ("ENABLE_COLO", &[0]),
             9 => ("POSTCOPY_RESUME", &[0]),
             10 => ("RECV_BITMAP", &[]),
+            LAST_COMMAND => ("SWITCHOVER_START", &[0]),
             _ => return Err(Failure::at(at, format!("unknown command {number}"))),
         };
         if !lengths.is_empty() && !lengths.contains(&length) {
@@ -314,21 +341,32 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         if number != POSTCOPY_ADVISE || length == 0 {
             return self.input.pass(u64::from(length));
         }
-        // With pages of another size the block list would have one more field.
-        for whose in ["RAM blocks", "the target"] {
-            let at = self.input.position();
-            let size = self.input.be64()?;
-            if size != self.page_size {
-                let what = format!("unsupported: pages of {size:#x} bytes of {whose}");
-                return Err(Failure::at(at, what));
-            }
+        let sizes_at = self.input.position();
+        let sizes = self.input.be64()?;
+        let target_at = self.input.position();
+        let target = self.input.be64()?;
+        if !is_valid(target) {
+            return Err(Failure::at(target_at, format!("page size {target} of the target")));
         }
-        Ok(())
+        // The pages of blocks are those of the host. If these are larger than usual, or differ, the
+        // block list may have one more field.
+        if sizes > target.max(USUAL) {
+            let what = format!("postcopy with huge pages is not supported: page sizes {sizes:#x}");
+            return Err(Failure::at(sizes_at, what));
+        }
+        let known = self.ram.as_mut().map_or(&mut self.page_size, |ram| &mut ram.page_size);
+        known.tell(target, Source::Advice, target_at)
     }
 
     /// Reads what follows the end mark at `at`.
     fn end(&mut self, at: u64) -> Result<(), Failure> {
-        self.check_ram_ended(at)?;
+        self.report_ram()?;
+        if self.ram.is_none() {
+            if self.devices == 0 {
+                return Err(Failure::at(at, "the stream ends without memory and devices"));
+            }
+            self.report.no_ram()?;
+        }
         if self.devices == 0 {
             self.report.no_device()?;
         }
@@ -336,6 +374,13 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         let described = self.description_text(at)?;
         self.report.description(described)?;
         self.report.footers(self.footers == Some(true))?;
+        match &self.ram {
+            None => self.report.kind("devices without memory")?,
+            Some(ram) if ram.ends == 0 => {
+                self.report.kind("background snapshot: no END of `ram`")?
+            }
+            Some(_) => {}
+        }
         self.report.ok(self.devices > 0 && described.is_none())
     }
 
@@ -360,7 +405,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         }
         let described = self.description().filter(|description| description.offset == text);
         let Some(devices) = described.map(|description| description.devices.len()) else {
-            return Err(Failure::at(text, "the description does not begin with `page_size`"));
+            return Err(Failure::at(text, "the description ends with a zero byte"));
         };
         if devices != self.devices {
             let what = format!("{} devices, but {devices} described", self.devices);
@@ -370,9 +415,23 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         Ok(Some((start, left, devices)))
     }
 
-    /// Passes the device sections and everything behind them.
-    fn raw_tail(&mut self, at: u64) -> Result<(), Failure> {
-        self.check_ram_ended(at)?;
+    /// Passes the device sections and everything after them.
+    fn raw_tail(&mut self) -> Result<(), Failure> {
+        self.report_ram()?;
         self.input.pass_rest()
+    }
+}
+
+/// What an iterable section holds that is known, but not read.
+fn contents(name: &[u8]) -> &'static str {
+    match name {
+        b"dirty-bitmap" => ": bitmaps of disks, written with the capability `dirty-bitmaps`",
+        b"block" => ": the contents of disks, written with the capability `block`",
+        b"spapr/htab" => ": the hash table of a pseries guest",
+        b"s390-storage_attributes" => ": storage attributes of an s390x guest",
+        name if name == b"vfio" || name.ends_with(b"/vfio") => {
+            ": the state of a passed-through device"
+        }
+        _ => "",
     }
 }

@@ -1,23 +1,30 @@
 //! The `ram` section: the list of blocks, and the records of their pages.
 
 use std::collections::HashMap;
+use std::fmt;
 
+use super::page_size::{GUESSES, PageSize, USUAL};
 use super::report::Escaped;
 use super::{Failure, Input, Output};
 
-/// The page size of streams that do not tell it.
-pub const DEFAULT_PAGE_SIZE: u64 = 4096;
 const BLOCK_LIMIT: usize = 4096;
 /// How many bytes longer than the page its compressed form may be.
 const COMPRESS_EXCESS: u64 = 4096;
+/// The longest name of a block and the byte that tells its length.
+const LONGEST_NAME: usize = 1 + 255;
 
+/// The bits of a record's header that are flags; the others are an address.
+const FLAGS: u64 = 0x3ff;
+const FULL: u64 = 0x001;
 const ZERO: u64 = 0x002;
 const MEM_SIZE: u64 = 0x004;
 const PAGE: u64 = 0x008;
 const EOS: u64 = 0x010;
 const CONTINUE: u64 = 0x020;
 const XBZRLE: u64 = 0x040;
+const HOOK: u64 = 0x080;
 const COMPRESS: u64 = 0x100;
+const MULTIFD_FLUSH: u64 = 0x200;
 
 /// The first byte of an XBZRLE record.
 const XBZRLE_ENCODING: u8 = 0x01;
@@ -26,10 +33,12 @@ const XBZRLE_ENCODING: u8 = 0x01;
 #[derive(Debug)]
 pub struct Ram {
     pub id: u32,
-    pub page_size: u64,
+    pub page_size: PageSize,
     pub total: u64,
+    /// How many PART sections there are.
     pub parts: u64,
-    pub ended: bool,
+    /// How many END sections there are.
+    pub ends: u64,
     pub blocks: Vec<Block>,
     index: HashMap<Vec<u8>, usize>,
     /// The block of the last page record, in whatever part of the section that was.
@@ -53,13 +62,13 @@ pub struct Block {
 
 impl Ram {
     /// A section that has just begun.
-    pub fn new(id: u32, page_size: u64, has_addresses: bool) -> Self {
+    pub fn new(id: u32, page_size: PageSize, has_addresses: bool) -> Self {
         Self {
             id,
             page_size,
             total: 0,
             parts: 0,
-            ended: false,
+            ends: 0,
             blocks: Vec::new(),
             index: HashMap::new(),
             current: None,
@@ -71,10 +80,10 @@ impl Ram {
     pub fn start<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<(), Failure> {
         let at = input.begin("list of RAM blocks");
         let header = input.be64()?;
-        if header & self.flags_mask() != MEM_SIZE {
+        if header & FLAGS != MEM_SIZE {
             return Err(Failure::at(at, "the ram section does not begin with its blocks"));
         }
-        self.total = header & !self.flags_mask();
+        self.total = header & !FLAGS;
         let mut rest = self.total;
         while rest > 0 {
             rest = rest.saturating_sub(self.block(input, rest)?);
@@ -86,11 +95,6 @@ impl Ram {
     pub fn records<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<(), Failure> {
         while self.record(input)? {}
         Ok(())
-    }
-
-    /// The bits of a record's header that are flags; the others are an address.
-    fn flags_mask(&self) -> u64 {
-        self.page_size.saturating_sub(1)
     }
 
     /// Reads an entry of the block list and returns the length of the block, at most `rest`.
@@ -106,9 +110,9 @@ impl Ram {
         }
         let at = input.position();
         let length = input.be64()?;
-        if length == 0 || length & self.flags_mask() != 0 {
+        if length == 0 || !self.page_size.fits(length) {
             let what = format!("length {length:#x} of RAM block `{escaped}` is not whole pages");
-            return Err(Failure::at(at, what));
+            return Err(self.wrong(at, what));
         }
         if length > rest {
             let what = format!(
@@ -126,8 +130,8 @@ impl Ram {
     fn record<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<bool, Failure> {
         let at = input.begin("RAM record");
         let header = input.be64()?;
-        let flags = header & self.flags_mask();
-        let address = header & !self.flags_mask();
+        let flags = header & FLAGS;
+        let address = header & !FLAGS;
         match flags {
             EOS if address == 0 => return Ok(false),
             EOS => return Err(Failure::at(at, format!("end of RAM records at {address:#x}"))),
@@ -135,14 +139,23 @@ impl Ram {
             _ => {}
         }
         let kind = flags & !CONTINUE;
-        if !matches!(kind, ZERO | PAGE | XBZRLE | COMPRESS) {
-            let what = format!("unknown combination of RAM flags {flags:#x}");
-            return Err(Failure::at(at, what));
+        if !is_page(kind) {
+            return Err(self.wrong(at, unknown(header)));
         }
-        let continues = flags & CONTINUE != 0;
-        let current = if continues { self.current } else { Some(self.named_block(input)?) };
-        self.current = current;
-        let block = current.and_then(|index| self.blocks.get_mut(index));
+        if !self.page_size.fits(address) {
+            return Err(self.wrong(at, format!("page {address:#x} is not at a whole page")));
+        }
+        if flags & CONTINUE == 0 {
+            self.current = Some(self.named_block(input)?);
+        }
+        let page_size = match self.page_size.get() {
+            Some(size) => size,
+            None if kind == ZERO => self.page_size.most(),
+            None if kind == PAGE => self.guess_page_size(input)?,
+            // Whose length tells nothing.
+            None => self.page_size.guess(USUAL),
+        };
+        let block = self.current.and_then(|index| self.blocks.get_mut(index));
         let block = block.ok_or_else(|| Failure::at(at, "CONTINUE without a block"))?;
         // Offset and length are multiples of the page size.
         if address >= block.length {
@@ -158,15 +171,15 @@ impl Ram {
             }
             PAGE => {
                 block.normal = block.normal.saturating_add(1);
-                input.page(usize::try_from(self.page_size).unwrap_or_default())?;
+                input.page(usize::try_from(page_size).unwrap_or_default())?;
             }
             XBZRLE => {
                 block.xbzrle = block.xbzrle.saturating_add(1);
-                xbzrle(input, self.page_size)?;
+                xbzrle(input, page_size)?;
             }
             _ => {
                 block.compressed = block.compressed.saturating_add(1);
-                compressed(input, self.page_size.saturating_add(COMPRESS_EXCESS))?;
+                compressed(input, page_size.saturating_add(COMPRESS_EXCESS))?;
             }
         }
         Ok(true)
@@ -176,7 +189,68 @@ impl Ram {
         let at = input.position();
         let name = input.string()?;
         let index = self.index.get(&name).copied();
-        index.ok_or_else(|| Failure::at(at, format!("unknown RAM block `{}`", Escaped(&name))))
+        index.ok_or_else(|| self.wrong(at, format!("unknown RAM block `{}`", Escaped(&name))))
+    }
+
+    /// Guesses the page size where the contents of the first page begin: another record follows it.
+    fn guess_page_size<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<u64, Failure> {
+        let most = self.page_size.most();
+        for size in GUESSES.into_iter().filter(|size| *size <= most) {
+            let len = usize::try_from(size).unwrap_or_default();
+            let longest = len.saturating_add(8).saturating_add(LONGEST_NAME);
+            let next = input.look_ahead(longest)?.get(len..).unwrap_or_default();
+            if self.begins_record(next, size) {
+                return Ok(self.page_size.guess(size));
+            }
+        }
+        Ok(self.page_size.guess(USUAL))
+    }
+
+    /// Whether a record begins here, if pages have `size` bytes.
+    fn begins_record(&self, bytes: &[u8], size: u64) -> bool {
+        let Some((header, rest)) = bytes.split_first_chunk() else { return false };
+        let header = u64::from_be_bytes(*header);
+        let (flags, address) = (header & FLAGS, header & !FLAGS);
+        if flags == EOS {
+            return address == 0;
+        }
+        let block = match rest.split_first() {
+            _ if flags & CONTINUE != 0 => self.current,
+            Some((len, rest)) => {
+                rest.get(..usize::from(*len)).and_then(|name| self.index.get(name)).copied()
+            }
+            None => None,
+        };
+        let block = block.and_then(|index| self.blocks.get(index));
+        is_page(flags & !CONTINUE)
+            && address & size.saturating_sub(1) == 0
+            && block.is_some_and(|block| address < block.length)
+    }
+
+    /// A failure that may come of a wrong guess of the page size.
+    fn wrong(&self, at: u64, what: impl fmt::Display) -> Failure {
+        Failure::at(at, format!("{what}{}", self.page_size.hint()))
+    }
+}
+
+/// Whether a record of this kind is about a page.
+fn is_page(kind: u64) -> bool {
+    matches!(kind, ZERO | PAGE | XBZRLE | COMPRESS)
+}
+
+/// What a record is that does not belong into the stream.
+fn unknown(header: u64) -> String {
+    match header & FLAGS & !CONTINUE {
+        0 => format!(
+            "record {header:#x} has no flags: a hole in the file, or memory stored by mapped-ram, \
+             which is not supported"
+        ),
+        FULL => "RAM flag 0x1 (pages of QEMU before 0.11) is not supported".into(),
+        HOOK => "RAM flag 0x80 (hook of RDMA) is not supported: migrate without RDMA".into(),
+        MULTIFD_FLUSH => "RAM flag 0x200 (multifd) is not supported: the pages went through other \
+                          channels; migrate without multifd"
+            .into(),
+        _ => format!("unknown combination of RAM flags {:#x}", header & FLAGS),
     }
 }
 

@@ -82,14 +82,13 @@ impl<W: Write> Report<W> {
         self.line("command", format_args!("number={number} name={name} length={length}"))
     }
 
-    pub fn ram(&mut self, ram: &Ram, version: u32) -> Result<(), Failure> {
-        let Ram { id, page_size, total, parts, .. } = ram;
-        let end = u8::from(ram.ended);
+    pub fn ram(&mut self, ram: &Ram, page_size: u64, version: u32) -> Result<(), Failure> {
+        let Ram { id, total, parts, ends, .. } = ram;
         self.line(
             "ram",
             format_args!(
                 "id={id} version={version} page_size={page_size} total={total} \
-                 start=1 part={parts} end={end}"
+                 start=1 part={parts} end={ends}"
             ),
         )?;
         for block in &ram.blocks {
@@ -115,6 +114,10 @@ impl<W: Write> Report<W> {
             self.line("block", format_args!("none"))?;
         }
         Ok(())
+    }
+
+    pub fn no_ram(&mut self) -> Result<(), Failure> {
+        self.line("ram", format_args!("none"))
     }
 
     pub fn device(
@@ -153,6 +156,11 @@ impl<W: Write> Report<W> {
 
     pub fn footers(&mut self, present: bool) -> Result<(), Failure> {
         self.line("footers", format_args!("{}", if present { "yes" } else { "no" }))
+    }
+
+    /// Tells that the stream is not an ordinary one.
+    pub fn kind(&mut self, kind: &str) -> Result<(), Failure> {
+        self.line("kind", format_args!("{kind}"))
     }
 
     pub fn ok(&mut self, guessed: bool) -> Result<(), Failure> {
