@@ -115,10 +115,10 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     fn header(&mut self) -> Result<(), Failure> {
         let at = self.input.begin("header");
-        if self.input.look_ahead(4)? != MAGIC.to_be_bytes() {
-            if let Some(what) = foreign::recognize(self.input.look_ahead(foreign::BEGINNING)?) {
-                return Err(Failure::at(at, format!("not a migration stream, but {what}")));
-            }
+        if self.input.look_ahead(4)? != MAGIC.to_be_bytes()
+            && let Some(what) = foreign::recognize(self.input.look_ahead(foreign::BEGINNING)?)
+        {
+            return Err(Failure::at(at, format!("not a migration stream, but {what}")));
         }
         let magic = self.input.be32()?;
         if magic != MAGIC {
