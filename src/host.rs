@@ -63,9 +63,9 @@ bitflags! {
 /// a fault. Values are small handles: a zero-sized `CurrentTask`, or a reference to a guest's
 /// memory.
 ///
-/// Before each access the range of the piece is checked with [`access_ok`](Self::access_ok). The functions
-/// that access are safe and must check by themselves; in the words of `access_ok` that costs nothing where
-/// the compiler sees both.
+/// Each piece is checked once with [`access_ok`](Self::access_ok) before anything accesses it.
+/// [`read`](Self::read), [`write`](Self::write) and [`zero`](Self::zero) rely on that and do not check
+/// again.
 ///
 /// Memory that ends, as a hypervisor may keep it for a guest:
 ///
@@ -85,7 +85,8 @@ bitflags! {
 ///     }
 /// }
 ///
-/// // SAFETY: `read` returns the number of bytes that it copied to the front of `dst`.
+/// // SAFETY: `read` returns the number of bytes that it copied to the start of `dst`, and copies nothing
+/// // else. Handles stay on their thread. Whatever the address, nothing outside the slice is accessed.
 /// unsafe impl UserMemory for Guest<'_> {
 ///     type Page = NoPage;
 ///
@@ -93,13 +94,13 @@ bitflags! {
 ///         addr.checked_add(len).is_some()
 ///     }
 ///
-///     fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
+///     unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
 ///         let (start, len) = self.at(addr, dst.len());
-///         // SAFETY: so many cells of this thread start there, and nobody has a reference into them.
+///         // SAFETY: `len` cells of this thread start there, and no reference points into them.
 ///         dst.copy_from(unsafe { Piece::from_raw_parts(start, len) })
 ///     }
 ///
-///     fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
+///     unsafe fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
 ///         let (start, len) = self.at(addr, src.len());
 ///         // SAFETY: as above, and cells may be written.
 ///         src.copy_to(unsafe { Piece::from_raw_parts(start, len) })
@@ -132,36 +133,64 @@ bitflags! {
 ///
 /// # Safety
 ///
-/// [`read`](Self::read) must return at most `dst.len()`, and must have initialised that many
-/// bytes at the front of `dst`.
+/// This is all that the crate relies on. Any other odd answer gives odd results, but no undefined behaviour.
+///
+/// - [`read`](Self::read) must return at most `dst.len()`, and must have initialised that many bytes at the
+///   start of `dst`.
+/// - `read` must not write an uninitialised byte to `dst`, not even past the count that it returns: `dst`
+///   may be a `&mut [u8]`. A host that copies whole blocks through a buffer of its own must take care.
+/// - If handles can be sent to or shared with other threads, accesses of two threads must not be a data
+///   race, neither with each other nor with whoever else accesses the memory.
+///
+/// A processor may begin an access although `access_ok` is about to refuse it, and the crate does nothing
+/// against that. A host whose users must not observe what is read then ends `access_ok` with a speculation
+/// barrier, or masks the address in `read`, `write` and `zero`.
 pub unsafe trait UserMemory: Copy {
     /// The pages that back this memory; [`NoPage`] if they cannot be taken hold of.
     type Page: Page;
 
     /// Whether `addr..addr + len` lies inside the user's part of the address space.
     ///
-    /// A range check only: nothing is accessed, and true does not mean mapped.
+    /// A range check only: nothing is accessed, and true does not mean mapped. Once true, the answer is
+    /// relied on for as long as a copy of this handle exists.
     fn access_ok(&self, addr: usize, len: usize) -> bool;
 
-    /// Copies from `addr` to the front of `dst`, upward, and returns the bytes copied before the
-    /// first byte that could not be read. Bytes of `dst` behind them stay as they were.
+    /// Copies from `addr` to the start of `dst`, upward, and returns the bytes copied before the
+    /// first byte that could not be read. Bytes of `dst` after them stay as they were.
+    ///
+    /// # Safety
+    ///
+    /// [`access_ok`](Self::access_ok) must have returned true, for this handle or one that it is a copy of,
+    /// for the `dst.len()` bytes at `addr` or a range that holds them.
     #[doc(alias = "copy_from_user")]
-    fn read(&self, addr: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize;
+    #[doc(alias = "raw_copy_from_user")]
+    unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize;
 
     /// Copies `src` to `addr`, upward, and returns the bytes copied before the first byte that
     /// could not be written.
+    ///
+    /// # Safety
+    ///
+    /// As for [`read`](Self::read), for the `src.len()` bytes at `addr`.
     #[doc(alias = "copy_to_user")]
-    fn write(&self, addr: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize;
+    #[doc(alias = "raw_copy_to_user")]
+    unsafe fn write(&self, addr: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize;
 
     /// Writes `len` zero bytes at `addr` and returns the bytes written before the first failure.
+    ///
+    /// # Safety
+    ///
+    /// As for [`read`](Self::read), for the `len` bytes at `addr`.
     #[doc(alias = "clear_user")]
-    fn zero(&self, addr: usize, len: usize) -> usize {
+    #[doc(alias = "__clear_user")]
+    unsafe fn zero(&self, addr: usize, len: usize) -> usize {
         static ZEROS: [u8; 256] = [0; 256];
         let mut done = 0;
         while done < len {
             let zeros = Piece::from(&ZEROS[..]).slice(0, len.saturating_sub(done));
             let Some(at) = addr.checked_add(done) else { break };
-            let written = self.write(at, zeros, CopyFlags::empty()).min(zeros.len());
+            // SAFETY: a part of the caller's range.
+            let written = unsafe { self.write(at, zeros, CopyFlags::empty()) }.min(zeros.len());
             done = done.saturating_add(written);
             if written < zeros.len() {
                 break;
@@ -231,7 +260,8 @@ pub unsafe trait UserMemory: Copy {
 /// #[derive(Clone)]
 /// struct HeapPage(Rc<UnsafeCell<[u8; 4096]>>);
 ///
-/// // SAFETY: the bytes live as long as any handle, and are accessed by mappings of one thread only.
+/// // SAFETY: a page is a run of its own, of one thread; its bytes are initialised, live as long as any
+/// // handle, and are accessed through mappings only.
 /// unsafe impl Page for HeapPage {
 ///     const SIZE: usize = 4096;
 ///     type Pin = Self;
@@ -244,9 +274,8 @@ pub unsafe trait UserMemory: Copy {
 ///         (index == 0).then(|| self.clone())
 ///     }
 ///
-///     fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
-///         let start = NonNull::new(self.0.get().cast())?;
-///         (index == 0).then(|| f(start))
+///     unsafe fn map<R>(&self, _: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+///         NonNull::new(self.0.get().cast()).map(f)
 ///     }
 /// }
 ///
@@ -273,21 +302,27 @@ pub unsafe trait UserMemory: Copy {
 ///
 /// # Safety
 ///
+/// This is all that the crate relies on:
+///
 /// - [`SIZE`](Self::SIZE) is the size of every page, a power of two.
-/// - [`map`](Self::map) must call its closure with the start of `SIZE` contiguous, initialised
-///   bytes that stay valid for reads and writes until the closure returns, and that no Rust
-///   reference in use covers.
-/// - If [`CONTIGUOUS`](Self::CONTIGUOUS) is true, that holds of `SIZE` times
-///   [`run_length`](Self::run_length) bytes, and no run becomes shorter.
+/// - A run never becomes shorter: as long as a handle exists, [`run_length`](Self::run_length) does not
+///   return less than it did before.
+/// - [`clone`](Clone::clone) returns a handle of the same page, in a run that is not shorter. `nth(index)`
+///   returns one of the page `index` pages after this one, in a run of the pages from there on, and `None`
+///   outside the run. `Pin` refers to the page that was pinned.
+/// - [`map`](Self::map) calls its closure with the start of `SIZE` contiguous, initialised bytes that stay
+///   valid for reads and writes through that pointer until the closure returns, and that no Rust reference
+///   in use covers. Another mapping meanwhile, even of the same page, does not change that.
+/// - If [`CONTIGUOUS`](Self::CONTIGUOUS) is true, that holds of `SIZE` times `run_length` bytes.
 /// - The handle keeps its pages alive, and so does [`Pin`](Self::Pin).
-/// - If handles can be sent to or shared with other threads, mappings of one page on two of them
-///   must not be a data race: `map` serialises them, or the memory is of a kind for which the
+/// - If handles can be sent to or shared with other threads, accesses through mappings of one page on two of
+///   them must not be a data race: `map` serialises them, or the memory is of a kind for which the
 ///   implementer answers.
 pub unsafe trait Page: Clone {
     /// The page size in bytes, a power of two.
     const SIZE: usize;
 
-    /// Whether the pages of a run are always mapped one behind the other, so that
+    /// Whether the pages of a run are always mapped one after the other, so that
     /// [`map`](Self::map) of the first one maps all.
     ///
     /// A segment is then one piece, however many pages it touches. True of a kernel that keeps all
@@ -304,17 +339,23 @@ pub unsafe trait Page: Clone {
     #[doc(alias = "compound_nr")]
     fn run_length(&self) -> usize;
 
-    /// A handle of its own for the page `index` behind this one; `None` outside the run.
+    /// A handle of its own for the page `index` pages after this one; `None` outside the run.
     #[doc(alias = "nth_page")]
     fn nth(&self, index: usize) -> Option<Self>;
 
-    /// Maps the page `index` behind this one, calls `f` with its address, and unmaps it.
+    /// Maps the page `index` pages after this one, calls `f` with its address, and unmaps it.
     ///
-    /// `None` outside the run, or if the page cannot be mapped; `f` is not called then. Mappings
-    /// nest, and end in reverse order by construction.
+    /// `None` if the page cannot be mapped; `f` is not called then. Mappings nest, and end in reverse order
+    /// by construction.
+    ///
+    /// # Safety
+    ///
+    /// `index` must be less than [`run_length`](Self::run_length). What `f` does with the address must be
+    /// sound: the bytes are valid until it returns, others may access them, and the page may be mapped
+    /// elsewhere.
     #[doc(alias = "kmap_local_page")]
     #[doc(alias = "kunmap_local")]
-    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R>;
+    unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R>;
 
     /// Copies `dst.len()` bytes from `offset` bytes into the run.
     ///
@@ -408,26 +449,28 @@ pub(crate) unsafe fn on_pages<P: Page, D: Direction, E: Extent>(
         if len == 0 {
             return 0;
         }
-        let handled = page.map(0, |start| {
+        let mapped = |start: NonNull<u8>| {
             // SAFETY: the whole run is mapped, and so are these bytes of it, initialised and valid
             // for reads and writes, until this closure returns.
             let piece = unsafe { Piece::from_raw_parts(start.as_ptr().wrapping_add(offset), len) };
             step(piece, extent).min(len)
-        });
-        return handled.unwrap_or_default();
+        };
+        // SAFETY: a run that holds a byte has a first page.
+        return unsafe { page.map(0, mapped) }.unwrap_or_default();
     }
     let (mut at, mut left, mut done) = (offset, extent, 0usize);
     while left.size() > 0 {
         let (index, in_page) = page_and_offset(P::SIZE, at);
         let part = left.front(P::SIZE.saturating_sub(in_page));
         let len = part.size();
-        let moved = page.map(index, |start| {
+        let mapped = |start: NonNull<u8>| {
             // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
             // until this closure returns, and `in_page + len` is at most `SIZE`.
-            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().add(in_page), len) };
+            let piece = unsafe { Piece::from_raw_parts(start.as_ptr().wrapping_add(in_page), len) };
             step(piece, part).min(len)
-        });
-        let Some(moved) = moved else { break };
+        };
+        // SAFETY: the page holds one of the bytes, which lie in the run.
+        let Some(moved) = (unsafe { page.map(index, mapped) }) else { break };
         done = done.saturating_add(moved);
         if moved < len || len >= left.size() {
             break;
@@ -457,10 +500,13 @@ pub trait Host {
     /// The memory behind [`IoVec`](crate::IoVec) segments.
     type User: UserMemory<Page = Self::Page>;
 
-    /// Copies `src` to `dst`, of which either may be poisoned, and returns the bytes copied in
-    /// front of the poison.
+    /// Copies `src` to `dst`, of which either may be poisoned, and returns the bytes copied before
+    /// the poison.
     ///
-    /// The provided form is for machines that cannot recover from poison: a plain copy.
+    /// The provided form is for machines that cannot recover from poison: a plain copy. The trait is safe to
+    /// implement, so unsafe code must not conclude from the result that bytes of `dst` are initialised, or
+    /// that they are those of `src`. This crate does not; it only cuts a result that exceeds the shorter
+    /// piece.
     #[doc(alias = "copy_mc_to_kernel")]
     fn copy_machine_check(src: Piece<'_, Source>, dst: Piece<'_, Dest>) -> usize {
         src.copy_to(dst)
@@ -478,7 +524,21 @@ impl Host for KernelOnly {
 
 /// The page of a host that has none: no value of this type exists.
 ///
-/// `SIZE` is the page size used by queries such as [`IovIter::npages`](crate::IovIter::npages).
+/// `SIZE` is the page size used by queries such as [`IovIter::npages`](crate::IovIter::npages). It must be
+/// a power of two, or what uses it does not compile:
+///
+/// ```compile_fail,E0080
+/// use iov_iter::host::{Host, NoPage, NoUser};
+/// use iov_iter::{IovIter, KVec, Source};
+///
+/// enum Odd {}
+/// impl Host for Odd {
+///     type Page = NoPage<3>;
+///     type User = NoUser<Self::Page>;
+/// }
+/// let segments = [KVec::from(&[0; 100][..])];
+/// let _ = IovIter::<Source, Odd>::from(&segments[..]).npages(usize::MAX);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct NoPage<const SIZE: usize = 4096>(Infallible);
 
@@ -490,7 +550,10 @@ impl<const SIZE: usize> AsRef<Self> for NoPage<SIZE> {
 
 // SAFETY: no value exists, so no function can be called.
 unsafe impl<const SIZE: usize> Page for NoPage<SIZE> {
-    const SIZE: usize = SIZE;
+    const SIZE: usize = {
+        assert!(SIZE.is_power_of_two(), "a page size is a power of two");
+        SIZE
+    };
     type Pin = Self;
 
     fn run_length(&self) -> usize {
@@ -501,7 +564,7 @@ unsafe impl<const SIZE: usize> Page for NoPage<SIZE> {
         match self.0 {}
     }
 
-    fn map<R>(&self, _index: usize, _f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+    unsafe fn map<R>(&self, _index: usize, _f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         match self.0 {}
     }
 }
@@ -529,11 +592,11 @@ unsafe impl<P: Page> UserMemory for NoUser<P> {
         match self.never {}
     }
 
-    fn read(&self, _addr: usize, _dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
+    unsafe fn read(&self, _addr: usize, _dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
         match self.never {}
     }
 
-    fn write(&self, _addr: usize, _src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
+    unsafe fn write(&self, _addr: usize, _src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
         match self.never {}
     }
 

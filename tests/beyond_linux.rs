@@ -270,7 +270,7 @@ unsafe impl<H: Clone, P> Page for Like<H, P> {
         None
     }
 
-    fn map<R>(&self, _: usize, _: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+    unsafe fn map<R>(&self, _: usize, _: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         None
     }
 }

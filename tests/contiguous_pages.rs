@@ -35,7 +35,8 @@ impl<const WHOLE: bool> Run<WHOLE> {
     }
 }
 
-// SAFETY: the memory lives as long as a handle, is only reached through mappings, and is one array.
+// SAFETY: the memory lives as long as a handle, is only reached through mappings, and is one array. Handles
+// of the same page have the same run, and stay on their thread.
 unsafe impl<const WHOLE: bool> Page for Run<WHOLE> {
     const SIZE: usize = SIZE;
     const CONTIGUOUS: bool = WHOLE;
@@ -50,11 +51,12 @@ unsafe impl<const WHOLE: bool> Page for Run<WHOLE> {
             .then(|| Self { memory: self.memory.clone(), first: self.first + index })
     }
 
-    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+    unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         assert!(index == 0 || !WHOLE, "the first page maps all");
+        assert!(index < self.run_length(), "a page outside the run is mapped");
         self.memory.1.set(self.memory.1.get() + 1);
         let start = self.memory.0.get().cast::<u8>().wrapping_add((self.first + index) * SIZE);
-        (index < self.run_length()).then(|| f(NonNull::new(start).unwrap()))
+        NonNull::new(start).map(f)
     }
 }
 

@@ -154,11 +154,11 @@ unsafe impl UserMemory for Endless<'_> {
         true
     }
 
-    fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
+    unsafe fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
         0
     }
 
-    fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
+    unsafe fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
         0
     }
 

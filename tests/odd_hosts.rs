@@ -3,15 +3,19 @@
 
 mod model;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell, UnsafeCell};
 use std::marker::PhantomData;
+use std::ops::Range;
+use std::ptr::NonNull;
+use std::rc::Rc;
 
 use heapless::Vec as Fixed;
+use iov_iter::host::{NoPage, NoUser};
 use iov_iter::iov::{IoVector, View};
 use iov_iter::{
-    Abi, BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, Error, HeldPage, Host, InlineVec,
-    IoVec, IovIter, KVec, List, Page, PageFlags, PageRange, Piece, Retention, Segment, Source,
-    UserMemory, UserPiece,
+    Abi, BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, DupStorage, Error, HeldPage, Host,
+    InlineVec, IoVec, IovIter, KVec, List, Page, PageFlags, PageRange, Piece, Retention, Segment,
+    Source, UserMemory, UserPiece, copy_iter_to_iter,
 };
 use model::{Iter, TestPage, UserSpace, at, pattern, place};
 
@@ -25,7 +29,7 @@ struct Boastful<'p> {
     says: Result<usize, Error>,
 }
 
-// SAFETY: `read` initialises what it returns: nothing.
+// SAFETY: `read` initialises what it returns: nothing. There is no memory to race for.
 unsafe impl UserMemory for Boastful<'_> {
     type Page = TestPage;
 
@@ -33,11 +37,11 @@ unsafe impl UserMemory for Boastful<'_> {
         true
     }
 
-    fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
+    unsafe fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
         0
     }
 
-    fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
+    unsafe fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
         usize::MAX
     }
 
@@ -172,7 +176,7 @@ struct Hole<'m> {
     at: usize,
 }
 
-// SAFETY: `read` returns what it copied to the front of `dst`.
+// SAFETY: `read` returns what it copied to the start of `dst`, which are bytes that nobody writes.
 unsafe impl UserMemory for Hole<'_> {
     type Page = TestPage;
 
@@ -180,12 +184,12 @@ unsafe impl UserMemory for Hole<'_> {
         true
     }
 
-    fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
+    unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
         let end = if addr <= self.at { self.at } else { self.bytes.len() };
         dst.copy_from(Piece::from(self.bytes.get(addr..end).unwrap_or_default()))
     }
 
-    fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
+    unsafe fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
         0
     }
 
@@ -237,16 +241,16 @@ fn host_that_has_no_pages_to_give_says_so() {
     #[derive(Clone, Copy)]
     struct Plain;
 
-    // SAFETY: `read` initialises what it returns: nothing.
+    // SAFETY: `read` initialises what it returns: nothing. There is no memory to race for.
     unsafe impl UserMemory for Plain {
         type Page = TestPage;
         fn access_ok(&self, _: usize, _: usize) -> bool {
             true
         }
-        fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
+        unsafe fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
             0
         }
-        fn write(&self, _: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
+        unsafe fn write(&self, _: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
             src.len().min(100)
         }
         fn fault_in_readable(&self, _: usize, len: usize) -> usize {
@@ -310,6 +314,193 @@ fn page_that_cannot_be_mapped_ends_a_copy_in_front_of_it() {
     let mut iter = Iter::<Dest>::discard(0x1020);
     assert_eq!(iter.copy_page_to_iter(&run, 0xff0, 0x1020), Ok(0x10));
     assert_eq!(iter.remaining(), 0x1010);
+}
+
+/// A run of two pages in one piece of memory, of which a clone of the handle is the last page only.
+struct Shrinking {
+    memory: Rc<UnsafeCell<[u8; 64]>>,
+    first: usize,
+}
+
+impl Clone for Shrinking {
+    fn clone(&self) -> Self {
+        Self { memory: self.memory.clone(), first: 1 }
+    }
+}
+
+impl AsRef<Self> for Shrinking {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+// SAFETY: not sound. `clone` breaks the contract, which `BioVec` is to notice. All else is as it must be: one
+// array, initialised, kept alive by each handle, and only accessed through mappings of one thread.
+unsafe impl Page for Shrinking {
+    const SIZE: usize = 32;
+    const CONTIGUOUS: bool = true;
+    type Pin = Self;
+
+    fn run_length(&self) -> usize {
+        2 - self.first
+    }
+
+    fn nth(&self, index: usize) -> Option<Self> {
+        (index < self.run_length())
+            .then(|| Self { memory: self.memory.clone(), first: self.first + index })
+    }
+
+    unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+        let start = self.memory.get().cast::<u8>();
+        NonNull::new(start.wrapping_add((self.first + index) * Self::SIZE)).map(f)
+    }
+}
+
+#[test]
+fn segment_whose_cloned_handle_has_a_shorter_run_has_no_bytes() {
+    enum ShrinkingHost {}
+    impl Host for ShrinkingHost {
+        type Page = Shrinking;
+        type User = NoUser<Shrinking>;
+    }
+
+    let memory = Rc::new(UnsafeCell::new([7; 64]));
+    let segments = [BioVec::new(Shrinking { memory, first: 0 }, 0, 64).unwrap()];
+    let cloned = segments.clone();
+    assert_eq!((segments[0].len(), cloned[0].len()), (64, 0));
+    let mut bytes = [0; 64];
+    let mut iter = IovIter::<Source, ShrinkingHost>::bvec(&segments, 64).unwrap();
+    assert_eq!(iter.clone().copy_from_iter(&mut bytes), 64);
+    assert_eq!(bytes, [7; 64]);
+    let mut storage = DupStorage::<Source, ShrinkingHost>::new();
+    assert_eq!(iter.dup(&mut storage).unwrap().copy_from_iter(&mut bytes), 0);
+    // What lies in the shorter run is kept.
+    iter = IovIter::bvec(&segments, 0).unwrap();
+    assert!(
+        iter.is_empty()
+            && BioVec::new(segments[0].page().clone(), 0, 32).unwrap().clone().len() == 32
+    );
+}
+
+#[test]
+fn held_page_outside_its_run_is_not_mapped() {
+    let page = TestPage::<4096>::run(2);
+    let held = |index| HeldPage::Borrowed { run: &page, index };
+    assert!(held(1).map(|_| ()).is_some());
+    // The host would panic.
+    assert!([2, usize::MAX].iter().all(|index| held(*index).map(|_| ()).is_none()));
+}
+
+/// User memory that remembers what it accepted, and what was accessed.
+#[derive(Clone, Copy)]
+struct Watched<'m> {
+    accepted: &'m RefCell<Vec<Range<usize>>>,
+    accesses: &'m Cell<usize>,
+}
+
+impl Watched<'_> {
+    fn access(&self, addr: usize, len: usize) -> usize {
+        let holds = |range: &Range<usize>| range.start <= addr && addr + len <= range.end;
+        assert!(self.accepted.borrow().iter().any(holds), "{addr:#x}, {len:#x} was not checked");
+        self.accesses.set(self.accesses.get() + 1);
+        len
+    }
+}
+
+// SAFETY: `read` fills all of `dst` with zeros. There is no memory to race for.
+unsafe impl UserMemory for Watched<'_> {
+    type Page = NoPage;
+
+    fn access_ok(&self, addr: usize, len: usize) -> bool {
+        let accepted = addr + len <= 0x10000;
+        if accepted {
+            self.accepted.borrow_mut().push(addr..addr + len);
+        }
+        accepted
+    }
+
+    unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
+        self.access(addr, dst.fill(0))
+    }
+
+    unsafe fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
+        self.access(addr, src.len())
+    }
+
+    fn fault_in_readable(&self, addr: usize, len: usize) -> usize {
+        self.access(addr, len)
+    }
+
+    fn fault_in_writeable(&self, addr: usize, len: usize) -> usize {
+        self.access(addr, len)
+    }
+}
+
+struct WatchedHost<'m>(PhantomData<Watched<'m>>);
+
+impl<'m> Host for WatchedHost<'m> {
+    type Page = NoPage;
+    type User = Watched<'m>;
+}
+
+#[test]
+fn each_piece_of_user_memory_is_checked_once_before_it_is_accessed() {
+    let (accepted, accesses) = (RefCell::new(Vec::new()), Cell::new(0));
+    let memory = Watched { accepted: &accepted, accesses: &accesses };
+    let segments = [IoVec::new(0x1000, 5), IoVec::new(0x2000, 0), IoVec::new(0x3000, 2000)];
+    let from = || IovIter::<Source, WatchedHost<'_>>::iovec(memory, &segments, 2005).unwrap();
+    let to = || IovIter::<Dest, WatchedHost<'_>>::iovec(memory, &segments, 2005).unwrap();
+    // The pieces with bytes that were checked, and how often the memory was accessed.
+    let seen = || {
+        let mut pieces = accepted.take();
+        pieces.retain(|piece| !piece.is_empty());
+        (pieces, accesses.take())
+    };
+    let both = vec![0x1000..0x1005, 0x3000..0x37d0];
+    let mut bytes = [0; 3000];
+
+    type Access<'f> = &'f mut dyn FnMut(&mut [u8]) -> usize;
+    let whole: [Access<'_>; 5] = [
+        &mut |bytes| from().copy_from_iter(bytes),
+        &mut |bytes| to().copy_to_iter(bytes),
+        &mut |bytes| from().csum_and_copy_from_iter(bytes, &mut Checksum::new()),
+        &mut |bytes| to().csum_and_copy_to_iter(bytes, &mut Checksum::new()),
+        &mut |bytes| bytes.len() - from().fault_in_readable(bytes.len()),
+    ];
+    for access in whole {
+        assert_eq!(access(&mut bytes), 2005);
+        assert_eq!(seen().0, both);
+    }
+    // Zeros are written in portions.
+    assert_eq!(to().zero(3000), 2005);
+    assert_eq!(seen(), (both.clone(), 1 + 2000usize.div_ceil(256)));
+    // So are bytes from user memory to user memory. The shorter of two pieces is what both copy.
+    let single = [IoVec::new(0x8000, 2000)];
+    let mut single = IovIter::<Dest, WatchedHost<'_>>::iovec(memory, &single, 2000).unwrap();
+    let mut long = from();
+    long.advance(5);
+    assert_eq!(copy_iter_to_iter(&mut long, &mut single, 2000), 2000);
+    let (pieces, accesses) = seen();
+    assert_eq!((pieces, accesses), (vec![0x3000..0x37d0, 0x8000..0x87d0], 8));
+}
+
+#[test]
+fn piece_outside_user_space_ends_a_walk_and_is_not_handed_over() {
+    let (accepted, accesses) = (RefCell::new(Vec::new()), Cell::new(0));
+    let memory = Watched { accepted: &accepted, accesses: &accesses };
+    let segments = [IoVec::new(0xfff0, 0x10), IoVec::new(0xfff0, 0x11), IoVec::new(0x1000, 1)];
+    let mut iter = IovIter::<Source, WatchedHost<'_>>::iovec(memory, &segments, 0x22).unwrap();
+    let mut seen = Vec::new();
+    let walked = iter.iterate_and_advance(
+        0x22,
+        &mut seen,
+        |seen, piece, _| {
+            seen.push((piece.address(), piece.len()));
+            piece.len()
+        },
+        |_, _, _| 0,
+    );
+    assert_eq!((walked, iter.remaining(), seen), (0x10, 0x12, vec![(0xfff0, 0x10)]));
 }
 
 /// What a caller that is generic in the direction may need of a refused segment.

@@ -26,14 +26,10 @@ impl Flat {
         Self { start: memory.at(0), len: memory.len() }
     }
 
-    /// Where the `len` bytes at `addr` lie.
-    #[inline]
-    fn at(&self, addr: usize, len: usize) -> Option<*mut u8> {
-        self.access_ok(addr, len).then(|| self.start.wrapping_add(addr))
-    }
 }
 
-// SAFETY: `read` returns the number of bytes that it copied to the front of `dst`.
+// SAFETY: `read` returns the number of bytes that it copied to the start of `dst`, and copies initialised
+// bytes only. Handles stay on their thread.
 unsafe impl UserMemory for Flat {
     type Page = Mapped;
 
@@ -43,25 +39,23 @@ unsafe impl UserMemory for Flat {
     }
 
     #[inline]
-    fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
-        let Some(start) = self.at(addr, dst.len()) else { return 0 };
-        // SAFETY: so many initialised bytes lie there, in memory that outlives this host.
-        dst.copy_from(unsafe { Piece::from_raw_parts(start, dst.len()) })
+    unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, _: CopyFlags) -> usize {
+        // SAFETY: the range was accepted: these initialised bytes lie in memory that outlives this host.
+        dst.copy_from(unsafe { Piece::from_raw_parts(self.start.wrapping_add(addr), dst.len()) })
     }
 
     #[inline]
-    fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
-        let Some(start) = self.at(addr, src.len()) else { return 0 };
+    unsafe fn write(&self, addr: usize, src: Piece<'_, Source>, _: CopyFlags) -> usize {
         // SAFETY: as above.
-        src.copy_to(unsafe { Piece::from_raw_parts(start, src.len()) })
+        src.copy_to(unsafe { Piece::from_raw_parts(self.start.wrapping_add(addr), src.len()) })
     }
 
     fn fault_in_readable(&self, addr: usize, len: usize) -> usize {
-        self.at(addr, len).map_or(0, |_| len)
+        if self.access_ok(addr, len) { len } else { 0 }
     }
 
     fn fault_in_writeable(&self, addr: usize, len: usize) -> usize {
-        self.at(addr, len).map_or(0, |_| len)
+        self.fault_in_readable(addr, len)
     }
 }
 
@@ -79,7 +73,8 @@ impl Mapped {
     }
 }
 
-// SAFETY: the bytes are initialised, and live in memory that outlives the handles.
+// SAFETY: the bytes are initialised, and live in memory that outlives the handles; a handle and its clones
+// have the same run, and stay on their thread.
 unsafe impl Page for Mapped {
     const SIZE: usize = PAGE;
     const CONTIGUOUS: bool = true;
@@ -96,9 +91,8 @@ unsafe impl Page for Mapped {
     }
 
     #[inline]
-    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
-        let start = NonNull::new(self.start.wrapping_add(index.wrapping_mul(PAGE)))?;
-        (index < self.pages).then(|| f(start))
+    unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+        NonNull::new(self.start.wrapping_add(index.wrapping_mul(PAGE))).map(f)
     }
 }
 

@@ -37,10 +37,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         let present = self.iterate(
             size,
             &mut (),
-            |(), user, _| match user.is_accessible() {
-                true => probe(&user.memory(), user.address(), user.len()),
-                false => 0,
-            },
+            |(), user, _| probe(&user.memory(), user.address(), user.len()),
             |(), piece, _| piece.len(),
         );
         size.saturating_sub(present)

@@ -171,7 +171,8 @@ fn fetch(
     while at < size {
         let left = size.saturating_sub(at);
         let start = address.checked_add(at).ok_or(Error::Fault)?;
-        let bytes = read_into(memory, start, &mut buffer, left);
+        // SAFETY: a part of the array, which was accepted.
+        let bytes = unsafe { read_into(memory, start, &mut buffer, left) };
         let wanted = left.min(256);
         let elements = bytes.chunks_exact(element);
         let partial = elements.remainder().len();
@@ -190,7 +191,8 @@ fn fetch(
                 let length = start
                     .checked_add(got.saturating_sub(partial).saturating_add(field))
                     .ok_or(Error::Fault)?;
-                let bytes = read_into(memory, length, &mut buffer, field);
+                // SAFETY: as above: the length of the element that is out of reach in part.
+                let bytes = unsafe { read_into(memory, length, &mut buffer, field) };
                 abi.check_length(abi.decode(bytes).ok_or(Error::Fault)?)?;
             }
             return Err(Error::Fault);
@@ -200,15 +202,20 @@ fn fetch(
     Ok(())
 }
 
-/// Reads up to `len` bytes at `address` into the buffer; what came, in front of a fault.
-fn read_into(
+/// Reads up to `len` bytes at `address` into the buffer and returns those that came before a fault.
+///
+/// # Safety
+///
+/// [`UserMemory::access_ok`] must have accepted the bytes, or a range that holds them.
+unsafe fn read_into(
     memory: impl UserMemory,
     address: usize,
     buffer: &mut [MaybeUninit<u8>],
     len: usize,
 ) -> &[u8] {
     let space = Piece::<Dest>::from(&mut *buffer).slice(0, len);
-    let read = memory.read(address, space, CopyFlags::empty()).min(space.len());
+    // SAFETY: as many bytes as the caller's range has, at most.
+    let read = unsafe { memory.read(address, space, CopyFlags::empty()) }.min(space.len());
     // SAFETY: `UserMemory::read` has initialised the first `read` bytes of the buffer, which is
     // borrowed for as long as the result.
     unsafe { Piece::<Source>::from_raw_parts(buffer.as_mut_ptr().cast(), read).as_slice() }

@@ -328,7 +328,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// `kernel`; pages are handed over one at a time, or a run of them at once if it is
     /// [mapped as a whole](crate::Page::CONTIGUOUS), mapped for the call. Both steps share `state`;
     /// their last argument is the number of bytes handled so far, their result the number handled
-    /// now, and fewer than the piece ends the walk there. Pieces are never empty, and a
+    /// now, and fewer than the piece ends the walk there. So does a piece outside the user's part of the
+    /// address space, which is not handed over. Pieces are never empty, and a
     /// [discarding](Self::discard) iterator moves without any.
     ///
     /// Returns the bytes handled in all.

@@ -85,7 +85,13 @@ impl<P: Page> HeldPage<'_, P> {
     pub fn map<R>(&self, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         match self {
             Self::Kernel(address, _) => Some(f(*address)),
-            _ => self.page().and_then(|(page, index)| page.map(index, f)),
+            _ => {
+                // Whoever made the value chose the index.
+                let (page, index) =
+                    self.page().filter(|(page, index)| *index < page.run_length())?;
+                // SAFETY: the index was checked; what `f` does with an address is up to its own unsafe code.
+                unsafe { page.map(index, f) }
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! User memory under a cursor: every access is range-checked, every fault counted.
+//! User memory under a cursor: every range is checked once, every fault counted.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -48,7 +48,12 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
         self.cursor.share_tails(extent, list.as_slice(), Window::tail, |window, part| {
             // A segment that wraps around the address space ends where it wraps.
             let Some(address) = window.segment.base.checked_add(window.offset) else { return 0 };
-            step(UserPiece { memory, address, len: part.size(), _direction: PhantomData }, part)
+            let len = part.size();
+            if !memory.access_ok(address, len) {
+                unlikely();
+                return 0;
+            }
+            step(UserPiece { memory, address, len, _direction: PhantomData }, part)
         })
     }
 }
@@ -65,9 +70,10 @@ impl<U, L: Segments> fmt::Debug for UserCursor<U, L> {
 
 /// A contiguous range of user memory, as a walk hands it to its step.
 ///
-/// Every access checks the whole range with [`UserMemory::access_ok`] first and moves nothing if
-/// that fails.
+/// The whole range lies in the user's part of the address space: the walk has checked it with
+/// [`UserMemory::access_ok`], and ends before a range that does not.
 pub struct UserPiece<U, D: Direction> {
+    // It has accepted `address` and `len`, once and for all.
     memory: U,
     address: usize,
     len: usize,
@@ -97,23 +103,10 @@ impl<U: UserMemory, D: Direction> UserPiece<U, D> {
         self.memory
     }
 
-    /// Whether the whole piece lies in the user's part of the address space.
+    /// The address after the first `offset` bytes, and the bytes from there on; `None` if there are fewer.
     #[inline]
-    #[must_use]
-    pub fn is_accessible(&self) -> bool {
-        self.memory.access_ok(self.address, self.len)
-    }
-
-    /// The range behind the first `offset` bytes, if the whole piece is accessible.
-    #[inline]
-    fn checked(&self, offset: usize) -> Option<(usize, usize)> {
-        let rest = self.len.checked_sub(offset)?;
-        let start = self.address.checked_add(offset)?;
-        if !self.is_accessible() {
-            unlikely();
-            return None;
-        }
-        Some((start, rest))
+    fn rest(&self, offset: usize) -> Option<(usize, usize)> {
+        Some((self.address.checked_add(offset)?, self.len.checked_sub(offset)?))
     }
 }
 
@@ -122,9 +115,10 @@ impl<U: UserMemory> UserPiece<U, Source> {
     /// moved before a fault, or before either side ended.
     #[inline]
     pub fn read(&self, offset: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
-        let Some((address, rest)) = self.checked(offset) else { return 0 };
+        let Some((address, rest)) = self.rest(offset) else { return 0 };
         let dst = dst.slice(0, rest);
-        self.memory.read(address, dst, flags).min(dst.len())
+        // SAFETY: a part of the range that was accepted.
+        unsafe { self.memory.read(address, dst, flags) }.min(dst.len())
     }
 }
 
@@ -133,16 +127,17 @@ impl<U: UserMemory> UserPiece<U, Dest> {
     /// before either side ended.
     #[inline]
     pub fn write(&self, offset: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
-        let Some((address, rest)) = self.checked(offset) else { return 0 };
+        let Some((address, rest)) = self.rest(offset) else { return 0 };
         let src = src.slice(0, rest);
-        self.memory.write(address, src, flags).min(src.len())
+        // SAFETY: a part of the range that was accepted.
+        unsafe { self.memory.write(address, src, flags) }.min(src.len())
     }
 
     /// Writes zeros and returns how many before a fault.
     #[inline]
     pub fn zero(&self) -> usize {
-        let Some((address, rest)) = self.checked(0) else { return 0 };
-        self.memory.zero(address, rest).min(rest)
+        // SAFETY: the range that was accepted.
+        unsafe { self.memory.zero(self.address, self.len) }.min(self.len)
     }
 }
 

@@ -177,12 +177,12 @@ unsafe impl UserMemory for ProcessMemory {
         addr.checked_add(len).is_some_and(|end| end <= self.limit)
     }
 
-    fn read(&self, addr: usize, dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
+    unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
         // SAFETY: a destination is valid for writes of its length.
         unsafe { self.transfer(addr, dst.len(), dst.as_mut_ptr(), libc::process_vm_readv) }
     }
 
-    fn write(&self, addr: usize, src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
+    unsafe fn write(&self, addr: usize, src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
         let local = src.as_ptr().cast_mut();
         // SAFETY: a source is valid for reads of its length, initialised, and only read.
         unsafe { self.transfer(addr, src.len(), local, libc::process_vm_writev) }
@@ -193,7 +193,9 @@ unsafe impl UserMemory for ProcessMemory {
         while done < len {
             let Some(at) = addr.checked_add(done) else { break };
             let mut probe = [0; 1];
-            if self.read(at, Piece::from(&mut probe[..]), CopyFlags::empty()) == 0 {
+            let probe = Piece::from(&mut probe[..]);
+            // SAFETY: the system checks the address.
+            if unsafe { self.read(at, probe, CopyFlags::empty()) } == 0 {
                 break;
             }
             done = done.saturating_add(self.rest_of_page(at)).min(len);

@@ -20,7 +20,6 @@ use crate::memory::{Extent, Piece, Span};
 /// `offset` may exceed the page size; the segment then starts in a later page of the run.
 #[doc(alias = "bio_vec")]
 #[repr(C)]
-#[derive(Clone)]
 pub struct BioVec<P> {
     page: P,
     len: u32,
@@ -34,12 +33,17 @@ impl<P: Page> BioVec<P> {
     ///
     /// [`Error::OutOfRange`] if they leave the run.
     pub fn new(page: P, offset: u32, len: u32) -> Result<Self, Error> {
+        match Self::fits(&page, offset, len) {
+            true => Ok(Self { page, len, offset }),
+            false => Err(Error::OutOfRange),
+        }
+    }
+
+    /// Whether `len` bytes at `offset` lie in the run of `page`.
+    fn fits(page: &P, offset: u32, len: u32) -> bool {
         let end = u64::from(offset).saturating_add(u64::from(len));
         let run = (page.run_length() as u64).saturating_mul(P::SIZE as u64);
-        if end > run || usize::try_from(end).is_err() {
-            return Err(Error::OutOfRange);
-        }
-        Ok(Self { page, len, offset })
+        end <= run && usize::try_from(end).is_ok()
     }
 
     /// The first page of the run.
@@ -71,6 +75,16 @@ impl<P: Page> BioVec<P> {
     pub(crate) fn tail(&self, offset: usize) -> PageBytes<'_, P> {
         let len = (self.len as usize).saturating_sub(offset);
         PageBytes { page: &self.page, at: (self.offset as usize).saturating_add(offset), len }
+    }
+}
+
+impl<P: Page> Clone for BioVec<P> {
+    /// The same bytes, through a handle of its own.
+    fn clone(&self) -> Self {
+        let page = self.page.clone();
+        // Checking costs less than trusting: a handle of a shorter run gives no bytes.
+        let len = if Self::fits(&page, self.offset, self.len) { self.len } else { 0 };
+        Self { page, len, offset: self.offset }
     }
 }
 

@@ -174,7 +174,7 @@ impl<const P: usize> AsRef<TestPage<P>> for TestPin<P> {
 }
 
 // SAFETY: `map` gives the start of a frame of `P` initialised bytes, kept alive by the handle and
-// only ever accessed through raw pointers.
+// only ever accessed through raw pointers. Handles share a run that never changes, and stay on their thread.
 unsafe impl<const P: usize> Page for TestPage<P> {
     const SIZE: usize = P;
     type Pin = TestPin<P>;
@@ -188,8 +188,9 @@ unsafe impl<const P: usize> Page for TestPage<P> {
         Some(Self::hold(self.run.clone(), index, Hold::Reference))
     }
 
-    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
-        let frame = self.run.get(self.index.checked_add(index)?)?;
+    unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+        assert!(index < self.run_length(), "a page outside the run is mapped");
+        let frame = &self.run[self.index + index];
         if frame.unmappable.get() {
             return None;
         }

@@ -275,7 +275,8 @@ impl<const P: usize> UserSpace<P> {
     }
 }
 
-// SAFETY: `read` returns what `access` has stepped over, and the step initialises exactly that.
+// SAFETY: `read` returns what `access` has stepped over, and the step initialises exactly that. Handles stay
+// on their thread.
 unsafe impl<const P: usize> UserMemory for &UserSpace<P> {
     type Page = TestPage<P>;
 
@@ -283,7 +284,7 @@ unsafe impl<const P: usize> UserMemory for &UserSpace<P> {
         self.in_range(address, len)
     }
 
-    fn read(&self, address: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
+    unsafe fn read(&self, address: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
         self.access(address, dst.len(), flags, |from, done, len| {
             let to = dst.as_mut_ptr().wrapping_add(done);
             // SAFETY: `from` has `len` bytes in a frame, and `dst` has `done + len`.
@@ -296,7 +297,7 @@ unsafe impl<const P: usize> UserMemory for &UserSpace<P> {
         })
     }
 
-    fn write(&self, address: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
+    unsafe fn write(&self, address: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
         let clean = match flags.contains(CopyFlags::MACHINE_CHECK) {
             true => clean_prefix(src.as_ptr(), src.len()),
             false => src.len(),

@@ -143,8 +143,10 @@ fn gup_flags(flags: PageFlags) -> u32 {
     write | nofault
 }
 
-// SAFETY: the kernel's copies return the bytes they did not copy, and write all that are in front
-// of those.
+// SAFETY: the kernel's copies return the bytes they did not copy, write all that are in front of those, and
+// nothing but bytes they have read. Handles stay on their thread; user space, which may write at the same
+// time, is accessed by the kernel's assembly. Like the kernel's own iterator, this keeps no processor from
+// speculating past the range check.
 unsafe impl UserMemory for CurrentTask {
     type Page = KernelPage;
 
@@ -157,11 +159,8 @@ unsafe impl UserMemory for CurrentTask {
     }
 
     #[inline(always)]
-    fn read(&self, address: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
+    unsafe fn read(&self, address: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
         let (to, len) = (dst.as_mut_ptr(), dst.len());
-        if !self.access_ok(address, len) {
-            return 0;
-        }
         if flags.is_empty() {
             // SAFETY: the destination has room for `len` bytes, and the range is the user's.
             return moved(len, unsafe { ioviter_read_user(to, address, len) });
@@ -177,11 +176,8 @@ unsafe impl UserMemory for CurrentTask {
 
     /// Poisoned memory is not survived here: the kernel does not export its `copy_mc_to_user`.
     #[inline(always)]
-    fn write(&self, address: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
+    unsafe fn write(&self, address: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
         let (from, len) = (src.as_ptr(), src.len());
-        if !self.access_ok(address, len) {
-            return 0;
-        }
         if flags.is_empty() {
             // SAFETY: the source has `len` bytes, and the range is the user's.
             return moved(len, unsafe { ioviter_write_user(address, from, len) });
@@ -190,17 +186,15 @@ unsafe impl UserMemory for CurrentTask {
         len - special(flags, || unsafe { ioviter_write_user(address, from, len) })
     }
 
-    fn zero(&self, address: usize, len: usize) -> usize {
+    unsafe fn zero(&self, address: usize, len: usize) -> usize {
         static ZEROS: [u8; 64] = [0; 64];
-        if !self.access_ok(address, len) {
-            return 0;
-        }
         // SAFETY: the range is the user's.
         let mut done = len - unsafe { ioviter_zero_user(address, len) };
         // The kernel counts words here, of which the last may have begun in front of the fault.
         while done < len {
             let zeros = Piece::from(&ZEROS[..]).slice(0, len - done);
-            match self.write(address + done, zeros, CopyFlags::empty()) {
+            // SAFETY: as above.
+            match unsafe { self.write(address + done, zeros, CopyFlags::empty()) } {
                 0 => break,
                 written => done += written,
             }
@@ -325,10 +319,7 @@ unsafe impl Page for KernelPage {
     }
 
     #[inline]
-    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
-        if index > 0 && index >= self.run_length() {
-            return None;
-        }
+    unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         NonNull::new(self.address().wrapping_add(index * Self::SIZE)).map(f)
     }
 }

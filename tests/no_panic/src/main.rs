@@ -61,12 +61,12 @@ unsafe impl UserMemory for Anything {
         black_box((addr, len)).1 > 0
     }
 
-    fn read(&self, addr: usize, dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
+    unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, _flags: CopyFlags) -> usize {
         let written = dst.fill(0);
         black_box(addr).min(written)
     }
 
-    fn write(&self, addr: usize, src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
+    unsafe fn write(&self, addr: usize, src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
         black_box((addr, src.as_ptr(), src.len())).2
     }
 
@@ -135,7 +135,7 @@ unsafe impl Page for Frame {
         (index < black_box(3)).then(|| self.clone())
     }
 
-    fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+    unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         (index < black_box(3)).then(|| f(black_box(self.0)))
     }
 }

@@ -118,7 +118,7 @@ fn user_pieces() {
         any(),
         &mut sum,
         |sum, piece, at| {
-            black_box((piece.address(), piece.len(), piece.is_accessible(), piece.memory()));
+            black_box((piece.address(), piece.len(), piece.memory()));
             let _ = black_box(write!(Text, "{piece:?}"));
             *sum = piece.read(at, any_bytes().into(), iov_iter::CopyFlags::empty());
             *sum

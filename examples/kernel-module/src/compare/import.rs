@@ -1,9 +1,9 @@
 //! `import_iovec`: arrays of segments in user memory, sound or not, imported by both.
 
-use iov_iter::{Abi, CopyFlags, Dest, InlineVec, IoVec, IovIter, Piece, Source, UserMemory};
+use iov_iter::{Abi, Dest, InlineVec, IoVec, IovIter, Source};
 
 use super::Tally;
-use super::memory::Arena;
+use super::memory::{Arena, user};
 use super::operation::{or_errno, state};
 use crate::host::{CurrentTask, Kernel};
 use crate::kernel::{KernelIter, State};
@@ -47,8 +47,7 @@ fn one(arena: &Arena, seed: u64, tally: &mut Tally) -> bool {
         bytes[..8].copy_from_slice(&segment.base.to_ne_bytes());
         bytes[8..].copy_from_slice(&segment.len.to_ne_bytes());
         // What does not fit in front of a hole is not there: the import will find out.
-        let bytes = Piece::<Source>::from(&bytes[..]);
-        CurrentTask::new().write(address + index * 16, bytes, CopyFlags::empty());
+        let _ = user::<Dest>(address + index * 16, bytes.len()).copy_to_iter(&bytes);
     }
 
     let by = random.below(1 << 13);

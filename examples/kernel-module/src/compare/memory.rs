@@ -3,9 +3,9 @@
 use core::ptr::NonNull;
 use core::slice;
 
-use iov_iter::{CopyFlags, Dest, Page, Piece, Source, UserMemory};
+use iov_iter::{Dest, Direction, IovIter, Page, Source};
 
-use crate::host::{CurrentTask, KernelPage};
+use crate::host::{CurrentTask, Kernel, KernelPage};
 use crate::random::{Digest, Random};
 
 const PAGE: usize = KernelPage::SIZE;
@@ -29,7 +29,8 @@ impl Run {
     /// `1 << order` pages; `None` if there is no memory.
     pub fn new(order: u32) -> Option<Self> {
         let page = KernelPage::alloc(order)?;
-        let start = page.map(0, |start| start)?;
+        // SAFETY: a run has a first page, and its pages stay mapped: the address is good for all of them.
+        let start = unsafe { page.map(0, |start| start) }?;
         Some(Self { page, start, len: PAGE << order })
     }
 
@@ -65,6 +66,11 @@ impl Memory for Run {
         digest.bytes(self.bytes());
         digest
     }
+}
+
+/// `len` bytes at `address` of the calling process.
+pub fn user<D: Direction>(address: usize, len: usize) -> IovIter<'static, D, Kernel> {
+    IovIter::ubuf(CurrentTask::new(), address, len)
 }
 
 /// Memory of the calling process, in which pages may be missing or not writable: `struct
@@ -110,8 +116,8 @@ impl Memory for Arena {
                 for word in chunk.as_chunks_mut::<8>().0 {
                     *word = random.next().to_ne_bytes();
                 }
-                let bytes = Piece::<Source>::from(&chunk[..]);
-                CurrentTask::new().write(at, bytes, CopyFlags::empty());
+                // The pages of the mask are there.
+                let _ = user::<Dest>(at, chunk.len()).copy_to_iter(&chunk);
             }
         }
     }
@@ -121,8 +127,7 @@ impl Memory for Arena {
         let mut chunk = [0; 512];
         for page in self.in_mask(self.readable) {
             for at in (page..page + PAGE).step_by(chunk.len()) {
-                let bytes = Piece::<Dest>::from(&mut chunk[..]);
-                CurrentTask::new().read(at, bytes, CopyFlags::empty());
+                let _ = user::<Source>(at, chunk.len()).copy_from_iter(&mut chunk);
                 digest.bytes(&chunk);
             }
         }
