@@ -118,12 +118,18 @@ fn receiving_goes_on_within_an_element() {
 
 /// One-byte segments of a vector, sent by a transport with a limit; segments in each call.
 fn split(segments: usize, skip: usize, limit: usize) -> Vec<usize> {
+    split_as(segments, skip, limit, false)
+}
+
+/// The same, by a transport that keeps messages or does not.
+fn split_as(segments: usize, skip: usize, limit: usize, messages: bool) -> Vec<usize> {
     let bytes: Vec<u8> = (0..segments + 1).map(|at| at as u8).collect();
     // The first has two bytes, so that a view can start within it.
     let mut vector = vec![KVec::from(&bytes[..2])];
     vector.extend(bytes[2..].chunks(1).map(KVec::from));
     let mut transport = Scripted::new(&[Move(usize::MAX); 2000]);
     transport.limit = limit;
+    transport.messages = messages;
     let view = View::new(&vector).unwrap();
     let rest = view.slice(skip, view.size() - skip).unwrap();
     assert_eq!(rest.send(&mut transport).finished(), Ok(rest.size()));
@@ -142,6 +148,56 @@ fn a_request_is_split_at_the_limit_of_the_platform() {
     assert_eq!(split(1100, 1, 1024), [64, 1024, 12]);
     // What follows a long call may be short.
     assert_eq!(split(66, 0, 65), [65, 1]);
+}
+
+#[test]
+fn a_message_is_split_at_the_limit_only() {
+    for (segments, skip, limit, calls) in [
+        (64, 1, 1024, &[64][..]),
+        (65, 1, 1024, &[65]),
+        (1024, 1, 1024, &[1024]),
+        (1100, 0, 1024, &[1024, 76]),
+        (1100, 1, 1024, &[1024, 76]),
+        (1100, 1, 100, &[vec![100; 11].as_slice()].concat()),
+        (70, 1, 65, &[65, 5]),
+        (70, 1, 10, &[10; 7]),
+        // More than the list on the stack holds: whole segments are lent.
+        (3000, 0, 2000, &[2000, 1000]),
+    ] {
+        assert_eq!(split_as(segments, skip, limit, true), calls, "{segments} {skip} {limit}");
+    }
+
+    let lengths = [vec![1; 80], vec![0; 100], vec![1; 100], vec![0]].concat();
+    let bytes = [7; 180];
+    let segments = cut(&bytes, &lengths);
+    let mut transport = Scripted::new(&[Move(180)]);
+    transport.messages = true;
+    assert_eq!(View::new(&segments).unwrap().send(&mut transport).finished(), Ok(180));
+    assert_eq!(transport.calls, [vec![1; 180]]);
+}
+
+#[test]
+fn a_message_is_received_by_one_call() {
+    for messages in [false, true] {
+        let mut memory = [0xff; 200];
+        let segments = cut_mut(&mut memory, &[2; 100]);
+        let into = View::new(&segments).unwrap().slice(1, 150).unwrap();
+        let mut transport = Scripted::new(&[Interrupt, Interrupt, Move(140), Block, Move(0), Fail]);
+        transport.messages = messages;
+        transport.data.extend(&[7; 150]);
+        let received = if messages { 140 } else { 127 };
+        assert_eq!(into.receive_once(&mut transport), Ok(received));
+        assert_eq!(into.receive_once(&mut transport), Err(CallError::WouldBlock));
+        assert_eq!(into.receive_once(&mut transport), Ok(0));
+        assert_eq!(into.receive_once(&mut transport), Err(CallError::Failed(BrokenPipe)));
+        assert_eq!(into.slice(3, 0).unwrap().receive_once(&mut transport), Ok(0));
+        assert_eq!(transport.calls.len(), 6);
+        drop(segments);
+        assert!(
+            memory[1..=received] == vec![7; received]
+                && memory[received + 1..].iter().all(|byte| *byte == 0xff)
+        );
+    }
 }
 
 #[test]

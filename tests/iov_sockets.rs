@@ -9,12 +9,12 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::thread;
 use std::time::Duration;
 
 use iov_iter::KVec;
-use iov_iter::iov::{Stop, View};
+use iov_iter::iov::{CallError, Stop, View};
 use iov_iter::os::io::{FileAt, Socket, Stream};
 use iov_support::flat::{cut, cut_mut};
 
@@ -197,6 +197,62 @@ fn tcp_both_ways() {
     assert_eq!(received.finished().unwrap(), 4998);
     assert_eq!(echo.join().unwrap(), (5000, 5000));
     assert!(back == data[..4998]);
+}
+
+#[test]
+fn a_datagram_of_many_pieces_is_one() {
+    let data = pattern();
+    let [hundred, with_empty, most] =
+        [vec![3; 100], [vec![3; 60], vec![0], vec![3; 40]].concat(), vec![3; 1024]];
+    for (lengths, skip) in
+        [(&hundred, 1), (&hundred, 0), (&with_empty, 0), (&with_empty, 2), (&most, 0), (&most, 1)]
+    {
+        let segments = cut(&data, lengths);
+        let view = View::new(&segments).unwrap();
+        let view = view.slice(skip, view.size() - skip).unwrap();
+        let expected = &data[skip..skip + view.size()];
+        let (here, there) = UnixDatagram::pair().unwrap();
+        assert_eq!(view.send(&mut Stream(&here)).finished().unwrap(), expected.len());
+        assert_eq!(
+            view.send(&mut Socket { socket: &here, flags: 0 }).finished().unwrap(),
+            expected.len()
+        );
+        for _ in 0..2 {
+            let mut received = vec![0; 4000];
+            let len = there.recv(&mut received).unwrap();
+            assert!(received[..len] == *expected, "{len} bytes of {}", expected.len());
+        }
+    }
+    // A call takes no more.
+    let segments = cut(&data, &[3; 1025]);
+    let (here, there) = UnixDatagram::pair().unwrap();
+    assert_eq!(View::new(&segments).unwrap().send(&mut Stream(&here)).finished().unwrap(), 3075);
+    assert_eq!([(); 2].map(|()| there.recv(&mut [0; 4000]).unwrap()), [3072, 3]);
+}
+
+#[test]
+fn one_datagram_at_a_time_is_received() {
+    let data = pattern();
+    let (here, there) = UnixDatagram::pair().unwrap();
+    there.set_nonblocking(true).unwrap();
+    let mut memory = [0xff; 400];
+    let segments = cut_mut(&mut memory, &[[3; 60].as_slice(), &[0], &[3; 70]].concat());
+    let into = View::new(&segments).unwrap().slice(1, 389).unwrap();
+    let (mut stream, mut socket) = (Stream(&there), Socket { socket: &there, flags: 0 });
+    assert!(matches!(into.receive_once(&mut stream), Err(CallError::WouldBlock)));
+    for len in [380, 10, 0, 5, 7] {
+        here.send(&data[..len]).unwrap();
+    }
+    assert_eq!(into.receive_once(&mut stream).unwrap(), 380);
+    assert_eq!(into.receive_once(&mut socket).unwrap(), 10);
+    assert_eq!(into.receive_once(&mut stream).unwrap(), 0);
+    assert_eq!(View::new(&segments[..0]).unwrap().receive_once(&mut stream).unwrap(), 0);
+    // Without a border between them.
+    let both = into.receive(&mut stream);
+    assert!(matches!((both.moved, both.stop), (12, Stop::WouldBlock)));
+    drop(segments);
+    let expected = [&data[..5], &data[..7], &data[12..380]].concat();
+    assert!(memory[1..381] == expected && memory[381..] == [0xff; 19] && memory[0] == 0xff);
 }
 
 /// A file without a name.

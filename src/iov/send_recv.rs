@@ -29,6 +29,15 @@ pub trait VectoredWrite {
         MAX_SEGMENTS
     }
 
+    /// Whether the bytes of one call are one message, as they are for a datagram socket.
+    ///
+    /// If so, a call is given up to [`MAX_SEGMENTS`] pieces of a view. More than 64 pieces that are
+    /// not whole segments in a row need a list of 16 KiB on the stack. If not, a call may be given 64
+    /// pieces, and the next call the others. The default is `false`.
+    fn keeps_messages(&self) -> bool {
+        false
+    }
+
     /// Takes data out of `segments`, in order, and returns how many bytes; 0 if it never will take
     /// any.
     ///
@@ -52,6 +61,15 @@ pub trait VectoredRead {
     /// Segments that one call takes at most; 0 counts as 1.
     fn max_segments(&self) -> usize {
         MAX_SEGMENTS
+    }
+
+    /// Whether the bytes of one call are one message, as they are for a datagram socket.
+    ///
+    /// If so, a call is given up to [`MAX_SEGMENTS`] pieces of a view. More than 64 pieces that are
+    /// not whole segments in a row need a list of 16 KiB on the stack. If not, a call may be given 64
+    /// pieces, and the next call the others. The default is `false`.
+    fn keeps_messages(&self) -> bool {
+        false
     }
 
     /// Puts data into `segments`, in order, and returns how many bytes; 0 at the end of the data.
@@ -109,7 +127,9 @@ impl<E> Transfer<E> {
 impl View<'_, Source> {
     /// Sends the bytes in view.
     ///
-    /// Interrupted calls are repeated. A view without bytes makes no call.
+    /// Interrupted calls are repeated. A view without bytes makes no call. A datagram socket sends one
+    /// datagram if the view has at most [`MAX_SEGMENTS`] pieces, and one for each `MAX_SEGMENTS` pieces
+    /// otherwise.
     ///
     /// ```
     /// use iov_iter::{KVec, Source, iov};
@@ -141,37 +161,95 @@ impl View<'_, Source> {
     #[doc(alias = "iov_send_recv")]
     #[doc(alias = "do_send_recv")]
     pub fn send<T: VectoredWrite + ?Sized>(&self, transport: &mut T) -> Transfer<T::Error> {
-        let limit = transport.max_segments();
-        transfer(*self, limit, |segments| transport.write_vectored(segments))
+        let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
+        transfer(*self, limits, |segments| transport.write_vectored(segments))
     }
 }
 
 impl View<'_, Dest> {
-    /// Receives into the bytes in view. Bytes behind those that moved are not written.
+    /// Receives until the view is full. Bytes after those that moved are not written.
     ///
-    /// Interrupted calls are repeated. A view without bytes makes no call.
+    /// Interrupted calls are repeated. A view without bytes makes no call. From a datagram socket it
+    /// receives datagram after datagram, one directly after the other, and an empty one ends it as if
+    /// the peer had closed: use [`receive_once`](Self::receive_once) there.
     #[doc(alias = "iov_recv")]
     #[doc(alias = "iov_send_recv")]
     #[doc(alias = "do_send_recv")]
     pub fn receive<T: VectoredRead + ?Sized>(&self, transport: &mut T) -> Transfer<T::Error> {
-        let limit = transport.max_segments();
-        transfer(*self, limit, |segments| transport.read_vectored(segments))
+        let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
+        transfer(*self, limits, |segments| transport.read_vectored(segments))
+    }
+
+    /// Receives in one call: one datagram, or what has come of a stream. Returns its length in bytes.
+    ///
+    /// 0 is an empty datagram or the end of the data. Interrupted calls are repeated. A view without
+    /// bytes makes no call. Of a datagram that is longer than the view, or than its first
+    /// [`MAX_SEGMENTS`] pieces, a socket drops the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::WouldBlock`] or [`CallError::Failed`]. Nothing was received.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "std", unix))] {
+    /// use std::os::unix::net::UnixDatagram;
+    ///
+    /// use iov_iter::{KVec, iov::View, os::io::Stream};
+    ///
+    /// let (here, there) = UnixDatagram::pair().unwrap();
+    /// here.send(b"one").unwrap();
+    /// here.send(b"another").unwrap();
+    /// let mut buffer = [0; 100];
+    /// let segments = [KVec::from(&mut buffer[..])];
+    /// let view = View::new(&segments).unwrap();
+    /// assert_eq!(view.receive_once(&mut Stream(&there)).unwrap(), 3);
+    /// assert_eq!(view.receive_once(&mut Stream(&there)).unwrap(), 7);
+    /// # }
+    /// ```
+    pub fn receive_once<T: VectoredRead + ?Sized>(
+        &self,
+        transport: &mut T,
+    ) -> Result<usize, CallError<T::Error>> {
+        let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
+        if self.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match one_call(self, limits, &mut |segments| transport.read_vectored(segments)) {
+                Err(CallError::Interrupted) => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// What a transport takes in one call.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Segments, at least 1.
+    segments: usize,
+    /// As many pieces as possible go into each call.
+    messages: bool,
+}
+
+impl Limits {
+    fn new(segments: usize, messages: bool) -> Self {
+        Self { segments: segments.max(1), messages }
     }
 }
 
 /// Calls `call` with segment after segment of `view` until all bytes have moved or it must stop.
 fn transfer<D: Direction, E>(
     view: View<'_, D>,
-    limit: usize,
+    limits: Limits,
     mut call: impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
 ) -> Transfer<E> {
-    let limit = limit.max(1);
     let mut left = view;
     let stop = loop {
         if left.is_empty() {
             break Stop::Finished;
         }
-        match one_call(&left, limit, &mut call) {
+        match one_call(&left, limits, &mut call) {
             Ok(0) => break Stop::Closed,
             Ok(moved) => {
                 left.discard_front(moved);
@@ -193,19 +271,47 @@ const MAX_BYTES: usize = isize::MAX.unsigned_abs();
 /// Calls `call` once, with the first segments of `view`, and returns the bytes it moved.
 fn one_call<D: Direction, E>(
     view: &View<'_, D>,
+    limits: Limits,
+    call: &mut impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
+) -> Result<usize, CallError<E>> {
+    let limit = limits.segments;
+    let (segments, size) = whole_segments(view, limit);
+    if segments.len() > BATCH {
+        let are_all = segments.len() == limit || size == view.size().min(MAX_BYTES);
+        if are_all || !limits.messages {
+            return call(segments).map(|moved| moved.min(size));
+        }
+    }
+    if limits.messages && limit > BATCH && view.pieces().nth(BATCH).is_some() {
+        return call_with_many(view, limit, call);
+    }
+    call_from_stack::<BATCH, D, E>(view, limit, call)
+}
+
+/// As [`call_from_stack`], with a large list in a frame of its own.
+#[cold]
+#[inline(never)]
+fn call_with_many<D: Direction, E>(
+    view: &View<'_, D>,
     limit: usize,
     call: &mut impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
 ) -> Result<usize, CallError<E>> {
-    let (segments, size) = whole_segments(view, limit);
-    if segments.len() > BATCH {
-        return call(segments).map(|moved| moved.min(size));
-    }
+    call_from_stack::<MAX_SEGMENTS, D, E>(view, limit, call)
+}
+
+/// Calls `call` once, with a list of the first `N` pieces of `view`, or `limit` if that is less.
+#[inline]
+fn call_from_stack<const N: usize, D: Direction, E>(
+    view: &View<'_, D>,
+    limit: usize,
+    call: &mut impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
+) -> Result<usize, CallError<E>> {
     let first = view.part(0, MAX_BYTES);
-    let mut batch = heapless::Vec::<KVec<'_, D>, BATCH>::new();
-    // SAFETY: the batch lives on this stack and is only lent by shared reference, which for a
+    let mut list = heapless::Vec::<KVec<'_, D>, N>::new();
+    // SAFETY: the list lives on this stack and is only lent by shared reference, which for a
     // destination does not leave the thread, and out of which no segment can be moved.
-    batch.extend(unsafe { first.segments() }.take(limit.min(BATCH)));
-    call(&batch).map(|moved| moved.min(batch.as_slice().total()))
+    list.extend(unsafe { first.segments() }.take(limit.min(N)));
+    call(&list).map(|moved| moved.min(list.as_slice().total()))
 }
 
 /// The segments of the vector that the front of `view` covers completely, no more than `limit`

@@ -2,11 +2,21 @@
 //!
 //! | Transport | Calls | For |
 //! |---|---|---|
-//! | [`Stream`] | `readv`, `writev` | `TcpStream`, `UnixStream`, pipes, files at their own position |
+//! | [`Stream`] | `readv`; `sendmsg`, or `writev` for what is no socket | `TcpStream`, `UnixStream`, pipes, files at their own position |
 //! | [`Socket`] | `recvmsg`, `sendmsg` | the same sockets, with flags |
 //! | [`FileAt`] | `preadv`, `pwritev` | files and block devices at a given offset |
 //!
 //! All of them read and write the segments in place, whether their memory is initialised or not.
+//!
+//! A view of up to 1024 pieces is one datagram of a datagram socket; see
+//! [`View::receive_once`](crate::iov::View::receive_once) for receiving one.
+//!
+//! # Peers that are gone
+//!
+//! Writing to a socket whose peer is gone returns `EPIPE`, also in a process that does not ignore
+//! `SIGPIPE`. A pipe is different: writing to one without a reader ends such a process, because
+//! `writev` has no flag against it. Programs in Rust ignore the signal from the start; a library
+//! inside another program has to ask for that.
 //!
 //! ```
 //! use std::os::unix::net::UnixStream;
@@ -84,7 +94,7 @@ pub const unsafe fn as_io_slices_mut<'s, 'a>(
 
 /// Anything with a file descriptor, read and written at its own position.
 ///
-/// A reference will do: `Stream(&socket)`.
+/// A reference will do: `Stream(&socket)`. Whether it is a socket is found out by each write.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream<F>(
     /// The file, socket or pipe.
@@ -98,10 +108,18 @@ impl<F: AsFd> VectoredWrite for Stream<F> {
         &mut self,
         segments: &[KVec<'_, Source>],
     ) -> Result<usize, CallError<io::Error>> {
+        match send(&self.0, segments, 0) {
+            Err(CallError::Failed(error)) if error.raw_os_error() == Some(libc::ENOTSOCK) => {}
+            sent => return sent,
+        }
         let fd = self.0.as_fd().as_raw_fd();
         let (list, count) = list(segments);
         // SAFETY: the list has `count` segments that may be read.
         moved(unsafe { libc::writev(fd, list, count) })
+    }
+
+    fn keeps_messages(&self) -> bool {
+        true
     }
 }
 
@@ -117,9 +135,15 @@ impl<F: AsFd> VectoredRead for Stream<F> {
         // SAFETY: the list has `count` segments that may be written.
         moved(unsafe { libc::readv(fd, list, count) })
     }
+
+    fn keeps_messages(&self) -> bool {
+        true
+    }
 }
 
-/// A socket whose every call gets flags, such as `MSG_DONTWAIT` or `MSG_NOSIGNAL`.
+/// A socket whose every call gets flags, such as `MSG_DONTWAIT`.
+///
+/// Writing adds `MSG_NOSIGNAL` where the system has it.
 #[doc(alias = "iov_send_recv_with_flags")]
 #[derive(Clone, Copy, Debug)]
 pub struct Socket<F> {
@@ -136,11 +160,11 @@ impl<F: AsFd> VectoredWrite for Socket<F> {
         &mut self,
         segments: &[KVec<'_, Source>],
     ) -> Result<usize, CallError<io::Error>> {
-        let fd = self.socket.as_fd().as_raw_fd();
-        let message = message(segments);
-        // SAFETY: the message has no address, no control data and a list of segments that may be
-        // read.
-        moved(unsafe { libc::sendmsg(fd, &message, self.flags) })
+        send(&self.socket, segments, self.flags)
+    }
+
+    fn keeps_messages(&self) -> bool {
+        true
     }
 }
 
@@ -158,6 +182,10 @@ impl<F: AsFd> VectoredRead for Socket<F> {
         let received = moved(unsafe { libc::recvmsg(fd, &mut message, self.flags) })?;
         // With MSG_TRUNC the length of a datagram is reported, which may be more than was put.
         Ok(received.min(segments.total()))
+    }
+
+    fn keeps_messages(&self) -> bool {
+        true
     }
 }
 
@@ -209,6 +237,42 @@ impl<F: AsFd> VectoredRead for FileAt<F> {
         // SAFETY: the list has `count` segments that may be written.
         self.call(|fd, offset| unsafe { preadv(fd, list, count, offset) })
     }
+}
+
+/// Makes a peer that is gone an error, and not a signal.
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "solaris",
+    target_os = "illumos",
+))]
+const NOSIGNAL: c_int = libc::MSG_NOSIGNAL;
+/// Apple's systems have an option of the socket instead, which the standard library sets.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "solaris",
+    target_os = "illumos",
+)))]
+const NOSIGNAL: c_int = 0;
+
+/// Writes to a socket once.
+fn send(
+    socket: &impl AsFd,
+    segments: &[KVec<'_, Source>],
+    flags: c_int,
+) -> Result<usize, CallError<io::Error>> {
+    let message = message(segments);
+    // SAFETY: the message has no address, no control data and a list of segments that may be read.
+    moved(unsafe { libc::sendmsg(socket.as_fd().as_raw_fd(), &message, flags | NOSIGNAL) })
 }
 
 /// The segments as the system takes them, no more than it takes in one call.

@@ -21,6 +21,7 @@ pub struct BrokenPipe;
 pub struct Scripted {
     pub script: VecDeque<Step>,
     pub limit: usize,
+    pub messages: bool,
     /// The lengths that each call described.
     pub calls: Vec<Vec<usize>>,
     /// What was sent, or what is to be received.
@@ -30,7 +31,7 @@ pub struct Scripted {
 impl Scripted {
     pub fn new(script: &[Step]) -> Self {
         let script = script.iter().copied().collect();
-        Self { script, limit: 1024, calls: vec![], data: VecDeque::new() }
+        Self { script, limit: 1024, messages: false, calls: vec![], data: VecDeque::new() }
     }
 
     /// The bytes that the next call moves, at most.
@@ -64,6 +65,10 @@ impl VectoredWrite for Scripted {
         self.data.extend(segments.iter().flat_map(|segment| segment.as_slice()).take(most));
         Ok(self.data.len() - before)
     }
+
+    fn keeps_messages(&self) -> bool {
+        self.messages
+    }
 }
 
 impl VectoredRead for Scripted {
@@ -86,6 +91,10 @@ impl VectoredRead for Scripted {
             left -= len;
         }
         Ok(moved)
+    }
+
+    fn keeps_messages(&self) -> bool {
+        self.messages
     }
 }
 

@@ -118,4 +118,5 @@ pub fn every_operation() {
     black_box((Plain.forward(any_position(), any()), Plain.back(any_position(), any())));
     black_box(Plain.total());
     black_box((VectoredWrite::max_segments(&Plain), VectoredRead::max_segments(&Plain)));
+    black_box((VectoredWrite::keeps_messages(&Plain), VectoredRead::keeps_messages(&Plain)));
 }

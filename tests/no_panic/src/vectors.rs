@@ -28,6 +28,10 @@ impl VectoredWrite for Anything {
         any()
     }
 
+    fn keeps_messages(&self) -> bool {
+        any() == 0
+    }
+
     fn write_vectored(&mut self, segments: &[KVec<'_, Source>]) -> Result<usize, CallError<usize>> {
         black_box(segments);
         any_answer()
@@ -39,6 +43,10 @@ impl VectoredRead for Anything {
 
     fn max_segments(&self) -> usize {
         any()
+    }
+
+    fn keeps_messages(&self) -> bool {
+        any() == 0
     }
 
     fn read_vectored(&mut self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<usize>> {
@@ -108,4 +116,5 @@ pub fn every_operation() {
     black_box(dest.from_buf(any(), any_bytes()).is_err());
     black_box(dest.fill(any(), any() as u8, any()).is_err());
     black_box(dest.receive(&mut Anything).finished().is_err());
+    black_box(dest.receive_once(&mut Anything).is_err());
 }
