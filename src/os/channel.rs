@@ -7,6 +7,9 @@
 //! | [`PipeWriter`], [`Stdout`], [`ChildStdin`] | – | yes | – | – |
 //! | [`TcpStream`], `UnixStream` | yes | yes | – | yes |
 //! | [`IoChannel`] over any reader or writer | yes | yes | – | – |
+//!
+//! Writing to a socket whose peer is gone is the error `EPIPE` on Unix, for a [`File`] that is a socket
+//! as well. For pipes and for [`IoChannel`] it is so only in processes that ignore `SIGPIPE`.
 
 use std::fs::File;
 use std::io::{
@@ -22,6 +25,8 @@ use crate::direction::Source;
 use crate::file::{
     Channel, ChannelError, Duplex, Features, MAX_ENTRIES, ReadChannel, SeekFrom, WriteChannel,
 };
+#[cfg(unix)]
+use crate::iov::{CallError, VectoredWrite};
 use crate::segment::KVec;
 
 /// Any [`Read`] or [`Write`] as a channel.
@@ -95,6 +100,25 @@ fn write(writer: &mut impl Write, from: &[KVec<'_, Source>]) -> Result<usize, Ch
     }
     retry(|| writer.write_vectored(&slices))
 }
+
+/// Writes once to a socket, or to a file that may be one. No signal tells that its peer is gone.
+#[cfg(unix)]
+fn write_to_socket(
+    end: &impl std::os::fd::AsFd,
+    from: &[KVec<'_, Source>],
+) -> Result<usize, ChannelError> {
+    loop {
+        match super::io::Stream(end).write_vectored(from) {
+            Ok(written) => return Ok(written),
+            Err(CallError::Interrupted) => {}
+            Err(CallError::WouldBlock) => return Err(ChannelError::WouldBlock),
+            Err(CallError::Failed(error)) => return Err(ChannelError::from(&error)),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+use write as write_to_socket;
 
 /// Writes to a writer that may have a buffer of its own, and empties that.
 ///
@@ -186,7 +210,7 @@ impl ReadChannel for File {
 
 impl WriteChannel for File {
     fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        write(self, from)
+        write_to_socket(self, from)
     }
 
     #[cfg(unix)]
@@ -219,7 +243,7 @@ macro_rules! socket {
         }
 
         readable!($socket);
-        writable!($socket, write);
+        writable!($socket, write_to_socket);
     };
 }
 
