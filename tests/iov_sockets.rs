@@ -7,7 +7,7 @@ mod iov_support;
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::thread;
@@ -160,8 +160,8 @@ fn flags_reach_the_socket() {
     let sent = View::new(&from).unwrap().send(&mut waiting);
     assert!(matches!(sent.stop, Stop::WouldBlock));
     // What is peeked at comes again.
-    let mut peeking = Socket { socket: &receiver, flags: libc::MSG_PEEK };
-    assert_eq!(into.receive(&mut peeking).finished().unwrap(), 8);
+    let peeking = Socket { socket: &receiver, flags: libc::MSG_DONTWAIT };
+    assert_eq!(peeking.peek(&segments).unwrap(), 8);
     assert_eq!(into.receive(&mut Stream(&receiver)).finished().unwrap(), 8);
     drop(receiver);
     // Without this flag or an ignored signal the process would end.
@@ -171,11 +171,55 @@ fn flags_reach_the_socket() {
     assert_eq!(memory, data[..8]);
 }
 
-#[test]
-fn tcp_both_ways() {
+/// Two sockets of 127.0.0.1, both connected.
+fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (there, _) = listener.accept().unwrap();
+    (here, listener.accept().unwrap().0)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn flags_with_which_a_count_misleads_are_refused() {
+    let (mut sender, receiver) = tcp_pair();
+    let datagrams = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    datagrams[0].connect(datagrams[1].local_addr().unwrap()).unwrap();
+    datagrams[1].set_nonblocking(true).unwrap();
+    sender.write_all(&[7; 4]).unwrap();
+    let mut memory = [0; 8];
+    let segments = [KVec::from(&mut memory[..])];
+    let into = View::new(&segments).unwrap();
+    let from = [KVec::from(&b"lost"[..])];
+    // Linux's number: libc does not name it.
+    const MSG_PROBE: i32 = 0x10;
+    let flags = [
+        libc::MSG_TRUNC,
+        libc::MSG_PEEK,
+        libc::MSG_ERRQUEUE,
+        MSG_PROBE,
+        libc::MSG_ZEROCOPY,
+        1 << 30,
+    ];
+    for flags in flags.map(|flag| flag | libc::MSG_DONTWAIT) {
+        let received = into.receive(&mut Socket { socket: &receiver, flags });
+        let sent = View::new(&from).unwrap().send(&mut Socket { socket: &datagrams[0], flags });
+        for transfer in [received, sent] {
+            assert_eq!(transfer.moved, 0, "{flags:#x}");
+            let Stop::Failed(error) = transfer.stop else { panic!("{:?}", transfer.stop) };
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+    }
+    // Neither was a byte sent, nor are those lost that had come.
+    assert_eq!(datagrams[1].recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(Socket { socket: &receiver, flags: 0 }.peek(&segments).unwrap(), 4);
+    drop(sender);
+    assert_eq!(into.receive(&mut Stream(&receiver)).moved, 4);
+    assert_eq!(memory, [7, 7, 7, 7, 0, 0, 0, 0]);
+}
+
+#[test]
+fn tcp_both_ways() {
+    let (here, there) = tcp_pair();
     shrink(&here, libc::SO_SNDBUF);
     shrink(&there, libc::SO_RCVBUF);
     let echo = thread::spawn(move || {

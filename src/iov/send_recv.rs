@@ -91,6 +91,10 @@ pub trait VectoredRead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer<E> {
     /// Bytes moved, counted from the start of the view.
+    ///
+    /// The sum of what the transport reported, each report cut to what the call was given. Transports are
+    /// safe to implement and may lie, so unsafe code must not conclude from the number that this memory is
+    /// initialised, unless it knows the transport.
     pub moved: usize,
     /// Why no more were moved.
     pub stop: Stop<E>,

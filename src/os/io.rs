@@ -51,7 +51,7 @@ use libc::{off64_t as off_t, preadv64 as preadv, pwritev64 as pwritev};
 
 use crate::direction::{Dest, Direction, Source};
 use crate::iov::{CallError, VectoredRead, VectoredWrite};
-use crate::segment::{KVec, MAX_SEGMENTS, Segments};
+use crate::segment::{KVec, MAX_SEGMENTS};
 
 /// The segments as slices for [`write_vectored`](io::Write::write_vectored), without conversion.
 ///
@@ -149,8 +149,64 @@ impl<F: AsFd> VectoredRead for Stream<F> {
 pub struct Socket<F> {
     /// The socket.
     pub socket: F,
-    /// The flags of `sendmsg` and `recvmsg`.
+    /// The flags of `sendmsg` and `recvmsg`: any of `MSG_DONTWAIT`, `MSG_NOSIGNAL`, `MSG_WAITALL`,
+    /// `MSG_OOB`, `MSG_DONTROUTE`, `MSG_EOR` and, on Linux, `MSG_MORE` and `MSG_CONFIRM`.
+    ///
+    /// Calls with any other flag fail with [`InvalidInput`](io::ErrorKind::InvalidInput) and move nothing,
+    /// because their count could mislead. `MSG_TRUNC` counts bytes that were not received, `MSG_PROBE` bytes
+    /// that were not sent, and `MSG_ZEROCOPY` bytes that the system reads later; `MSG_ERRQUEUE` receives
+    /// what was sent, and the same bytes come again with `MSG_PEEK`, which [`peek`](Self::peek) is for.
     pub flags: i32,
+}
+
+/// The flags with which a call reads, or writes, as many new bytes as it returns before it returns.
+const EXACT_FLAGS: c_int = libc::MSG_DONTWAIT
+    | libc::MSG_NOSIGNAL
+    | libc::MSG_WAITALL
+    | libc::MSG_OOB
+    | libc::MSG_DONTROUTE
+    | libc::MSG_EOR
+    | LINUX_FLAGS;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LINUX_FLAGS: c_int = libc::MSG_MORE | libc::MSG_CONFIRM;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const LINUX_FLAGS: c_int = 0;
+
+impl<F: AsFd> Socket<F> {
+    /// Writes the bytes that come next to the start of `segments`, in order, leaves them in the socket, and
+    /// returns their number; 0 at the end of the data.
+    ///
+    /// One call, with `MSG_PEEK`, for the first [`MAX_SEGMENTS`] segments at most. The next call starts with
+    /// the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of a single [receiving](VectoredRead::read_vectored) call; nothing was written then.
+    pub fn peek(&self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<io::Error>> {
+        self.receive(segments, libc::MSG_PEEK)
+    }
+
+    /// Receives with the flags of the socket and `more`.
+    fn receive(
+        &self,
+        segments: &[KVec<'_, Dest>],
+        more: c_int,
+    ) -> Result<usize, CallError<io::Error>> {
+        let flags = self.exact_flags()? | more;
+        let fd = self.socket.as_fd().as_raw_fd();
+        let mut message = message(segments);
+        // SAFETY: the message has no room for an address or control data, and a list of segments
+        // that may be written.
+        moved(unsafe { libc::recvmsg(fd, &mut message, flags) })
+    }
+
+    /// The flags, if the count of a call with them can be relied on.
+    fn exact_flags(&self) -> Result<c_int, CallError<io::Error>> {
+        match self.flags & !EXACT_FLAGS {
+            0 => Ok(self.flags),
+            _ => Err(CallError::Failed(io::ErrorKind::InvalidInput.into())),
+        }
+    }
 }
 
 impl<F: AsFd> VectoredWrite for Socket<F> {
@@ -160,7 +216,7 @@ impl<F: AsFd> VectoredWrite for Socket<F> {
         &mut self,
         segments: &[KVec<'_, Source>],
     ) -> Result<usize, CallError<io::Error>> {
-        send(&self.socket, segments, self.flags)
+        send(&self.socket, segments, self.exact_flags()?)
     }
 
     fn keeps_messages(&self) -> bool {
@@ -175,13 +231,7 @@ impl<F: AsFd> VectoredRead for Socket<F> {
         &mut self,
         segments: &[KVec<'_, Dest>],
     ) -> Result<usize, CallError<io::Error>> {
-        let fd = self.socket.as_fd().as_raw_fd();
-        let mut message = message(segments);
-        // SAFETY: the message has no room for an address or control data, and a list of segments
-        // that may be written.
-        let received = moved(unsafe { libc::recvmsg(fd, &mut message, self.flags) })?;
-        // With MSG_TRUNC the length of a datagram is reported, which may be more than was put.
-        Ok(received.min(segments.total()))
+        self.receive(segments, 0)
     }
 
     fn keeps_messages(&self) -> bool {
