@@ -4,7 +4,7 @@
 //! cargo bench --manifest-path benches/Cargo.toml                     the whole table
 //! cargo bench --manifest-path benches/Cargo.toml -- FILTER...        some cases
 //! cargo bench --manifest-path benches/Cargo.toml -- --test           all variants do the same?
-//! benches/placements --markdown --svg speed.svg                      what the README shows
+//! benches/placements --markdown --svg ../docs/speed.svg              what the README shows
 //! ```
 //!
 //! Every case has three sides. The *limit* is a bare loop of memcpy (or of whatever the case is about)
