@@ -208,6 +208,10 @@ fn a_scope_restores_what_was_replaced() {
         *scope = View::new(&others).unwrap().slice(5, 2).unwrap();
     }
     assert_eq!(pieces(&view), [A, C, D]);
+    let all = view;
+    let mut front = all.slice(0, 2).unwrap();
+    *front.scope() = all.slice(2, 8).unwrap();
+    assert_eq!(pieces(&front), [(0, 2)]);
 }
 
 #[test]
@@ -225,16 +229,17 @@ fn a_scope_undoes_on_every_way_out() {
 }
 
 #[test]
-fn an_older_token_undone_within_a_scope_stays_undone() {
+fn an_older_token_undone_within_a_scope_is_taken_back_with_it() {
     let segments = v();
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments).unwrap().slice(0, 10).unwrap();
     let undo = view.discard_front_undoable(4);
     {
         let mut scope = view.scope();
         scope.discard_back(2);
         scope.undo(undo).unwrap();
+        assert_eq!(pieces(&scope), [A, C]);
     }
-    assert_eq!(pieces(&view), [A, C, D]);
+    assert_eq!(pieces(&view), [C]);
 }
 
 #[test]

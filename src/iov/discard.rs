@@ -97,11 +97,22 @@ impl<'v, D: Direction> View<'v, D> {
     /// changed then.
     #[doc(alias = "iov_discard_undo")]
     pub fn undo(&mut self, undo: Undo<'v, D>) -> Result<(), Error> {
-        self.widen(&undo.before)
+        let before = undo.before;
+        if !self.cursor.list().is_same(&before.cursor.list()) {
+            return Err(Error::ForeignUndo);
+        }
+        let start = self.start.min(before.start);
+        let end = self.end().max(before.end());
+        let mut cursor = self.cursor;
+        // Neither can fail: both edges were edges of a view of this vector.
+        cursor.revert(self.start.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
+        cursor.reexpand(end.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
+        *self = Self { cursor, start };
+        Ok(())
     }
 
-    /// A guard under which the view may be peeled at will: when it is dropped, the view is what it
-    /// is now.
+    /// A guard under which the view may be changed at will: when it is dropped, the view is exactly
+    /// what it is now, whatever was discarded, undone or assigned meanwhile.
     ///
     /// ```
     /// use iov_iter::{KVec, iov::View};
@@ -121,28 +132,13 @@ impl<'v, D: Direction> View<'v, D> {
         Scope { before: *self, view: self }
     }
 
-    /// Moves the edges outwards to where they are in `before`, a view of the same vector.
-    fn widen(&mut self, before: &Self) -> Result<(), Error> {
-        if !self.cursor.list().is_same(&before.cursor.list()) {
-            return Err(Error::ForeignUndo);
-        }
-        let start = self.start.min(before.start);
-        let end = self.end().max(before.end());
-        let mut cursor = self.cursor;
-        // Neither can fail: both edges were edges of a view of this vector.
-        cursor.revert(self.start.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
-        cursor.reexpand(end.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
-        *self = Self { cursor, start };
-        Ok(())
-    }
-
     /// Bytes of the vector up to the end of the view.
     const fn end(&self) -> usize {
         self.start.saturating_add(self.size())
     }
 }
 
-/// A view that gets its edges back when this guard is dropped. Made by [`View::scope`].
+/// A view that is restored when this guard is dropped. Made by [`View::scope`].
 pub struct Scope<'g, 'v, D: Direction> {
     view: &'g mut View<'v, D>,
     before: View<'v, D>,
@@ -157,10 +153,7 @@ impl<D: Direction> Scope<'_, '_, D> {
 
 impl<D: Direction> Drop for Scope<'_, '_, D> {
     fn drop(&mut self) {
-        if self.view.widen(&self.before).is_err() {
-            // A view of another vector was put in its place meanwhile.
-            *self.view = self.before;
-        }
+        *self.view = self.before;
     }
 }
 

@@ -128,7 +128,7 @@ impl<'v> Model<'v> {
                     scope.keep();
                 } else {
                     drop(scope);
-                    self.edges = hull(self.edges, before);
+                    self.edges = before;
                 }
             }
             Op::End(_) => {}
