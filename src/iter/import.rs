@@ -61,7 +61,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ///
     /// # Errors
     ///
-    /// [`Error::Fault`] if the range, cut or not, leaves the user's part of the address space.
+    /// [`Error::Fault`] if the range, once cut, leaves the user's part of the address space.
     #[doc(alias = "import_single_range")]
     pub fn import_ubuf(memory: H::User, base: usize, len: usize) -> Result<Self, Error> {
         let len = len.min(Self::MAX_COUNT);
@@ -84,9 +84,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// In this order, and with `storage` left empty:
     /// - [`Error::TooManySegments`] for more than [`MAX_SEGMENTS`];
     /// - [`Error::NoMemory`] if `storage` has not enough room;
-    /// - for the first segment that has it, [`Error::Fault`] if it cannot be read, or
-    ///   [`Error::NegativeLength`];
-    /// - [`Error::Fault`] if any segment, uncut, leaves the user's part of the address space.
+    /// - for the first segment that has it, [`Error::Fault`] if its address or its length cannot be
+    ///   read, or [`Error::NegativeLength`];
+    /// - [`Error::Fault`] if any segment leaves the user's part of the address space. Each of
+    ///   several segments is checked uncut. A single segment is cut to
+    ///   [`MAX_COUNT`](Self::MAX_COUNT) bytes first, as in Linux 6.18; Linux 6.1 checks it uncut.
     ///
     /// ```
     /// # #[cfg(all(feature = "std", target_os = "linux"))] {
@@ -174,27 +176,14 @@ fn fetch(
         // SAFETY: a part of the array, which was accepted.
         let bytes = unsafe { read_into(memory, start, &mut buffer, left) };
         let wanted = left.min(256);
-        let elements = bytes.chunks_exact(element);
-        let partial = elements.remainder().len();
-        for bytes in elements {
+        for bytes in bytes.chunks_exact(element) {
             let (base, len) = bytes.split_at_checked(field).ok_or(Error::Fault)?;
             let len = abi.decode(len).ok_or(Error::Fault)?;
             let base = abi.decode(base).ok_or(Error::Fault)?;
             let segment = IoVec::new(base, abi.check_length(len)?);
             list.try_push(segment).map_err(|_| Error::NoMemory)?;
         }
-        let got = bytes.len();
-        if got < wanted {
-            // The length comes first: where it lies behind an address out of reach, it still
-            // decides the error.
-            if partial < field {
-                let length = start
-                    .checked_add(got.saturating_sub(partial).saturating_add(field))
-                    .ok_or(Error::Fault)?;
-                // SAFETY: as above: the length of the element that is out of reach in part.
-                let bytes = unsafe { read_into(memory, length, &mut buffer, field) };
-                abi.check_length(abi.decode(bytes).ok_or(Error::Fault)?)?;
-            }
+        if bytes.len() < wanted {
             return Err(Error::Fault);
         }
         at = at.saturating_add(wanted);
