@@ -9,8 +9,12 @@
 //! ```
 //!
 //! The cursor keeps the whole list, so it can go back to the first byte and not one further. It
-//! never holds a place behind the end of a segment: having taken its last byte it stands on the
-//! next one. Empty segments are passed over and change no result.
+//! never holds a place past the end of a segment: after its last byte it points at the next one.
+//!
+//! Empty segments change no result. A walk stops at the first of them; each query that depends on
+//! the place skips them ([`Cursor::position`]). So the walk, which copies run, does not pay for it.
+
+use core::fmt;
 
 use crate::direction::Direction;
 use crate::error::Error;
@@ -36,9 +40,10 @@ use crate::segment::{BioVec, KVec, Position, Segment, Segments};
 /// cursor.revert(9).unwrap();
 /// assert_eq!(cursor.remaining(), 14);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Cursor<L> {
     list: L,
+    /// Perhaps in an empty segment; never past the end of one.
     at: Position,
     count: usize,
     cut: usize,
@@ -78,7 +83,7 @@ impl<L: Segments> Cursor<L> {
         Self { list, at: Position::default(), count, cut: 0 }
     }
 
-    /// The same cursor over a list that begins with the current segment.
+    /// The same cursor over a list that begins with the segment of the next byte.
     pub(crate) fn rebased<M: Segments>(&self, list: M) -> Cursor<M> {
         let at = Position { index: 0, offset: self.at.offset };
         Cursor { list, at, count: self.count, cut: self.cut }
@@ -98,18 +103,26 @@ impl<L: Segments> Cursor<L> {
         if L::Segment::EXISTS { self.count } else { 0 }
     }
 
-    /// The segment and the byte in it that come next.
+    /// The segment and the byte in it that come next; the end of the list if no byte does.
+    ///
+    /// The segment is never empty.
     #[inline]
     #[must_use]
-    pub const fn position(&self) -> Position {
-        self.at
+    pub fn position(&self) -> Position {
+        self.list.forward(self.at, 0)
     }
 
-    /// Segments from the current one to the end of the list, empty ones included.
-    #[inline]
+    /// Segments from the current one to the end of the list that are not empty.
+    ///
+    /// Truncation hides bytes, not segments. Looks at each of the segments.
     #[must_use]
     pub fn segments_left(&self) -> usize {
-        self.list.as_slice().len().saturating_sub(self.at.index)
+        self.rest().filter(|segment| !segment.is_empty()).count()
+    }
+
+    /// The segments from the current one to the end of the list, empty ones included.
+    pub(crate) fn rest(&self) -> impl Iterator<Item = &L::Segment> {
+        self.list.as_slice().iter().skip(self.at.index)
     }
 
     /// Calls `step` with piece after piece of the next `n` bytes and moves behind what it handled.
@@ -188,8 +201,6 @@ impl<L: Segments> Cursor<L> {
     }
 
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
-    ///
-    /// Empty segments behind them are passed, too.
     pub fn advance(&mut self, n: usize) -> usize {
         let n = n.min(self.remaining());
         if self.remaining() > 0 {
@@ -286,6 +297,17 @@ impl<L: Segments> Cursor<L> {
     }
 }
 
+impl<L: Segments> fmt::Debug for Cursor<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor")
+            .field("remaining", &self.remaining())
+            .field("segments_left", &self.segments_left())
+            .field("offset", &self.at.offset)
+            .field("truncated", &self.cut)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a, D: Direction> Cursor<&'a [KVec<'a, D>]> {
     /// As [`walk`](Self::walk), with the pieces themselves, also those of empty segments, and the part of
     /// `extent` that goes with each.
@@ -344,7 +366,6 @@ impl<S> Span for Window<'_, S> {
 }
 
 /// The pieces of some bytes of a list: segment, offset in it, length (never 0).
-#[derive(Debug)]
 pub(crate) struct Pieces<'s, S> {
     segments: &'s [S],
     at: Position,
@@ -386,9 +407,7 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (
-            usize::from(self.left > 0),
-            Some(self.segments.len().saturating_sub(self.at.index).min(self.left)),
-        )
+        // No piece is empty. The segments are no better bound: empty ones would show in it.
+        (usize::from(self.left > 0), Some(self.left))
     }
 }

@@ -27,6 +27,27 @@ fn memory() -> Vec<u8> {
     (0..=255).collect()
 }
 
+/// All that a view tells about itself, and what is built of it.
+fn told(view: View<'_, Source>) -> String {
+    let pieces = view.pieces();
+    let mut described = heapless::Vec::<_, 20>::new();
+    let list = view.describe(&mut described);
+    let mut vector = IoVector::<Source, 30>::new();
+    let appended = vector.concat(view);
+    let space = [0; 256];
+    let buffer = KVec::from(&space[..]);
+    let mut copy = IoVector::<Source, 30>::new();
+    let layout = copy.add_layout_of(view, &buffer);
+    let counts = (view.piece_count(), view.as_piece().is_some(), pieces.size_hint());
+    let built = (vector.count(), vector.capacity(), copy.count(), copy.capacity());
+    format!(
+        "{view:?} {pieces:?} {counts:?} {list:?} {described:?} {appended:?} {vector:?} {built:?} \
+         {layout:?} {copy:?} {:?} {:?}",
+        view.cursor(),
+        view.footprint()
+    )
+}
+
 const FRACTION: std::ops::RangeInclusive<f64> = 0.0..=1.0;
 
 proptest! {
@@ -115,7 +136,12 @@ proptest! {
     }
 
     #[test]
-    fn empty_segments_change_nothing(at in overlapping(), cuts in prop::collection::vec(FRACTION, 0..9)) {
+    fn empty_segments_change_nothing(
+        at in overlapping(),
+        cuts in prop::collection::vec(FRACTION, 0..9),
+        offset in FRACTION,
+        len in FRACTION,
+    ) {
         let memory = memory();
         let segments = elements(&memory, &at);
         let mut padded = segments.clone();
@@ -124,8 +150,18 @@ proptest! {
         }
         let (plain, padded) = (View::new(&segments).unwrap(), View::new(&padded).unwrap());
         prop_assert_eq!(plain.compare(&padded), Ok(None));
-        prop_assert_eq!(plain.piece_count(), padded.piece_count());
-        prop_assert_eq!(plain.footprint(), padded.footprint());
+        let size = plain.size();
+        let (offset, len) = (up_to(offset, size).min(size), up_to(len, size));
+        prop_assert_eq!(told(plain), told(padded));
+        prop_assert_eq!(told(plain.clip(offset, len).unwrap()), told(padded.clip(offset, len).unwrap()));
+        let peeled = [plain, padded].map(|mut view| {
+            let undo = view.discard_front_undoable(offset);
+            view.discard_back(len);
+            let peeled = told(view);
+            view.undo(undo).unwrap();
+            (peeled, told(view))
+        });
+        prop_assert_eq!(&peeled[0], &peeled[1]);
     }
 
     #[test]
@@ -206,7 +242,8 @@ proptest! {
         for segment in &segments {
             vector.add(*segment).unwrap();
         }
-        prop_assert_eq!((vector.count(), vector.size()), (at.len(), model.len()));
+        let count = at.iter().filter(|(_, len)| *len > 0).count();
+        prop_assert_eq!((vector.count(), vector.size()), (count, model.len()));
 
         let offset = (offset * more_model.len() as f64) as usize;
         let part = View::new(&more).unwrap().clip(offset, up_to(len, more_model.len())).unwrap();

@@ -9,8 +9,8 @@ use std::mem::MaybeUninit;
 
 use heapless::Vec as Fixed;
 use iov_iter::{
-    Abi, BioVec, Checksum, Dest, Direction, DupStorage, Error, HeldPage, Host, InlineVec, IoVec,
-    IovIter, KVec, List, PageRange, Source, copy_iter_to_iter,
+    Abi, BioVec, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage, Host, InlineVec,
+    IoVec, IovIter, KVec, List, PageRange, Position, Source, copy_iter_to_iter,
 };
 use model::{Iter, TestPage, UserSpace, at, naive_checksum, pattern, place};
 use static_assertions::assert_not_impl_any;
@@ -459,4 +459,37 @@ fn row_27_duplicate_is_a_new_origin() {
         // The original still reaches its own start.
         assert_eq!(iter.revert(consumed), Ok(()));
     }
+}
+
+#[test]
+fn empty_segments_do_not_tell_a_copy_from_a_move() {
+    // Linux leaves a copy in front of them and a move past them.
+    let bytes = pattern(5);
+    let segments = [&bytes[..2], &[], &[], &bytes[2..]].map(KVec::from);
+    let mut copied = Cursor::new(&segments[..]);
+    let mut moved = copied;
+    assert_eq!(copied.walk(2, |_, _, len, _| len), 2);
+    assert_eq!(moved.advance(2), 2);
+    assert_eq!(copied.position(), Position { index: 3, offset: 0 });
+    let room = InlineVec::<KVec<'_, Source>, 1>::new;
+    for cursor in [copied, moved] {
+        assert_eq!((cursor.position(), cursor.segments_left()), (copied.position(), 1));
+        let mut storage = room();
+        assert_eq!(cursor.dup(&mut storage).map(|copy| copy.remaining()), Ok(3));
+        assert!(storage.is_inline());
+    }
+    assert_eq!(format!("{copied:?}"), format!("{moved:?}"));
+
+    let rest = [KVec::from(&bytes[2..])];
+    let dense = IovIter::<Source>::from(&rest[..]);
+    for cursor in [copied, moved] {
+        let iter = IovIter::<Source>::KVec(cursor);
+        assert_eq!(format!("{iter:?}"), format!("{dense:?}"));
+        assert_eq!(iter.size_hint(), dense.size_hint());
+        assert_eq!(iter.map(<[u8]>::len).collect::<Vec<_>>(), [3]);
+    }
+    // A list of nothing but empty segments is an empty list.
+    let nothing = [KVec::from(&bytes[..0]); 3];
+    let (nothing, none) = (IovIter::<Source>::from(&nothing[..]), IovIter::<Source>::from(&[][..]));
+    assert_eq!(format!("{nothing:?}"), format!("{none:?}"));
 }

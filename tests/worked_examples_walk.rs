@@ -13,7 +13,7 @@ const W2: Walk = (&[(0x10000, 5), (0x21000, 7)], 12, 5, at(1, 0, 1, 7));
 const W3: Walk = (&[(0x21000, 7), (0x10000, 5)], 12, 0, at(0, 0, 2, 12));
 const W4: Walk = (&[(0x20ff8, 8), (0x21000, 4)], 12, 8, at(1, 0, 1, 4));
 const W5: Walk = (&[(0x20ff8, 4), (0, 0), (0x21000, 4)], 8, 4, at(2, 0, 1, 4));
-const W6: Walk = (&[(0x10000, 4), (0x20000, 0)], 4, 4, at(1, 0, 1, 0));
+const W6: Walk = (&[(0x10000, 4), (0x20000, 0)], 4, 4, at(2, 0, 0, 0));
 
 /// Runs a walk in both directions and with every plain copy; page 0x21000 does not exist.
 fn check((ranges, request, result, after): Walk) {
@@ -81,7 +81,7 @@ fn w5_fault_behind_an_empty_segment() {
 }
 
 #[test]
-fn w6_the_cursor_stops_on_a_trailing_empty_segment() {
+fn w6_the_cursor_skips_a_trailing_empty_segment() {
     check(W6);
 }
 

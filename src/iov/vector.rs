@@ -170,7 +170,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
         }
     }
 
-    /// The number of segments: of an own list all that were added, of a borrowed view its pieces.
+    /// The number of segments, none of which is empty.
     #[must_use]
     pub fn count(&self) -> usize {
         match &self.storage {
@@ -188,7 +188,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
         }
     }
 
-    /// Appends a segment.
+    /// Appends a segment. An empty one leaves no trace and needs no room; QEMU keeps it.
     ///
     /// # Errors
     ///
@@ -202,6 +202,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
         };
         match add(*size, segment.len()) {
             Err(error) => Err(Refused { segment, error }),
+            Ok(_) if segment.is_empty() => Ok(()),
             Ok(sum) => {
                 segments
                     .try_push(segment)

@@ -228,7 +228,6 @@ pub(super) fn add(size: usize, added: usize) -> Result<usize, Error> {
 }
 
 /// The pieces of memory in a [`View`], in order.
-#[derive(Debug)]
 pub struct Pieces<'v, D: Direction> {
     inner: cursor::Pieces<'v, KVec<'v, D>>,
 }
@@ -236,6 +235,12 @@ pub struct Pieces<'v, D: Direction> {
 impl<D: Direction> Clone for Pieces<'_, D> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone() }
+    }
+}
+
+impl<D: Direction> fmt::Debug for Pieces<'_, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 

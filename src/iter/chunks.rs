@@ -48,7 +48,8 @@ impl<'a> Iterator for IovIter<'a, Source, KernelOnly> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (usize::from(!self.is_empty()), Some(self.segments_left()))
+        // No chunk is empty. The segments are no better bound: empty ones would show in it.
+        (usize::from(!self.is_empty()), Some(self.remaining()))
     }
 }
 

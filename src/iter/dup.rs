@@ -9,7 +9,7 @@ use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly};
 use crate::list::{InlineVec, List};
-use crate::segment::{BioVec, IoVec, KVec, Segments, Uniform};
+use crate::segment::{BioVec, IoVec, KVec, Segment, Segments, Uniform};
 
 /// Storage for the segments of a [duplicate](IovIter::dup): `N` inside itself, more on the heap
 /// with feature `alloc`.
@@ -58,6 +58,7 @@ impl<D: Direction, H: Host, const N: usize> fmt::Debug for DupStorage<'_, D, H, 
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Copies the iterator, and the segments left from the current one on into `storage`.
     ///
+    /// Empty segments are not copied and need no room.
     /// The duplicate stands on the same byte and moves on its own. Its first segment is the current
     /// one, so it cannot be reverted further back than that. References to pages are taken, and
     /// given back with the storage. Where the segments themselves stay, [`clone`](Clone::clone)
@@ -158,18 +159,17 @@ impl<L: Segments> Cursor<L> {
         Ok(self.rebased(&**storage))
     }
 
-    /// The segments from the current one on.
+    /// The segments from the current one on that are not empty.
     fn copy_rest<const N: usize>(
         &self,
         copy: impl Fn(&L::Segment) -> L::Segment,
     ) -> Result<InlineVec<L::Segment, N>, Error> {
-        let list = self.list();
-        let rest = list.as_slice().get(self.position().index..).unwrap_or_default();
+        let wanted = self.segments_left();
         let mut copied = InlineVec::new();
-        if copied.make_room(rest.len())? < rest.len() {
+        if copied.make_room(wanted)? < wanted {
             return Err(Error::NoMemory);
         }
-        for segment in rest {
+        for segment in self.rest().filter(|segment| !segment.is_empty()) {
             copied.try_push(copy(segment)).map_err(|_| Error::NoMemory)?;
         }
         Ok(copied)

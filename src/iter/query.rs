@@ -80,9 +80,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         }
     }
 
-    /// Segments from the current one to the end of the list, empty ones included.
+    /// Segments from the current one to the end of the list that are not empty.
     ///
-    /// Not a test for emptiness: trailing segments may hold no byte of the count.
+    /// Not a test for emptiness: trailing segments may hold no byte of the count. Linux counts
+    /// empty segments as well. Looks at each of the segments.
     #[must_use]
     #[doc(alias = "nr_segs")]
     pub fn segments_left(&self) -> usize {

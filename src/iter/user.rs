@@ -61,8 +61,7 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
 impl<U, L: Segments> fmt::Debug for UserCursor<U, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserCursor")
-            .field("position", &self.cursor.position())
-            .field("remaining", &self.cursor.remaining())
+            .field("cursor", &self.cursor)
             .field("page_flags", &self.page_flags)
             .finish_non_exhaustive()
     }

@@ -162,6 +162,12 @@ impl Flat {
         self.bytes[..self.at].iter().rev().take_while(|b| b.segment == byte.segment).count()
     }
 
+    /// Segments of the bytes from the position on, hidden ones included.
+    pub fn segments_left(&self) -> usize {
+        let segments = self.bytes[self.at..].iter().map(|byte| byte.segment);
+        segments.collect::<BTreeSet<_>>().len()
+    }
+
     pub fn single_segment_count(&self) -> usize {
         self.pieces(self.count, false).first().map_or(0, |(_, len)| *len)
     }

@@ -45,7 +45,7 @@ pub struct At {
     pub seg: usize,
     /// Bytes in front of the place in that segment.
     pub off: usize,
-    /// Segments from the current one to the end of the list.
+    /// Segments from the current one to the end of the list that are not empty.
     pub nr: usize,
     /// Bytes left.
     pub count: usize,

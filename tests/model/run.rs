@@ -4,14 +4,14 @@ mod copies;
 
 use heapless::Vec as List;
 use iov_iter::{
-    Checksum, Dest, Direction, DupStorage, Error, HeldPage, Kind, PageRange, Retention,
-    ScatterEntry, Source, State, copy_iter_to_iter,
+    Checksum, Dest, Direction, DupStorage, Error, HeldPage, Host, IovIter, Kind, PageRange,
+    Retention, ScatterEntry, Source, State, copy_iter_to_iter,
 };
 
 use super::flat::{Flat, Nature};
 use super::ops::{Case, Move, Op, Which};
 use super::scene::{Memory, P};
-use super::{Iter, TestHost, TestPage, entry_bytes, held_bytes, naive_checksum, place};
+use super::{Iter, TestHost, TestPage, at, entry_bytes, held_bytes, naive_checksum, place};
 
 /// How many pages or entries a list has room for.
 const ROOM: usize = 6;
@@ -43,6 +43,8 @@ struct Side<'a, D: Direction> {
     iter: Iter<'a, D, P>,
     flat: Flat,
     memory: &'a Memory,
+    /// Segments of the whole list.
+    segments: usize,
     saved: Option<(State<'a, D, TestHost<'a, P>>, Flat)>,
     checksum: Checksum,
     summed: Vec<u8>,
@@ -50,7 +52,15 @@ struct Side<'a, D: Direction> {
 
 impl<'a, D: Direction> Side<'a, D> {
     fn new(iter: Iter<'a, D, P>, flat: Flat, memory: &'a Memory) -> Self {
-        Self { iter, flat, memory, saved: None, checksum: Checksum::new(), summed: Vec::new() }
+        Self {
+            segments: segments(&iter),
+            iter,
+            flat,
+            memory,
+            saved: None,
+            checksum: Checksum::new(),
+            summed: Vec::new(),
+        }
     }
 
     /// Every query, and the position as far as the model knows it.
@@ -58,11 +68,12 @@ impl<'a, D: Direction> Side<'a, D> {
         let (iter, flat) = (&self.iter, &self.flat);
         assert_eq!(iter.remaining(), flat.count);
         assert_eq!(iter.is_empty(), flat.count == 0);
-        let place = place(iter);
-        assert_eq!(place.off, flat.offset());
-        if place.off > 0 {
-            assert_eq!(place.seg, flat.bytes[flat.at].segment);
-        }
+        let nr = flat.segments_left();
+        let seg = flat.bytes.get(flat.at).map_or(self.segments, |byte| byte.segment);
+        assert_eq!(place(iter), at(seg, flat.offset(), nr, flat.count));
+        let shown =
+            format!("remaining: {}, segments_left: {nr}, offset: {}", flat.count, flat.offset());
+        assert!(format!("{iter:?}").contains(&shown));
         assert_eq!(iter.single_segment_count(), flat.single_segment_count());
         assert_eq!(iter.alignment(), flat.alignment());
         assert_eq!(iter.gap_alignment(), flat.gap_alignment());
@@ -158,6 +169,13 @@ impl<'a, D: Direction> Side<'a, D> {
             Kind::UserBuf | Kind::Discard => self.flat.at,
             _ => self.flat.offset(),
         };
+        assert_eq!(
+            segments(&copy),
+            match self.iter.kind() {
+                Kind::UserBuf | Kind::Discard => 1,
+                _ => self.flat.segments_left(),
+            }
+        );
         assert_eq!(copy.remaining(), self.flat.count);
         assert_eq!(copy.alignment(), self.flat.alignment());
         assert_eq!(copy.npages(usize::MAX), self.flat.npages(usize::MAX));
@@ -230,6 +248,17 @@ impl<'a, D: Direction> Side<'a, D> {
         assert_eq!(self.memory.held(), (0, pins));
         flat.advance(total);
         flat.absent = self.memory.absent();
+    }
+}
+
+/// Segments of the whole list.
+fn segments<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> usize {
+    match iter {
+        IovIter::IoVec(user) => user.cursor().list().len(),
+        IovIter::KVec(cursor) => cursor.list().len(),
+        IovIter::BVec(cursor) => cursor.list().len(),
+        IovIter::Registered(cursor) => cursor.list().segments().len(),
+        _ => 1,
     }
 }
 

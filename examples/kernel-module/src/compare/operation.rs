@@ -2,7 +2,7 @@
 
 use iov_iter::{
     Checksum, Dest, Direction, DupStorage, Error, HeldPage, InlineVec, IovIter, PageRange, Piece,
-    Source,
+    Position, Source,
 };
 
 use super::memory::{Memory, Run};
@@ -410,12 +410,12 @@ pub fn or_errno(result: Result<usize, Error>) -> usize {
 
 /// Where an iterator stands, as the kernel would put it.
 pub fn state<D: Direction>(iter: &IovIter<'_, D, Kernel>) -> State {
-    let offset = match iter {
-        IovIter::KVec(cursor) => cursor.position().offset,
-        IovIter::BVec(cursor) => cursor.position().offset,
-        IovIter::IoVec(user) => user.cursor().position().offset,
-        IovIter::UserBuf(user) => user.cursor().position().offset,
-        _ => 0,
+    let (at, listed) = match iter {
+        IovIter::KVec(cursor) => (cursor.position(), cursor.list().len()),
+        IovIter::BVec(cursor) => (cursor.position(), cursor.list().len()),
+        IovIter::IoVec(user) => (user.cursor().position(), user.cursor().list().len()),
+        IovIter::UserBuf(user) => (user.cursor().position(), 1),
+        _ => (Position::default(), 1),
     };
-    State { offset, count: iter.remaining(), segments: iter.segments_left() }
+    State { offset: at.offset, count: iter.remaining(), segments: listed - at.index }
 }

@@ -44,6 +44,11 @@ impl<'a> Shape<'a> {
         State { segments: state.segments - empties, ..state }
     }
 
+    /// The same place in a list without the empty segments.
+    pub fn dense(&self, state: State) -> State {
+        State { segments: state.segments - self.empties(state).count(), ..state }
+    }
+
     /// The empty segments from the current one on.
     pub fn empties(&self, state: State) -> impl Iterator<Item = &'a IoVec> {
         self.rest(state).0.iter().filter(|segment| segment.len == 0)
