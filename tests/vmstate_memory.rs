@@ -9,7 +9,7 @@ mod peak;
 use iov_iter::file::{Channel, ChannelError, ReadChannel, WriteChannel};
 use iov_iter::{KVec, Source};
 use peak::peak;
-use vmstate_support::migration::{Copier, Failure, Input, Options, Report, parse};
+use vmstate_support::migration::{Copied, Failure, Options, copy};
 use vmstate_support::{Builder, T2_TEXT, inspect, t1, t2, t2_with};
 
 /// A beginning, then something many times, then an end.
@@ -49,18 +49,11 @@ impl WriteChannel for Counter {
     }
 }
 
-/// Copies a stream that comes through a pipe and returns how much was written.
-fn copy_pipe(stream: Long<'_>) -> Result<u64, Failure> {
+/// Copies a stream that comes through a pipe; how that ended, and how much was written.
+fn copy_pipe(stream: Long<'_>) -> (Copied, u64) {
     let mut written = Counter(0);
-    let mut output = Copier::new(&mut written).unwrap();
-    let result = Input::new(Box::new(stream), None, &mut output).and_then(|mut input| {
-        parse(&mut input, &mut Report::new(std::io::sink()), Options::default())
-    });
-    match result {
-        Ok(()) => output.close().unwrap(),
-        Err(_) => output.abandon(),
-    }
-    result.map(|()| written.0)
+    let copied = copy(Box::new(stream), None, &mut written, Options::default()).unwrap();
+    (copied, written.0)
 }
 
 #[test]
@@ -71,9 +64,10 @@ fn long_streams() {
     let page = Builder::default().be64(0x28).bytes(&[0x5a; 4096]).0;
     let end = Builder::default().be64(0x10).footer(42).byte(0).0;
     let stream = Long { parts: [(&begin, 1), (&page, PAGES), (&end, 1)], offset: 0 };
-    let (written, peak) = peak(|| copy_pipe(stream));
+    let ((copied, written), peak) = peak(|| copy_pipe(stream));
     let length = begin.len() + PAGES * page.len() + end.len();
-    assert_eq!(written.unwrap(), length as u64);
+    assert!(matches!(copied, Copied::Checked), "{copied:?}");
+    assert_eq!(written, length as u64);
     // 82 MB were copied with two buffers of 32 KiB and at most 33 pages.
     assert!(peak < 300 << 10, "{peak}");
 }
@@ -133,9 +127,14 @@ fn large_descriptions() {
 #[test]
 fn pipes_are_kept_up_to_a_limit() {
     let begin = &t2()[..4238];
-    let stream = Long { parts: [(begin, 1), (&[0; 4096], usize::MAX), (b"", 0)], offset: 0 };
-    let (result, peak) = peak(|| copy_pipe(stream));
-    assert!(matches!(result, Err(Failure::Input(_))), "{result:?}");
+    let zeros = 40_000;
+    let stream = Long { parts: [(begin, 1), (&[0; 4096], zeros), (b"", 0)], offset: 0 };
+    let ((copied, written), peak) = peak(|| copy_pipe(stream));
+    let Copied::Unchecked(failure) = copied else { panic!("{copied:?}") };
+    let expected = "offset 0x107c (4220): a pipe with more than 67108864 bytes from here on: ";
+    assert!(failure.to_string().starts_with(expected), "{failure}");
+    // What is too much to be checked goes out all the same.
+    assert_eq!(written, (begin.len() + zeros * 4096) as u64);
     // 64 MiB, and what a growing list has in reserve.
     assert!(peak < 130 << 20, "{peak}");
 }

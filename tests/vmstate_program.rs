@@ -128,23 +128,194 @@ fn copying() {
     assert!(Path::new("/dev/null").exists());
 }
 
+/// The names and contents of the files in `dir`.
+fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().into(), fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
 #[test]
-fn incomplete_copies_are_removed() {
+fn nothing_is_left_of_the_copy_of_a_damaged_file() {
     let dir = tempfile::tempdir().unwrap();
-    let out = dir.path().join("out.mig");
-    for (name, stream) in [("damaged.mig", damaged()), ("cut.mig", t2()[..4200].to_vec())] {
-        fs::write(dir.path().join(name), &stream).unwrap();
-        for (from, input) in [(name, vec![]), ("-", stream)] {
-            fs::write(&out, b"old").unwrap();
-            let output = run(dir.path(), &["copy", from, "out.mig"], &input);
-            assert_eq!(code(&output), 1, "{}", stderr(&output));
-            assert!(!out.exists(), "{from}");
+    fs::write(dir.path().join("damaged.mig"), damaged()).unwrap();
+    fs::write(dir.path().join("cut.mig"), &t2()[..4200]).unwrap();
+    for old in [None, Some(b"old")] {
+        if let Some(old) = old {
+            fs::write(dir.path().join("out.mig"), old).unwrap();
+        }
+        let before = files(dir.path());
+        for (from, expected) in [("damaged.mig", 1), ("cut.mig", 1), ("absent.mig", 2)] {
+            let output = run(dir.path(), &["copy", from, "out.mig"], b"");
+            assert_eq!(code(&output), expected, "{}", stderr(&output));
+            assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+            assert_eq!(files(dir.path()), before);
         }
     }
-    // Nothing that was wrong before the output was opened touches it.
-    fs::write(&out, b"old").unwrap();
-    assert_eq!(code(&run(dir.path(), &["copy", "absent.mig", "out.mig"], b"")), 2);
-    assert_eq!(fs::read(&out).unwrap(), b"old");
+    // A reader of a pipe gets the bytes before the damage at most.
+    let output = run(dir.path(), &["copy", "damaged.mig", "-"], b"");
+    assert_eq!((code(&output), output.stdout.len()), (1, 0));
+}
+
+/// QEMU takes a machine for saved once it has written it, so nothing of it may be lost.
+#[test]
+fn a_pipe_that_is_not_understood_is_copied_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let later_version = [&b"QEVM\0\0\0\x04"[..], &[7; 300_000]].concat();
+    let early = [&t1()[..17], &[9], &vec![1; 500_000][..]].concat();
+    let in_the_middle = [&t2()[..4220], &[0x55; 200_000]].concat();
+    let at_the_end = [&t2()[..], b"x"].concat();
+    let compressed = [&b"\x1f\x8b"[..], &[9; 100_000]].concat();
+    for stream in [damaged(), later_version, early, in_the_middle, at_the_end, compressed] {
+        fs::write(dir.path().join("out.mig"), b"old").unwrap();
+        let output = run(dir.path(), &["copy", "-", "out.mig"], &stream);
+        assert_eq!(code(&output), 1, "{}", stderr(&output));
+        let lines: Vec<_> = stderr(&output).lines().collect();
+        assert!(lines[0].starts_with("standard input: offset 0x"), "{lines:?}");
+        let kept = "out.mig: has all bytes of the stream; from there on they were not checked";
+        assert_eq!(lines[1..], [kept]);
+        assert!(files(dir.path()) == [("out.mig".to_string(), stream.clone())]);
+
+        let output = run(dir.path(), &["copy", "-", "-"], &stream);
+        assert_eq!(code(&output), 1, "{}", stderr(&output));
+        assert!(output.stdout == stream);
+        assert!(stderr(&output).contains("\nstandard output: has all bytes of the stream; "));
+    }
+}
+
+#[test]
+fn a_pipe_that_ends_too_early_is_kept_under_another_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("out.mig"), b"old").unwrap();
+    let kept = dir.path().join("out.mig.incomplete");
+    for cut in [t2()[..4200].to_vec(), t1()[..98].to_vec(), SHIPPED[..20].to_vec()] {
+        let output = run(dir.path(), &["copy", "-", "out.mig"], &cut);
+        assert_eq!(code(&output), 1, "{}", stderr(&output));
+        let lines: Vec<_> = stderr(&output).lines().collect();
+        assert!(lines[0].contains(": the file ends "), "{lines:?}");
+        let (name, sentence) = lines[1].split_once(": ").unwrap();
+        assert_eq!(Path::new(name).file_name(), kept.file_name());
+        assert_eq!(
+            sentence,
+            format!("keeps the {} bytes that were written; out.mig is as it was before", cut.len())
+        );
+        let old = ("out.mig".to_string(), b"old".to_vec());
+        assert_eq!(files(dir.path()), [old, ("out.mig.incomplete".to_string(), cut.clone())]);
+
+        // It may be the only copy of a machine, so nothing overwrites it.
+        let output = run(dir.path(), &["copy", "-", "out.mig"], SHIPPED);
+        assert_eq!(code(&output), 2);
+        assert!(stderr(&output).contains("out.mig.incomplete, which may be all that there is of"));
+        assert_eq!(fs::read(&kept).unwrap(), cut);
+        fs::remove_file(&kept).unwrap();
+    }
+    // Of nothing there is nothing to keep.
+    assert_eq!(code(&run(dir.path(), &["copy", "-", "out.mig"], b"")), 1);
+    assert!(!kept.exists());
+}
+
+#[test]
+fn a_copy_that_is_killed_leaves_what_it_has_written() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("out.mig"), b"old").unwrap();
+    let mut child = Command::new(program())
+        .current_dir(dir.path())
+        .args(["copy", "-", "out.mig"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let page = [&0x08_u64.to_be_bytes()[..], b"\x03ram", &[5; 4096]].concat();
+    let pages = [&t1()[..72], &page.repeat(500)].concat();
+    child.stdin.as_mut().unwrap().write_all(&pages).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let files = files(dir.path());
+    let [(_, old), (name, kept)] = &files[..] else { panic!("{} files", files.len()) };
+    assert_eq!((&old[..], &name[..]), (&b"old"[..], "out.mig.incomplete"));
+    // All but what was still on the way.
+    assert!(pages.starts_with(kept) && kept.len() > pages.len() - (1 << 20), "{}", kept.len());
+}
+
+/// The name is given to the complete copy, whatever stood there.
+#[test]
+fn a_copy_replaces_what_a_link_points_at_and_keeps_its_permissions() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let dir = tempfile::tempdir().unwrap();
+    let target = dir.path().join("target.mig");
+    fs::write(&target, b"old").unwrap();
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+    symlink("target.mig", dir.path().join("out.mig")).unwrap();
+    let output = run(dir.path(), &["copy", "-", "out.mig"], SHIPPED);
+    assert_eq!((code(&output), stderr(&output)), (0, ""));
+    assert!(dir.path().join("out.mig").is_symlink());
+    assert_eq!(fs::read(&target).unwrap(), SHIPPED);
+    assert_eq!(target.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Runs a copy of a pipe whose output may have `kilobytes`; how many bytes the writer got rid of
+/// before it saw that the pipe was broken, if it did.
+#[cfg(target_os = "linux")]
+fn copy_limited(dir: &Path, kilobytes: usize, stream: &[u8]) -> (Output, Result<(), usize>) {
+    let script = format!("ulimit -f {}; trap '' XFSZ; exec \"$0\" copy - out.mig", 2 * kilobytes);
+    let mut child = Command::new("dash")
+        .current_dir(dir)
+        .args(["-c", &script])
+        .arg(program())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut written = 0;
+    let result = loop {
+        match stdin.write(&stream[written..]) {
+            Ok(0) => break Ok(()),
+            Ok(len) => written += len,
+            Err(_) => break Err(written),
+        }
+    };
+    drop(stdin);
+    (child.wait_with_output().unwrap(), result)
+}
+
+/// Either the writer sees a broken pipe, or all that it wrote is there: at every length around the
+/// limit.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_breaks_the_pipe_while_the_writer_waits() {
+    let page = [&0x08_u64.to_be_bytes()[..], b"\x03ram", &[5; 4096]].concat();
+    let (begin, end) = (&t1()[..72], &t1()[85..]);
+    let limit = 512 << 10;
+    let mut broken = 0;
+    for pages in [100, 110, 112, 118, 126, 127, 128, 140, 1000] {
+        let dir = tempfile::tempdir().unwrap();
+        let stream = [begin, &page.repeat(pages), end].concat();
+        let (output, written) = copy_limited(dir.path(), 512, &stream);
+        let files = files(dir.path());
+        let [(name, kept)] = &files[..] else { panic!("{} files", files.len()) };
+        match written {
+            Ok(()) => {
+                assert_eq!((code(&output), stderr(&output)), (0, ""), "{pages}");
+                assert_eq!(name, "out.mig", "{pages}");
+                assert!(*kept == stream, "{pages}");
+            }
+            Err(_) => {
+                broken += 1;
+                assert_eq!(code(&output), 2, "{pages}");
+                assert!(stderr(&output).starts_with("out.mig: File too large"), "{output:?}");
+                assert!(stderr(&output).contains("out.mig is as it was before\n"), "{output:?}");
+                assert_eq!(name, "out.mig.incomplete", "{pages}");
+                assert!(stream.starts_with(kept), "{pages}");
+            }
+        }
+        assert!(written.is_ok() || stream.len() > limit - (128 << 10), "{pages} pages do fit");
+    }
+    assert!(broken > 2);
 }
 
 #[test]

@@ -22,8 +22,12 @@ Reads a migration stream of QEMU. `-` is standard input or standard output.
               the size of the guest's pages, 1024 to 65536, for a stream that comes
               through a pipe and does not tell it: there it is guessed
 
-Exit code: 0 if all is well, 1 if the stream is damaged, 2 for wrong usage and for
-files that cannot be read or written.
+What comes through a pipe is copied whole, whether it is understood or not. OUT is
+replaced when the copy is complete; until then, and if the stream ends too early, the
+bytes are in OUT.incomplete.
+
+Exit code: 0 if all is well, 1 if the stream is damaged or not understood, 2 for wrong
+usage and for files that cannot be read or written.
 ";
 
 /// What the program was asked for.

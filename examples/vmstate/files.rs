@@ -1,5 +1,6 @@
 //! The files that the program reads and writes, and the progress it shows.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use iov_iter::file::{ReadChannel, WriteChannel};
 use iov_iter::os::IoChannel;
 
 use super::migration::{Failure, Tail};
+use super::room::{Full, Pipe};
 
 /// Streams of fewer bytes are read without showing progress.
 const LONG: u64 = 32 << 20;
@@ -24,11 +26,24 @@ fn is_standard(path: &Path) -> bool {
 
 /// An input.
 pub struct Opened {
-    pub channel: Box<dyn ReadChannel>,
+    source: Source,
     /// The end of the stream, if the input is a file that can be read there first.
+    tail: Option<Tail>,
+    progress: Progress,
+    metadata: Option<Metadata>,
+}
+
+/// An input that is read.
+pub struct Reading {
+    pub channel: Box<dyn ReadChannel>,
     pub tail: Option<Tail>,
     pub progress: Progress,
-    metadata: Option<Metadata>,
+}
+
+/// Where an input comes from.
+enum Source {
+    Pipe(Pipe),
+    File(File),
 }
 
 impl Opened {
@@ -36,9 +51,8 @@ impl Opened {
     pub fn new(path: &Path) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::Input(error.to_string());
         if is_standard(path) {
-            let progress = Progress::new(None);
-            let channel = progress.watch(io::stdin());
-            return Ok(Self { channel, tail: None, progress, metadata: None });
+            let source = Source::Pipe(Pipe::standard_input().map_err(failed)?);
+            return Ok(Self { source, tail: None, progress: Progress::new(None), metadata: None });
         }
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
@@ -47,15 +61,44 @@ impl Opened {
             file.rewind().map_err(failed)?;
         }
         let progress = Progress::new(tail.as_ref().map(|tail| tail.length));
-        let channel = progress.watch(file);
-        Ok(Self { channel, tail, progress, metadata: Some(metadata) })
+        let source =
+            if tail.is_some() { Source::File(file) } else { Source::Pipe(Pipe::new(file)) };
+        Ok(Self { source, tail, progress, metadata: Some(metadata) })
+    }
+
+    /// Whether the input is no ordinary file: what is read from it exists nowhere else.
+    pub fn is_pipe(&self) -> bool {
+        self.tail.is_none()
+    }
+
+    /// Begins to read. If `to` is an ordinary file, no more is read than it has room for.
+    pub fn read(self, to: Option<&Destination>) -> Result<Reading, Failure> {
+        let Self { source, tail, progress, .. } = self;
+        let channel = match (source, to.and_then(Destination::regular)) {
+            (Source::File(file), _) => progress.watch(file),
+            (Source::Pipe(pipe), None) => progress.watch(pipe.ungated()),
+            (Source::Pipe(pipe), Some(Regular { file, full, .. })) => {
+                let gate = pipe.gated(file, full);
+                progress.watch(gate.map_err(|error| Failure::Input(error.to_string()))?)
+            }
+        };
+        Ok(Reading { channel, tail, progress })
     }
 }
 
-/// An output, so that it can be removed if it remains incomplete.
+/// An output.
 #[derive(Debug)]
 pub struct Destination {
-    regular: Option<PathBuf>,
+    regular: Option<Regular>,
+}
+
+/// An ordinary file. It has another name until it is complete.
+#[derive(Debug)]
+struct Regular {
+    file: File,
+    path: PathBuf,
+    incomplete: PathBuf,
+    full: Full,
 }
 
 impl Destination {
@@ -65,26 +108,90 @@ impl Destination {
         if is_standard(path) {
             return Ok((Self { regular: None }, Box::new(io::stdout())));
         }
-        // What is in the file must survive until it is known that it is not the input.
-        let file = File::options().write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Ok((Self { regular: None }, Box::new(file)));
+        let before = match fs::metadata(path) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        };
+        if let Some(metadata) = &before {
+            if !metadata.is_file() {
+                let file = File::options().write(true).open(path).map_err(failed)?;
+                return Ok((Self { regular: None }, Box::new(file)));
+            }
+            if input.metadata.as_ref().is_some_and(|input| is_same_file(input, metadata)) {
+                return Err(Failure::Output("this is the input".into()));
+            }
         }
-        if input.metadata.as_ref().is_some_and(|input| is_same_file(input, &metadata)) {
-            return Err(Failure::Output("this is the input".into()));
+        // What a link points at is replaced, not the link.
+        let path =
+            if before.is_some() { fs::canonicalize(path).map_err(failed)? } else { path.into() };
+        let mut incomplete = OsString::from(&path);
+        incomplete.push(".incomplete");
+        let incomplete = PathBuf::from(incomplete);
+        let file = File::options().write(true).create_new(true).open(&incomplete);
+        let file = file.map_err(|error| {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                return failed(error);
+            }
+            Failure::Output(format!(
+                "an earlier copy has left {}, which may be all that there is of a machine: \
+                 move it away first",
+                incomplete.display()
+            ))
+        })?;
+        if let Some(metadata) = before {
+            file.set_permissions(metadata.permissions()).map_err(failed)?;
         }
-        file.set_len(0).map_err(failed)?;
-        Ok((Self { regular: Some(path.to_path_buf()) }, Box::new(file)))
+        let channel = file.try_clone().map_err(failed)?;
+        let regular = Regular { file, path, incomplete, full: Full::default() };
+        Ok((Self { regular: Some(regular) }, Box::new(channel)))
     }
 
-    /// Removes the file, if it is an ordinary one.
-    pub fn remove(self) {
-        if let Some(path) = self.regular
-            && let Err(error) = fs::remove_file(&path)
-        {
-            eprintln!("{}: not removed, although incomplete: {error}", path.display());
+    fn regular(&self) -> Option<&Regular> {
+        self.regular.as_ref()
+    }
+
+    /// Whether reading was given up because there is no more room for what would come.
+    pub fn is_full(&self) -> bool {
+        self.regular().is_some_and(|regular| regular.full.get())
+    }
+
+    /// Gives the complete file its name.
+    pub fn complete(&self) -> Result<(), Failure> {
+        let Some(Regular { file, path, incomplete, .. }) = self.regular() else { return Ok(()) };
+        self.release_room()
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(incomplete, path))
+            .map_err(|error| Failure::Output(error.to_string()))
+    }
+
+    /// Gives back what was reserved and not needed.
+    fn release_room(&self) -> io::Result<()> {
+        let Some(Regular { file, .. }) = self.regular() else { return Ok(()) };
+        file.set_len(file.metadata()?.len())
+    }
+
+    /// Leaves the incomplete file where it is, unless it is empty, and says so. `name` is what the
+    /// output was called by.
+    pub fn leave(&self, name: &Path) {
+        let Some(Regular { file, incomplete, .. }) = self.regular() else { return };
+        // What fails here changes nothing in what is kept.
+        let _ = self.release_room();
+        let len = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
+        if len == 0 {
+            return self.remove();
+        }
+        let (incomplete, name) = (incomplete.display(), name.display());
+        eprintln!(
+            "{incomplete}: keeps the {len} bytes that were written; {name} is as it was before"
+        );
+    }
+
+    /// Removes the incomplete file.
+    pub fn remove(&self) {
+        let Some(Regular { incomplete, .. }) = self.regular() else { return };
+        if let Err(error) = fs::remove_file(incomplete) {
+            eprintln!("{}: not removed, although incomplete: {error}", incomplete.display());
         }
     }
 }

@@ -14,16 +14,19 @@
 mod arguments;
 mod files;
 mod migration;
+#[cfg_attr(not(target_os = "linux"), path = "no_room.rs")]
+mod room;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
-use files::{Destination, Opened};
-use migration::{Copier, Discard, Failure, Input, Options, Report, parse};
+use files::{Destination, Opened, Reading};
+use migration::{Copied, Discard, Failure, Input, Options, Report, parse};
 
-/// The stream is damaged.
+const FINE: u8 = 0;
+/// The stream was not understood to its end.
 const DAMAGED: u8 = 1;
 /// The program was called wrongly, or a file could not be read or written.
 const FAILED: u8 = 2;
@@ -40,23 +43,29 @@ fn main() -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    let (result, from, to) = match &command {
-        Command::Inspect(file) => (inspect(file, options), file.as_path(), Path::new("-")),
-        Command::Copy(from, to) => (copy(from, to, options), from.as_path(), to.as_path()),
-    };
-    let Err(failure) = result else { return ExitCode::SUCCESS };
+    ExitCode::from(match &command {
+        Command::Inspect(file) => match inspect(file, options) {
+            Ok(()) => FINE,
+            Err(failure) => tell(&failure, file, Path::new("-")),
+        },
+        Command::Copy(from, to) => copy(from, to, options),
+    })
+}
+
+/// Prints a failure; the exit code for it.
+fn tell(failure: &Failure, from: &Path, to: &Path) -> u8 {
     let (file, code) = match failure {
         Failure::Damaged { .. } => (files::name(from, "standard input"), DAMAGED),
         Failure::Input(_) => (files::name(from, "standard input"), FAILED),
         Failure::Output(_) => (files::name(to, "standard output"), FAILED),
     };
     eprintln!("{file}: {failure}");
-    ExitCode::from(code)
+    code
 }
 
 /// Prints what is in `file`.
 fn inspect(file: &Path, options: Options) -> Result<(), Failure> {
-    let Opened { channel, tail, progress, .. } = Opened::new(file)?;
+    let Reading { channel, tail, progress } = Opened::new(file)?.read(None)?;
     let mut nothing = Discard;
     let mut input = Input::new(channel, tail, &mut nothing)?;
     let mut report = Report::new(BufWriter::new(progress.standard_output()));
@@ -67,24 +76,46 @@ fn inspect(file: &Path, options: Options) -> Result<(), Failure> {
     result.and(printed)
 }
 
-/// Writes the stream in `from` to `to`.
-fn copy(from: &Path, to: &Path, options: Options) -> Result<(), Failure> {
-    let opened = Opened::new(from)?;
-    let (destination, channel) = Destination::new(to, &opened)?;
-    let Opened { channel: source, tail, progress, .. } = opened;
-    let mut output = Copier::new(channel).map_err(Failure::from_file)?;
-    let result = Input::new(source, tail, &mut output)
-        .and_then(|mut input| parse(&mut input, &mut Report::new(std::io::sink()), options));
-    progress.finish();
-    let result = match result {
-        Ok(()) => output.close().map_err(Failure::from_file),
-        Err(failure) => {
-            output.abandon();
-            Err(failure)
-        }
+/// Writes the stream in `from` to `to` and returns the exit code.
+///
+/// The bytes of a pipe exist nowhere else: QEMU believes that its machine is saved once it has written
+/// them. So what has come stays on the disk under one name or another, and a sentence says which.
+fn copy(from: &Path, to: &Path, options: Options) -> u8 {
+    let opened = Opened::new(from);
+    let opened =
+        opened.and_then(|it| Destination::new(to, &it).map(|(to, channel)| (it, to, channel)));
+    let (opened, destination, channel) = match opened {
+        Ok(opened) => opened,
+        Err(failure) => return tell(&failure, from, to),
     };
-    if result.is_err() {
-        destination.remove();
+    let piped = opened.is_pipe();
+    let result = opened.read(Some(&destination)).and_then(|from| {
+        let result = migration::copy(from.channel, from.tail, channel, options);
+        from.progress.finish();
+        result
+    });
+    let (code, complete) = match &result {
+        Ok(Copied::Checked) => (FINE, true),
+        Ok(Copied::Unchecked(failure)) => (tell(failure, from, to), true),
+        Ok(Copied::CutShort(failure)) => (tell(failure, from, to), false),
+        // It was the output that could not go on.
+        Err(Failure::Input(what)) if destination.is_full() => {
+            (tell(&Failure::Output(what.clone()), from, to), false)
+        }
+        Err(failure) => (tell(failure, from, to), false),
+    };
+    let completed = if complete { destination.complete() } else { Ok(()) };
+    if let Err(failure) = &completed {
+        tell(failure, from, to);
     }
-    result
+    match (complete && completed.is_ok(), code) {
+        (true, FINE) => {}
+        (true, _) => {
+            let to = files::name(to, "standard output");
+            eprintln!("{to}: has all bytes of the stream; from there on they were not checked");
+        }
+        (false, _) if piped => destination.leave(to),
+        (false, _) => destination.remove(),
+    }
+    if completed.is_ok() { code } else { FAILED }
 }

@@ -9,7 +9,7 @@ use iov_iter::file::{Channel, ChannelError, ReadChannel};
 #[path = "../../examples/vmstate/migration/mod.rs"]
 pub mod migration;
 
-use migration::{Copier, Discard, Failure, Input, Options, Report, Tail, parse};
+use migration::{Copied, Discard, Failure, Input, Options, Report, Tail, parse};
 
 /// A stream that QEMU wrote.
 pub const SHIPPED: &[u8] = include_bytes!("../data/qemu-none-16k.mig");
@@ -168,28 +168,23 @@ fn inspect_channel<'a>(
 /// What `vmstate copy` writes for a file of these bytes.
 pub fn copy(stream: &[u8], options: Options) -> Result<Vec<u8>, Failure> {
     let tail = Tail::find(&mut Cursor::new(stream), 0)?;
-    copy_channel(Box::new(stream), Some(tail), options)
-}
-
-/// What it writes for a stream that comes through a pipe in pieces of `piece` bytes.
-pub fn copy_pipe(stream: &[u8], piece: usize, options: Options) -> Result<Vec<u8>, Failure> {
-    copy_channel(Box::new(Pieces { rest: stream, piece }), None, options)
-}
-
-fn copy_channel<'a>(
-    channel: Box<dyn ReadChannel + 'a>,
-    tail: Option<Tail>,
-    options: Options,
-) -> Result<Vec<u8>, Failure> {
     let mut written = Vec::new();
-    let mut output = Copier::new(&mut written).unwrap();
-    let result = Input::new(channel, tail, &mut output)
-        .and_then(|mut input| parse(&mut input, &mut Report::new(std::io::sink()), options));
-    match result {
-        Ok(()) => output.close().unwrap(),
-        Err(_) => output.abandon(),
+    let copied = migration::copy(Box::new(stream), Some(tail), &mut written, options)?;
+    assert!(matches!(copied, Copied::Checked), "{copied:?}");
+    Ok(written)
+}
+
+/// What it writes for a stream that comes through a pipe in pieces of `piece` bytes, if it
+/// understands the stream; but all of it is written in any case.
+pub fn copy_pipe(stream: &[u8], piece: usize, options: Options) -> Result<Vec<u8>, Failure> {
+    let mut written = Vec::new();
+    let pieces = Box::new(Pieces { rest: stream, piece });
+    let copied = migration::copy(pieces, None, &mut written, options).unwrap();
+    assert!(written == stream, "the pipe was not copied whole");
+    match copied {
+        Copied::Checked => Ok(written),
+        Copied::Unchecked(failure) | Copied::CutShort(failure) => Err(failure),
     }
-    result.map(|()| written)
 }
 
 /// The offset of the damage that is reported; panics if none is.

@@ -1,18 +1,21 @@
 //! The stream being read: element by element, each repeated into the output.
 
+use std::cell::RefCell;
 use std::io::Cursor;
+use std::rc::Rc;
 
-use iov_iter::file::{Channel, ChannelError, Error, FileReader, ReadChannel};
+use iov_iter::file::{BUFFER_SIZE, Channel, ChannelError, Error, FileReader, ReadChannel};
 
 use super::{Failure, Output, Tail};
 
-/// The most bytes behind the RAM part that are kept in memory if the input has no end to look at.
+/// The most bytes from the first device on that are kept in memory if the input has no end to look
+/// at.
 const REST_LIMIT: usize = 64 << 20;
 
 /// A stream that is read, and repeated into an output.
-#[derive(Debug)]
 pub struct Input<'a, O> {
     reader: FileReader<Source<'a>>,
+    channel: Shared<'a>,
     /// Where the reader began, in bytes from the start of the stream.
     base: u64,
     tail: Option<Tail>,
@@ -28,8 +31,9 @@ impl<'a, O: Output> Input<'a, O> {
         tail: Option<Tail>,
         output: &'a mut O,
     ) -> Result<Self, Failure> {
-        let reader = FileReader::new(Source::Channel(channel)).map_err(Failure::from_file)?;
-        Ok(Self { reader, base: 0, tail, element: ("header", 0), output })
+        let channel = Rc::new(RefCell::new(channel));
+        let reader = Source::new(Vec::new(), &channel)?;
+        Ok(Self { reader, channel, base: 0, tail, element: ("header", 0), output })
     }
 
     /// Bytes from the start of the stream to the next one.
@@ -53,36 +57,38 @@ impl<'a, O: Output> Input<'a, O> {
         self.tail.as_ref()
     }
 
-    /// Sees to it that the end of the stream is known: reads up to it if necessary.
+    /// Ensures that the end of the stream is known: reads up to it if necessary.
     pub fn find_tail(&mut self) -> Result<&Tail, Failure> {
         if self.tail.is_none() {
             let base = self.position();
-            let rest = self.read_rest()?;
-            self.tail = Some(Tail::find(&mut Cursor::new(&rest), base)?);
-            let kept = Source::Kept(Cursor::new(rest));
-            self.reader = FileReader::new(kept).map_err(Failure::from_file)?;
-            self.base = base;
+            let mut rest = Vec::new();
+            let result = self.read_rest(base, &mut rest);
+            let tail = result.and_then(|()| Tail::find(&mut Cursor::new(&rest), base));
+            // It is read again, also after a failure.
+            if !rest.is_empty() {
+                self.reader = Source::new(rest, &self.channel)?;
+                self.base = base;
+            }
+            self.tail = Some(tail?);
         }
         self.tail.as_ref().ok_or_else(|| Failure::Input("the end was not found".into()))
     }
 
-    fn read_rest(&mut self) -> Result<Vec<u8>, Failure> {
-        let mut rest = Vec::new();
+    /// Reads all that is left into `rest`, which begins at offset `base`.
+    fn read_rest(&mut self, base: u64, rest: &mut Vec<u8>) -> Result<(), Failure> {
         loop {
-            // Fills the buffer as far as the channel gives something at once.
-            let end = self.reader.is_at_end().map_err(Failure::from_file)?;
-            if end {
-                return Ok(rest);
+            // Room first: what is buffered then goes nowhere else.
+            if rest.len() > REST_LIMIT || rest.try_reserve(BUFFER_SIZE).is_err() {
+                let what = format!(
+                    "a pipe with more than {REST_LIMIT} bytes from here on: the lengths of devices \
+                     are at its end"
+                );
+                return Err(Failure::at(base, what));
             }
-            let chunk = self.reader.get_slice(self.reader.buffered());
-            let chunk = chunk.map_err(Failure::from_file)?;
-            if rest.len().saturating_add(chunk.len()) > REST_LIMIT {
-                return Err(Failure::Input(format!(
-                    "more than {REST_LIMIT} bytes behind the RAM part of a pipe"
-                )));
-            }
-            rest.try_reserve(chunk.len()).map_err(|error| Failure::Input(error.to_string()))?;
+            let Some(chunk) = next_chunk(&mut self.reader)? else { return Ok(()) };
+            let len = chunk.len();
             rest.extend_from_slice(chunk);
+            self.reader.skip_buffered(len).map_err(Failure::from_file)?;
         }
     }
 
@@ -162,8 +168,10 @@ impl<'a, O: Output> Input<'a, O> {
 
     /// Passes all that is left.
     pub fn pass_rest(&mut self) -> Result<(), Failure> {
-        while self.peek()?.is_some() {
-            self.pass(self.reader.buffered() as u64)?;
+        while let Some(chunk) = next_chunk(&mut self.reader)? {
+            let len = chunk.len();
+            self.output.bytes(chunk).map_err(Failure::from_file)?;
+            self.reader.skip_buffered(len).map_err(Failure::from_file)?;
         }
         Ok(())
     }
@@ -179,23 +187,40 @@ impl<'a, O: Output> Input<'a, O> {
     }
 }
 
-/// Where the bytes come from.
-enum Source<'a> {
-    /// From outside.
-    Channel(Box<dyn ReadChannel + 'a>),
-    /// From memory: what a channel gave, up to its end.
-    Kept(Cursor<Vec<u8>>),
+/// The bytes that `reader` has buffered, at least one; `None` at the end. Works after an end that
+/// came too early, too.
+fn next_chunk<'r>(reader: &'r mut FileReader<Source<'_>>) -> Result<Option<&'r [u8]>, Failure> {
+    if reader.is_at_end().map_err(Failure::from_file)? {
+        return Ok(None);
+    }
+    reader.peek(reader.buffered(), 0).map(Some).map_err(Failure::from_file)
+}
+
+type Shared<'a> = Rc<RefCell<Box<dyn ReadChannel + 'a>>>;
+
+/// Where the bytes come from: from memory those that a channel gave before, then from the channel.
+struct Source<'a> {
+    kept: Cursor<Vec<u8>>,
+    channel: Shared<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// A reader of `kept`, then of `channel`.
+    fn new(kept: Vec<u8>, channel: &Shared<'a>) -> Result<FileReader<Self>, Failure> {
+        let kept = Cursor::new(kept);
+        FileReader::new(Self { kept, channel: channel.clone() }).map_err(Failure::from_file)
+    }
 }
 
 impl Channel for Source<'_> {}
 
 impl ReadChannel for Source<'_> {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-        match self {
-            Self::Channel(channel) => channel.read(into),
-            Self::Kept(bytes) => {
-                std::io::Read::read(bytes, into).map_err(|error| ChannelError::from(&error))
-            }
+        let got = std::io::Read::read(&mut self.kept, into);
+        match got.map_err(|error| ChannelError::from(&error))? {
+            // An empty `into` is not asked for.
+            0 => self.channel.borrow_mut().read(into),
+            got => Ok(got),
         }
     }
 }

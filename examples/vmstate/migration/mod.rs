@@ -17,6 +17,7 @@
 //! stream tells how long it is, so [`Tail`] is looked up first.
 
 mod configuration;
+mod copy;
 mod description;
 mod failure;
 mod foreign;
@@ -28,6 +29,7 @@ mod parser;
 mod ram;
 mod report;
 
+pub use copy::{Copied, copy};
 pub use description::Tail;
 pub use failure::Failure;
 pub use input::Input;

@@ -128,7 +128,14 @@ impl<W: WriteChannel> Output for Copier<W> {
         len: usize,
     ) -> Result<(), Error> {
         self.page.resize(len, 0);
-        reader.get_exact(&mut self.page)?;
+        let before = reader.position();
+        if let Err(error) = reader.get_exact(&mut self.page) {
+            // A part of a long page may have been got. It must not be lost.
+            let got = reader.position().saturating_sub(before);
+            self.page.truncate(usize::try_from(got).unwrap_or_default());
+            self.writer.put_owned(&mut self.page)?;
+            return Err(error);
+        }
         self.writer.put_owned(&mut self.page)
     }
 }

@@ -1,0 +1,54 @@
+//! Copying a stream: checked on the way, and whole whatever is in it.
+
+use super::{Copier, Failure, Input, Options, Report, Tail, parse};
+use iov_iter::file::{ReadChannel, WriteChannel};
+
+/// How a copy ended that has all bytes of its input.
+#[derive(Debug)]
+pub enum Copied {
+    /// The stream was understood.
+    Checked,
+    /// It was understood up to this failure. The bytes after it were copied unread.
+    Unchecked(Failure),
+    /// It ended within an element, if it was understood rightly.
+    CutShort(Failure),
+}
+
+/// Copies a stream.
+///
+/// What comes through a pipe, which has no `tail` to look at, exists nowhere else: whoever sent it is
+/// told that all is well and forgets it. So all of it is written, also where it is not understood. Of
+/// a file nothing more is written after a failure.
+pub fn copy<'a, W: WriteChannel>(
+    from: Box<dyn ReadChannel + 'a>,
+    tail: Option<Tail>,
+    to: W,
+    options: Options,
+) -> Result<Copied, Failure> {
+    let piped = tail.is_none();
+    let mut output = Copier::new(to).map_err(Failure::from_file)?;
+    let result = Input::new(from, tail, &mut output).and_then(|mut input| {
+        match parse(&mut input, &mut Report::new(std::io::sink()), options) {
+            Ok(()) => Ok(Copied::Checked),
+            Err(failure @ Failure::Damaged { offset, .. }) if piped => {
+                input.pass_rest()?;
+                // Damage at the end is that there is an end.
+                let cut_short = offset == input.position();
+                Ok(if cut_short { Copied::CutShort(failure) } else { Copied::Unchecked(failure) })
+            }
+            Err(failure) => Err(failure),
+        }
+    });
+    match result {
+        Ok(copied) => output.close().map(|()| copied).map_err(Failure::from_file),
+        Err(failure) if piped => {
+            // What has come is kept, if it can be. The first failure is the one to tell.
+            let _ = output.close();
+            Err(failure)
+        }
+        Err(failure) => {
+            output.abandon();
+            Err(failure)
+        }
+    }
+}
