@@ -159,6 +159,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Limits as for [`get_pages`](Self::get_pages), but pages may go on in the next segment where
     /// the bytes are contiguous page after page.
     ///
+    /// Lists as many pages as fit. Linux lists fewer from segments of pages: it limits their number
+    /// to the pages that the bytes would touch if the segment began at the start of a page. Of 2
+    /// bytes across the end of a page it lists one page, and needs another call for the second.
+    ///
     /// # Errors
     ///
     /// [`Error::NoPages`] for discarded memory, otherwise as [`get_pages`](Self::get_pages).
@@ -332,15 +336,18 @@ fn borrow<'a, P: Page, L: Segments>(
     list: &mut impl List<HeldPage<'a, P>>,
 ) -> Result<PageRange, Error> {
     let size = P::SIZE;
-    let position = cursor.position();
     let wanted_len = cursor.remaining().min(max_size);
-    // Linux's limit: as if the segment began at the start of a page.
-    let most = wanted_len.saturating_add(position.offset).div_ceil(size);
-    let room = room(list, most.min(max_pages))?;
+    let pieces = Pieces::new(segments, cursor.position(), wanted_len);
+    let Some((segment, skip, _)) = pieces.clone().next() else {
+        return Ok(PageRange::default());
+    };
+    // Joined segments touch as many pages as one segment of all their bytes.
+    let start = (segment.offset() as usize).saturating_add(skip);
+    let room = room(list, pages_of(size, start, wanted_len).min(max_pages))?;
 
     let mut range = PageRange::default();
     let mut pages = 0;
-    for (segment, skip, len) in Pieces::new(segments, position, wanted_len) {
+    for (segment, skip, len) in pieces {
         let at = (segment.offset() as usize).saturating_add(skip);
         let (first, offset) = page_and_offset(size, at);
         if pages == 0 {

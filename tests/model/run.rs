@@ -202,11 +202,7 @@ impl<'a, D: Direction> Side<'a, D> {
         let range = result.expect("all pages exist");
         let room = max_pages.min(ROOM);
         let len = match nature {
-            Nature::Pages if extract => {
-                let asked = flat.count.min(max_size);
-                let most = (asked + flat.offset()).div_ceil(P);
-                flat.covered_joined(max_size, room.min(most))
-            }
+            Nature::Pages if extract => flat.covered_joined(max_size, room),
             _ => flat.covered(max_size, room),
         };
         assert_eq!(range.len, len);
