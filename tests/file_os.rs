@@ -4,15 +4,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Read, Seek, SeekFrom as IoSeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use iov_iter::file::{ChannelError, Duplex, Error, FileReader, FileWriter, SeekFrom};
+use iov_iter::file::{
+    Channel, ChannelError, Duplex, Error, FileReader, FileWriter, ReadChannel, SeekFrom,
+    WriteChannel,
+};
 use iov_iter::os::{DescriptorChannel, IoChannel, WaitingChannel};
+use iov_iter::{KVec, Source};
 
 /// A file in the temporary directory, removed at the end.
 struct Scratch(PathBuf);
@@ -185,6 +189,146 @@ fn a_non_blocking_pipe_that_waits() {
     worker.join().unwrap();
 }
 
+/// A channel that counts how often it moves nothing.
+struct Counted<C> {
+    inner: C,
+    blocked: usize,
+}
+
+impl<C> Counted<C> {
+    fn count(&mut self, answer: Result<usize, ChannelError>) -> Result<usize, ChannelError> {
+        self.blocked += usize::from(answer == Err(ChannelError::WouldBlock));
+        answer
+    }
+}
+
+impl<C: AsFd> AsFd for Counted<C> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+impl<C> Channel for Counted<C> {}
+
+impl<C: ReadChannel> ReadChannel for Counted<C> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let answer = self.inner.read(into);
+        self.count(answer)
+    }
+}
+
+impl<C: WriteChannel> WriteChannel for Counted<C> {
+    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        let answer = self.inner.write(from);
+        self.count(answer)
+    }
+}
+
+/// A connection whose error queue holds a report that nobody reads, and its other end.
+fn with_unread_report() -> (WaitingChannel<Counted<TcpStream>>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut there, _) = listener.accept().unwrap();
+    let on: libc::c_int = 1;
+    // SAFETY: the option's value is an int.
+    let set = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ZEROCOPY,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    assert_eq!(set, 0);
+    // SAFETY: it is one byte, which lives for ever.
+    let sent =
+        unsafe { libc::send(stream.as_raw_fd(), b"!".as_ptr().cast(), 1, libc::MSG_ZEROCOPY) };
+    assert_eq!(sent, 1);
+    there.read_exact(&mut [0]).unwrap();
+    let mut polled = libc::pollfd { fd: stream.as_raw_fd(), events: 0, revents: 0 };
+    // SAFETY: it is one entry.
+    assert_eq!(unsafe { libc::poll(&mut polled, 1, 10_000) }, 1);
+    assert_eq!(polled.revents, libc::POLLERR);
+    stream.set_nonblocking(true).unwrap();
+    (WaitingChannel::new(Counted { inner: stream, blocked: 0 }), there)
+}
+
+#[test]
+fn an_unread_report_does_not_keep_a_reader_from_waiting() {
+    let (here, mut there) = with_unread_report();
+    let mut reader = FileReader::new(here).unwrap();
+    let worker = thread::spawn(move || {
+        for byte in 0..4 {
+            thread::sleep(Duration::from_millis(50));
+            there.write_all(&[byte]).unwrap();
+        }
+    });
+    assert_eq!(reader.get_be32(), Ok(0x0001_0203));
+    assert!(reader.is_at_end().unwrap());
+    let blocked = reader.channel().get_ref().blocked;
+    assert!((4..30).contains(&blocked), "{blocked} reads moved nothing");
+    worker.join().unwrap();
+}
+
+#[test]
+fn an_unread_report_does_not_keep_a_writer_from_waiting() {
+    let data = data(20_000_000);
+    let (here, mut there) = with_unread_report();
+    let mut writer = FileWriter::new(here).unwrap();
+    let worker = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        let mut got = Vec::new();
+        there.read_to_end(&mut got).unwrap();
+        got
+    });
+    writer.put_borrowed(&data).unwrap();
+    writer.flush().unwrap();
+    let blocked = writer.channel().get_ref().blocked;
+    assert!((1..1000).contains(&blocked), "{blocked} writes moved nothing");
+    writer.close().unwrap();
+    assert!(worker.join().unwrap() == data);
+}
+
+/// A terminal that hands on what it is given, and the name of its other side, which nobody has open.
+fn hung_up_terminal() -> (File, PathBuf) {
+    let (mut here, mut there) = (0, 0);
+    // SAFETY: both descriptors are written, the settings of a new terminal are read before they are
+    // changed, and each descriptor gets its one owner.
+    unsafe {
+        let null = std::ptr::null_mut();
+        assert_eq!(libc::openpty(&mut here, &mut there, null, null.cast(), null.cast()), 0);
+        let mut settings = std::mem::zeroed();
+        assert_eq!(libc::tcgetattr(there, &mut settings), 0);
+        libc::cfmakeraw(&mut settings);
+        assert_eq!(libc::tcsetattr(there, libc::TCSANOW, &settings), 0);
+        let there = File::from_raw_fd(there);
+        let name = fs::read_link(format!("/proc/self/fd/{}", there.as_raw_fd())).unwrap();
+        (File::from_raw_fd(here), name)
+    }
+}
+
+#[test]
+fn a_hang_up_does_not_keep_a_writer_from_waiting() {
+    let data = data(100_000);
+    let (mut terminal, name) = hung_up_terminal();
+    terminal.set_blocking(false).unwrap();
+    let terminal = WaitingChannel::new(Counted { inner: terminal, blocked: 0 });
+    let mut writer = FileWriter::new(terminal).unwrap();
+    let worker = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        let mut got = vec![0; 100_000];
+        File::open(name).unwrap().read_exact(&mut got).unwrap();
+        got
+    });
+    writer.put_borrowed(&data).unwrap();
+    writer.flush().unwrap();
+    let blocked = writer.channel().get_ref().blocked;
+    assert!((1..1000).contains(&blocked), "{blocked} writes moved nothing");
+    assert!(worker.join().unwrap() == data);
+    writer.close().unwrap();
+}
+
 #[test]
 fn a_reader_that_went_away() {
     let (from, to) = io::pipe().unwrap();
@@ -304,7 +448,7 @@ fn descriptors_arrive_in_order_and_at_their_places() {
     for number in 0..2 {
         assert_eq!(reader.get_be32(), Ok(number));
         let mut file = File::from(reader.get_descriptor().unwrap());
-        file.seek(IoSeekFrom::Start(0)).unwrap();
+        Seek::seek(&mut file, IoSeekFrom::Start(0)).unwrap();
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
         assert_eq!(text, format!("file {number}"));

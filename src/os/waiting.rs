@@ -1,9 +1,13 @@
 //! A channel that waits for its descriptor instead of reporting that it would block.
 
 use std::os::fd::AsFd;
+#[cfg(target_os = "linux")]
+use std::{mem::MaybeUninit, os::fd::OwnedFd, thread, time::Duration};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+#[cfg(target_os = "linux")]
+use rustix::event::epoll;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::direction::Source;
 use crate::file::{
@@ -14,15 +18,26 @@ use crate::segment::KVec;
 /// A channel over a non-blocking descriptor whose files wait nevertheless.
 ///
 /// It is for descriptors that others have made non-blocking, such as an inherited standard input.
-#[derive(Clone, Copy, Debug)]
+///
+/// On Linux it also waits where `poll` returns at once and nothing can be moved. This is so while the
+/// error queue of a socket holds a report that nobody has read, for example about a zero-copy send, and
+/// for a terminal whose other side is closed. Waiting takes one more descriptor then.
+#[derive(Debug)]
 pub struct WaitingChannel<C> {
     inner: C,
+    /// Reports each change of the descriptor once. Made when `poll` has returned without need.
+    #[cfg(target_os = "linux")]
+    changes: Option<OwnedFd>,
 }
 
 impl<C> WaitingChannel<C> {
     /// Wraps a channel.
     pub const fn new(inner: C) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            #[cfg(target_os = "linux")]
+            changes: None,
+        }
     }
 
     /// The wrapped channel.
@@ -36,6 +51,57 @@ impl<C> WaitingChannel<C> {
     }
 }
 
+impl<C: AsFd> WaitingChannel<C> {
+    /// Waits for one of `events`, or for whatever else may let the next call move something.
+    #[cfg(target_os = "linux")]
+    fn wait_for(&mut self, events: PollFlags) -> Result<(), Errno> {
+        const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut polled = [PollFd::new(&self.inner, events)];
+        retry_on_intr(|| poll(&mut polled, self.changes.as_ref().map(|_| &NOW)))?;
+        if polled.iter().any(|fd| fd.revents().intersects(events)) {
+            return Ok(());
+        }
+        // `poll` returns for an error or a hang-up again and again, even if the calls after it do not
+        // report them.
+        if let Some(changes) = &self.changes {
+            return wait_for_change(changes, events);
+        }
+        let changes = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+        epoll::add(&changes, &self.inner, epoll::EventData::new_u64(0), flags)?;
+        // From here on no change is missed, so one more call shows whether there is anything to move.
+        self.changes = Some(changes);
+        Ok(())
+    }
+
+    /// Waits for one of `events`, or for whatever else `poll` returns for.
+    #[cfg(not(target_os = "linux"))]
+    fn wait_for(&mut self, events: PollFlags) -> Result<(), Errno> {
+        let mut polled = [PollFd::new(&self.inner, events)];
+        retry_on_intr(|| poll(&mut polled, None::<&Timespec>)).map(drop)
+    }
+}
+
+/// Waits for the next change, one of `events` or any other.
+#[cfg(target_os = "linux")]
+fn wait_for_change(changes: &OwnedFd, events: PollFlags) -> Result<(), Errno> {
+    let wanted = match events {
+        PollFlags::IN => epoll::EventFlags::IN,
+        _ => epoll::EventFlags::OUT,
+    };
+    let mut change = [MaybeUninit::uninit()];
+    let is_wanted = retry_on_intr(|| {
+        let (change, _) = epoll::wait(changes, &mut change[..], None)?;
+        Ok(change.iter().any(|change| { change.flags }.intersects(wanted)))
+    })?;
+    if !is_wanted {
+        // A terminal whose other side nobody has open reports its hang-up anew after each call that
+        // moves nothing.
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 impl<C: Channel + AsFd> Channel for WaitingChannel<C> {
     fn features(&self) -> Features {
         self.inner.features()
@@ -46,13 +112,7 @@ impl<C: Channel + AsFd> Channel for WaitingChannel<C> {
             Ready::Read => PollFlags::IN,
             Ready::Write => PollFlags::OUT,
         };
-        loop {
-            match poll(&mut [PollFd::new(&self.inner, events)], None) {
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(ChannelError::Os(errno.raw_os_error())),
-            }
-        }
+        self.wait_for(events).map_err(|errno| ChannelError::Os(errno.raw_os_error()))
     }
 
     fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
