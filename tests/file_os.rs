@@ -2,7 +2,8 @@
 #![cfg(all(feature = "std", target_os = "linux"))]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, Read, Seek, SeekFrom as IoSeekFrom, Write};
+use std::io::{self, BufRead, IoSlice, Read, Seek, SeekFrom as IoSeekFrom, Write};
+use std::mem::MaybeUninit;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -17,6 +18,7 @@ use iov_iter::file::{
 };
 use iov_iter::os::{DescriptorChannel, IoChannel, WaitingChannel};
 use iov_iter::{KVec, Source};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 /// A file in the temporary directory, removed at the end.
 struct Scratch(PathBuf);
@@ -467,6 +469,113 @@ fn a_carrier_without_descriptor() {
     let mut reader = FileReader::new(DescriptorChannel::new(there)).unwrap();
     assert_eq!(reader.get_descriptor().unwrap_err(), Error::NoDescriptor);
     assert_eq!((reader.get_byte(), reader.error()), (Ok(b' '), None), "the byte stays");
+}
+
+/// Runs the test of this name in a process of its own, which may change what belongs to the process.
+/// Returns whether this is that process.
+fn is_alone(name: &str) -> bool {
+    const MARK: &str = "IOV_ITER_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let mut alone = Command::new(std::env::current_exe().unwrap());
+    let output = alone.args([name, "--exact"]).env(MARK, "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    false
+}
+
+/// While it lives this process can open nothing more.
+struct DescriptorsFull(libc::rlimit);
+
+impl DescriptorsFull {
+    fn new() -> Self {
+        let first_free = File::open("/dev/null").unwrap().as_raw_fd();
+        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the limits are written.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut before) }, 0);
+        let full = libc::rlimit { rlim_cur: first_free as libc::rlim_t, ..before };
+        // SAFETY: the limits are read.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &full) }, 0);
+        Self(before)
+    }
+}
+
+impl Drop for DescriptorsFull {
+    fn drop(&mut self) {
+        // SAFETY: the limits are read.
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &self.0) };
+    }
+}
+
+#[test]
+fn a_descriptor_that_finds_no_room_is_lost_with_its_reason_and_nothing_else() {
+    if !is_alone("a_descriptor_that_finds_no_room_is_lost_with_its_reason_and_nothing_else") {
+        return;
+    }
+    const FULL: ChannelError = ChannelError::Os(libc::EMFILE);
+    let (here, there) = UnixStream::pair().unwrap();
+    let mut writer = FileWriter::new(DescriptorChannel::new(here)).unwrap();
+    let mut reader = FileReader::new(DescriptorChannel::new(there)).unwrap();
+    for number in 0..4 {
+        writer.put_be32(number).unwrap();
+        writer.put_descriptor(io::stderr()).unwrap();
+    }
+    writer.put_byte(0xff).unwrap();
+    writer.flush().unwrap();
+
+    let full = DescriptorsFull::new();
+    for number in 0..2 {
+        assert_eq!(reader.get_be32(), Ok(number));
+        assert_eq!(reader.get_descriptor().unwrap_err(), Error::Read(FULL));
+        assert_eq!((reader.error(), reader.position()), (None, 5 * u64::from(number + 1)));
+    }
+    drop(full);
+    assert_eq!(reader.get_be32(), Ok(2));
+    reader.get_descriptor().unwrap();
+    let full = DescriptorsFull::new();
+    assert_eq!(reader.get_be32(), Ok(3));
+    assert_eq!(reader.get_byte(), Ok(b' '));
+    assert_eq!(reader.get_byte(), Ok(0xff));
+    assert_eq!(reader.close(), Err(Error::Close(FULL)), "for the one that nobody asked for");
+    drop(full);
+}
+
+#[test]
+fn more_descriptors_than_one_place_holds_are_told_and_the_data_is_kept() {
+    let (here, there) = UnixStream::pair().unwrap();
+    let stderr = io::stderr();
+    let descriptors = [stderr.as_fd(); 20];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(20))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    sendmsg(&here, &[IoSlice::new(b" data")], &mut control, SendFlags::empty()).unwrap();
+    let mut reader = FileReader::new(DescriptorChannel::new(there)).unwrap();
+    reader.get_descriptor().unwrap();
+    assert_eq!(reader.get_slice(4).unwrap(), b"data");
+    let channel = reader.channel_mut();
+    let arrived = std::iter::from_fn(|| channel.take_descriptor()).collect::<Vec<_>>();
+    assert_eq!(arrived.iter().filter(|arrival| arrival.is_ok()).count(), 15);
+    assert!(matches!(arrived[15], Err(ChannelError::Other(_))) && arrived.len() == 16);
+    reader.close().unwrap();
+}
+
+#[test]
+fn descriptors_that_nobody_asks_for_do_not_pile_up() {
+    if !is_alone("descriptors_that_nobody_asks_for_do_not_pile_up") {
+        return;
+    }
+    let (here, there) = UnixStream::pair().unwrap();
+    let mut writer = FileWriter::new(DescriptorChannel::new(here)).unwrap();
+    let mut reader = FileReader::new(DescriptorChannel::new(there)).unwrap();
+    let _full = DescriptorsFull::new();
+    for _ in 0..1024 {
+        writer.put_descriptor(io::stderr()).unwrap();
+        assert_eq!(reader.get_byte(), Ok(b' '));
+    }
+    writer.put_descriptor(io::stderr()).unwrap();
+    let error = reader.get_byte().unwrap_err();
+    assert!(matches!(error, Error::Read(ChannelError::Other(_))), "{error:?}");
 }
 
 #[test]

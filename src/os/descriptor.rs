@@ -1,7 +1,8 @@
 //! Descriptors that travel in a stream over a Unix socket, on Linux.
 //!
 //! A descriptor rides on one byte, a space. It arrives with that byte at the latest, and is taken
-//! in the order of arrival when the reader gets to the byte.
+//! in the order of arrival when the reader gets to the byte. The system drops descriptors for which
+//! the receiving process has no room; the reader learns that at the byte, and reads on.
 
 use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
@@ -9,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, retry_on_intr};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -27,6 +28,9 @@ const CARRIER: u8 = b' ';
 
 /// The most descriptors that one read can take along.
 const MAX_DESCRIPTORS: usize = 16;
+
+/// From this many descriptors on that nobody has asked for, nothing more is read.
+const MAX_UNCLAIMED: usize = 1024;
 
 /// A Unix socket that also carries descriptors.
 ///
@@ -54,8 +58,8 @@ const MAX_DESCRIPTORS: usize = 16;
 #[derive(Debug)]
 pub struct DescriptorChannel {
     socket: UnixStream,
-    /// Arrived and not yet asked for, oldest first.
-    received: VecDeque<OwnedFd>,
+    /// Arrived and not yet asked for, oldest first. An error stands for what was lost on arrival.
+    received: VecDeque<Result<OwnedFd, ChannelError>>,
 }
 
 impl DescriptorChannel {
@@ -71,9 +75,26 @@ impl DescriptorChannel {
         &self.socket
     }
 
-    /// Takes the oldest descriptor that has arrived.
-    pub fn take_descriptor(&mut self) -> Option<OwnedFd> {
+    /// Takes the oldest descriptor that has arrived; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Why the descriptor was lost on arrival: `EMFILE` where the table of descriptors was full. The
+    /// next call returns the next descriptor.
+    pub fn take_descriptor(&mut self) -> Option<Result<OwnedFd, ChannelError>> {
         self.received.pop_front()
+    }
+
+    /// Why the system dropped a descriptor of a message that brought `arrived` others.
+    fn reason_of_loss(&self, arrived: usize) -> ChannelError {
+        if arrived >= MAX_DESCRIPTORS {
+            return ChannelError::Other("more descriptors at one place than can be taken");
+        }
+        // The system does not tell. A full table also has no room for a duplicate.
+        match fcntl_dupfd_cloexec(&self.socket, 0) {
+            Err(errno) => failure(errno),
+            Ok(_) => ChannelError::Other("a descriptor was lost on arrival"),
+        }
     }
 
     fn send(&mut self, descriptor: BorrowedFd<'_>) -> Result<usize, ChannelError> {
@@ -122,14 +143,24 @@ impl Channel for DescriptorChannel {
         if self.received.is_empty() {
             return Ok(());
         }
-        self.received.clear();
-        Err(ChannelError::Other("descriptors have arrived that nobody asked for"))
+        let lost = self.received.drain(..).find_map(Result::err);
+        Err(lost.unwrap_or(ChannelError::Other("descriptors have arrived that nobody asked for")))
     }
 }
 
 impl ReadChannel for DescriptorChannel {
+    /// A descriptor that is lost on arrival takes its place among the others; the bytes are read.
+    ///
+    /// # Errors
+    ///
+    /// An error in words while there are 1024 descriptors that nobody has asked for.
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-        self.received.try_reserve(MAX_DESCRIPTORS).map_err(|_| ChannelError::NoMemory)?;
+        let before = self.received.len();
+        if before >= MAX_UNCLAIMED {
+            return Err(ChannelError::Other("too many descriptors that nobody asked for"));
+        }
+        let room = MAX_DESCRIPTORS.saturating_add(1);
+        self.received.try_reserve(room).map_err(|_| ChannelError::NoMemory)?;
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let message = retry_on_intr(|| {
@@ -140,11 +171,12 @@ impl ReadChannel for DescriptorChannel {
         for ancillary in control.drain() {
             if let RecvAncillaryMessage::ScmRights(descriptors) = ancillary {
                 // There is room for all that fit into `space`.
-                self.received.extend(descriptors.take(MAX_DESCRIPTORS));
+                self.received.extend(descriptors.take(MAX_DESCRIPTORS).map(Ok));
             }
         }
         if message.flags.contains(ReturnFlags::CTRUNC) {
-            return Err(ChannelError::Other("more descriptors at one place than can be taken"));
+            let arrived = self.received.len().saturating_sub(before);
+            self.received.push_back(Err(self.reason_of_loss(arrived)));
         }
         Ok(message.bytes)
     }
@@ -196,7 +228,9 @@ impl FileReader<DescriptorChannel> {
     /// # Errors
     ///
     /// [`Error::NoDescriptor`] if the next byte is no carrier or none has arrived with it, which
-    /// consumes nothing; see also [errors of getting](Self#errors-of-getting).
+    /// consumes nothing. [`Error::Read`] if the descriptor was lost on arrival, with the reason, which
+    /// is `EMFILE` where the table of descriptors was full: it consumes the byte and does not stick.
+    /// See also [errors of getting](Self#errors-of-getting).
     #[doc(alias = "qemu_file_get_fd")]
     pub fn get_descriptor(&mut self) -> Result<OwnedFd, Error> {
         match self.peek_byte(0)? {
@@ -206,6 +240,6 @@ impl FileReader<DescriptorChannel> {
         }
         let descriptor = self.channel_mut().take_descriptor().ok_or(Error::NoDescriptor)?;
         self.skip_buffered(1)?;
-        Ok(descriptor)
+        descriptor.map_err(Error::Read)
     }
 }
