@@ -266,10 +266,11 @@ impl<H: Host> IovIter<'_, Source, H> {
         self.all_or_nothing(dst.len(), |iter| iter.copy_from_iter_nocache(dst))
     }
 
-    /// As [`copy_from_iter`](Self::copy_from_iter), and writes `dst` back from the CPU cache to
-    /// memory, which may be persistent.
+    /// Copies as [`copy_from_iter`](Self::copy_from_iter) does, and writes `dst` back from the CPU cache to
+    /// memory.
     ///
     /// Where [`FLUSHES_CACHE`](crate::FLUSHES_CACHE) is false it copies without writing back.
+    /// [`Piece::flush_cache`] says when persistent memory keeps the bytes, and where the instruction traps.
     #[inline]
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_from_iter_flushcache")]

@@ -231,10 +231,10 @@ impl<'p> Piece<'p, Dest> {
         (len, unsafe { sum::sum::<true>(src.base, self.base, len) })
     }
 
-    /// Fills the front from `src`, bypassing or writing back the CPU cache; returns the bytes copied.
+    /// Fills the front from `src` and [writes it back](Self::flush_cache) from the CPU cache to memory;
+    /// returns the bytes copied.
     ///
-    /// When it returns, the bytes are in memory (or in the persistence domain that memory writes
-    /// reach). Only where [`FLUSHES_CACHE`] is true; elsewhere it is a plain copy.
+    /// Where [`FLUSHES_CACHE`] is false it is a plain copy.
     #[inline]
     pub fn copy_from_flushing(self, src: Piece<'_, Source>) -> usize {
         let len = self.copy_from(src);
@@ -244,7 +244,14 @@ impl<'p> Piece<'p, Dest> {
 
     /// Writes the CPU cache lines that hold these bytes back to memory.
     ///
-    /// Does nothing where [`FLUSHES_CACHE`] is false.
+    /// Does nothing where [`FLUSHES_CACHE`] is false. When it returns, a device that reads memory without
+    /// looking into the cache finds the bytes. If the memory is persistent, they also outlive a loss of
+    /// power: on x86-64 always; on AArch64 only where the CPU is known to have `FEAT_DPB`, either because the
+    /// crate is built with the target feature `dpb` or, with feature `std`, because the CPU says so.
+    ///
+    /// On AArch64 the instruction traps in user mode unless the operating system allows it, as Linux does.
+    /// Only this function, [`copy_from_flushing`](Self::copy_from_flushing) and
+    /// [`copy_from_iter_flushcache`](crate::IovIter::copy_from_iter_flushcache) execute it.
     #[inline]
     pub fn flush_cache(self) {
         if self.len > 0 {
