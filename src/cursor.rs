@@ -117,7 +117,9 @@ impl<L: Segments> Cursor<L> {
     /// Truncation hides bytes, not segments. Looks at each of the segments.
     #[must_use]
     pub fn segments_left(&self) -> usize {
-        self.rest().filter(|segment| !segment.is_empty()).count()
+        let full = self.rest().filter(|segment| !segment.is_empty());
+        // Not `count`, whose sum is checked for overflow and can panic.
+        full.fold(0, |count, _| count.saturating_add(1))
     }
 
     /// The segments from the current one to the end of the list, empty ones included.
