@@ -66,7 +66,8 @@
 //!   aborts when memory runs out. A program that calls the core and what `alloc` adds is linked, with
 //!   overflow checks on, without a panic handler.
 //! - `unsafe` is needed only to implement what a [`Host`] provides, to describe memory by a raw
-//!   pointer, and to borrow bytes that others may write.
+//!   pointer, to borrow bytes that others may write, and to reach the program's own memory as that of a
+//!   process.
 //! - The minimum Rust version is 1.88. Raising it is a minor release.
 //!
 //! `SAFETY.md` in the repository lists what is guaranteed, claim by claim, and the command that checks it.

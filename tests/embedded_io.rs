@@ -38,7 +38,8 @@ fn a_destination_is_a_writer_until_it_is_full() {
 fn a_fault_is_reported_once_no_byte_moves() {
     use iov_iter::os::{Process, ProcessMemory};
 
-    let memory = ProcessMemory::of(std::process::id()).unwrap();
+    // SAFETY: what is written lies at addresses without memory.
+    let memory = unsafe { ProcessMemory::own() }.unwrap();
     let mut iter = IovIter::<Source, Process>::ubuf(memory, 8, 16);
     assert_eq!(Read::read(&mut iter, &mut [0; 4]), Err(Error::Fault));
     let mut iter = IovIter::<Dest, Process>::ubuf(memory, 8, 16);

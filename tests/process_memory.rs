@@ -75,7 +75,8 @@ impl Drop for Pages {
 }
 
 fn own_memory() -> ProcessMemory {
-    ProcessMemory::of(std::process::id()).unwrap()
+    // SAFETY: the tests only write `Pages`, which nothing refers to.
+    unsafe { ProcessMemory::own() }.unwrap()
 }
 
 fn reader<'a>(address: usize, len: usize) -> IovIter<'a, Source, Process> {
@@ -206,6 +207,114 @@ fn an_array_in_real_memory_is_imported_and_bad_ones_are_refused() {
     assert_eq!(import(address, 1025), Err(Error::TooManySegments));
     assert_eq!(import(pages.address(page_size()), 2), Err(Error::Fault));
     assert_eq!(import(usize::MAX - 100, 2), Err(Error::Fault));
+}
+
+#[test]
+fn numbers_that_name_the_memory_of_this_program_are_refused() {
+    // SAFETY: gettid only returns a number.
+    let gettid = || u32::try_from(unsafe { libc::gettid() }).unwrap();
+    let (send, receive) = std::sync::mpsc::channel();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        send.send(gettid()).unwrap();
+        let _ = stopped.recv();
+    });
+    let sharing = sharing_process();
+    for number in [std::process::id(), gettid(), receive.recv().unwrap(), sharing.0] {
+        let error = ProcessMemory::of(number).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{number}");
+    }
+    drop((stop, sharing));
+    thread.join().unwrap();
+}
+
+/// A process that ends with this value.
+struct Child(u32);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // SAFETY: the child is not reaped yet, and nobody else waits for it.
+        unsafe {
+            libc::kill(self.0 as libc::pid_t, libc::SIGKILL);
+            libc::waitpid(self.0 as libc::pid_t, std::ptr::null_mut(), 0);
+        }
+    }
+}
+
+/// A process that shares the memory of this one, as between `vfork` and `exec`.
+fn sharing_process() -> Child {
+    extern "C" fn sleep(_: *mut libc::c_void) -> libc::c_int {
+        loop {
+            // SAFETY: waiting for signals touches no memory.
+            unsafe { libc::pause() };
+        }
+    }
+    let stack = Box::leak(vec![0_u8; 64 * 1024].into_boxed_slice());
+    let top = stack.as_mut_ptr_range().end;
+    let flags = libc::CLONE_VM | libc::SIGCHLD;
+    // SAFETY: the stack is never freed, and the process only waits on it.
+    let pid = unsafe { libc::clone(sleep, top.cast(), flags, std::ptr::null_mut()) };
+    Child(u32::try_from(pid).unwrap())
+}
+
+#[test]
+fn number_that_has_become_the_calling_process_is_refused_by_each_write() {
+    /// What parent and child share.
+    struct Shared {
+        memory: std::cell::UnsafeCell<Option<ProcessMemory>>,
+        ready: std::sync::atomic::AtomicBool,
+    }
+
+    // SAFETY: a new mapping at an address that the system chooses touches nothing.
+    let shared = unsafe {
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        libc::mmap(std::ptr::null_mut(), size_of::<Shared>(), prot, flags, -1, 0)
+    };
+    assert_ne!(shared, libc::MAP_FAILED);
+    let shared: *mut Shared = shared.cast();
+    // SAFETY: the mapping is large enough, and aligned to a page.
+    let shared = unsafe {
+        shared.write(Shared { memory: None.into(), ready: false.into() });
+        &*shared
+    };
+    let pages = Pages::new(1);
+    // SAFETY: the child calls the system and nothing else: it allocates and locks nothing.
+    match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: the child ends if the thread of the test does.
+            unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+            while !shared.ready.load(std::sync::atomic::Ordering::Acquire) {
+                // SAFETY: waiting touches no memory.
+                unsafe { libc::usleep(1000) };
+            }
+            // SAFETY: the parent wrote it before, and does not any more.
+            let memory = unsafe { *shared.memory.get() };
+            // The number in it is the child's own.
+            let code = memory.map_or(2, |memory| {
+                let mut to = IovIter::<Dest, Process>::ubuf(memory, pages.address(0), 3);
+                let mut from = IovIter::<Source, Process>::ubuf(memory, pages.address(0), 3);
+                let (zeroed, written) = (to.zero(3), to.copy_to_iter(b"own"));
+                let read = from.copy_from_iter(&mut [0; 3]);
+                i32::from((zeroed, written, read, pages.byte(1)) != (0, 0, 3, pattern(1)))
+            });
+            // SAFETY: ends the child without running what the parent registered.
+            unsafe { libc::_exit(code) }
+        }
+        child => {
+            // The process is the child of this one, with memory of its own.
+            let memory = ProcessMemory::of(u32::try_from(child).unwrap()).unwrap();
+            let mut to = IovIter::<Dest, Process>::ubuf(memory, pages.address(0), 1);
+            assert_eq!((to.copy_to_iter(b"!"), pages.byte(0)), (1, pattern(0)));
+            // SAFETY: the child does not read it before `ready`.
+            unsafe { *shared.memory.get() = Some(memory) };
+            shared.ready.store(true, std::sync::atomic::Ordering::Release);
+            let mut status = 0;
+            // SAFETY: the child was not waited for yet.
+            assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+            assert_eq!(status, 0);
+        }
+    }
 }
 
 #[test]

@@ -103,7 +103,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// let array = [first, second];
     /// let (address, count) = (array.as_ptr().expose_provenance(), array.len());
     ///
-    /// let memory = ProcessMemory::of(std::process::id()).unwrap();
+    /// // SAFETY: nothing is written.
+    /// let memory = unsafe { ProcessMemory::own() }.unwrap();
     /// let mut storage = InlineVec::<IoVec, 8>::new();
     /// let imported = IovIter::import_iovec(memory, address, count, Abi::Native, &mut storage);
     /// let mut iter: IovIter<Source, Process> = imported.unwrap();

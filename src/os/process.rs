@@ -14,7 +14,8 @@ use crate::memory::Piece;
 /// use iov_iter::{IovIter, Source};
 /// use iov_iter::os::{Process, ProcessMemory};
 ///
-/// let memory = ProcessMemory::of(std::process::id()).unwrap();
+/// // SAFETY: nothing is written.
+/// let memory = unsafe { ProcessMemory::own() }.unwrap();
 /// let secret = *b"in my own memory";
 /// let address = secret.as_ptr().expose_provenance();
 ///
@@ -40,13 +41,19 @@ impl Host for Process {
 /// right to trace the other one, which it has over its own children. A process that has ended, or
 /// has become out of reach, looks as if nothing were mapped.
 ///
-/// The process may be the calling one, too; what its Rust code relies on must not be written then,
-/// which the system does not check, as it does not for `/proc/self/mem`.
+/// Safe code does not write the calling process's own memory through this: [`of`](Self::of) refuses all
+/// numbers that name it, and each write checks again. Two ways remain, and neither is this type's to close:
+///
+/// - The number is given to this program between the check and the write. That needs a process that was
+///   reaped in between, and all numbers used up once since then.
+/// - The other process has mapped memory that this one has mapped, too (`MAP_SHARED`). Whoever made such a
+///   mapping must expect any process that has it to write it; here this one makes the other write.
 ///
 /// The system calls may always sleep, so [`CopyFlags::NOFAULT`] makes no difference here.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessMemory {
-    pid: libc::pid_t,
+    /// `None` for the calling process.
+    pid: Option<libc::pid_t>,
     page_size: usize,
     limit: usize,
 }
@@ -65,23 +72,46 @@ const USER_LIMIT: usize = if cfg!(target_arch = "x86_64") {
 const BATCH: usize = 64;
 
 impl ProcessMemory {
-    /// The memory of the process `pid`.
+    /// The memory of the process `pid`, which is not the calling one.
     ///
     /// Process numbers are reused: keep the process from being reaped while its memory is in use.
     ///
     /// # Errors
     ///
-    /// If there is no such process, or its memory may not be accessed.
+    /// If there is no such process, or its memory may not be accessed;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is that of the calling process. That includes the
+    /// numbers of its threads and, where the system has `kcmp` to tell, of processes that share its memory.
     pub fn of(pid: u32) -> io::Result<Self> {
-        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
-        let pid = libc::pid_t::try_from(pid).map_err(|_| invalid())?;
+        let pid = libc::pid_t::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
+        if is_own(pid) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         // Opening asks for the same right as the system calls do.
         open_proc(pid, "mem")?;
+        Self::new(Some(pid))
+    }
+
+    /// The memory of the calling process.
+    ///
+    /// # Safety
+    ///
+    /// What is written through the handle, or a copy of it, must be memory that may be written through a raw
+    /// pointer then: no reference in use covers it, no other thread accesses it, and no code of this program
+    /// relies on what it holds. Reading is always sound.
+    ///
+    /// # Errors
+    ///
+    /// If the system's page size is not a power of two.
+    pub unsafe fn own() -> io::Result<Self> {
+        Self::new(None)
+    }
+
+    fn new(pid: Option<libc::pid_t>) -> io::Result<Self> {
         // SAFETY: sysconf reads a constant of the system.
         let page_size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
         let page_size = usize::try_from(page_size).map_err(|_| io::Error::last_os_error())?;
         if !page_size.is_power_of_two() {
-            return Err(invalid());
+            return Err(io::ErrorKind::InvalidInput.into());
         }
         Ok(Self { pid, page_size, limit: USER_LIMIT })
     }
@@ -91,6 +121,12 @@ impl ProcessMemory {
     #[must_use]
     pub const fn with_limit(self, limit: usize) -> Self {
         Self { limit, ..self }
+    }
+
+    /// The number of the process.
+    fn pid(&self) -> libc::pid_t {
+        // SAFETY: getpid only returns a number.
+        self.pid.unwrap_or_else(|| unsafe { libc::getpid() })
     }
 
     /// Bytes from `addr` to the end of its page.
@@ -139,7 +175,7 @@ impl ProcessMemory {
             // valid for this call; the remote addresses are checked by the system; both arrays live
             // through the call and have the lengths given.
             let moved = unsafe {
-                call(self.pid, &here, 1, pages.as_ptr(), pages.len() as libc::c_ulong, 0)
+                call(self.pid(), &here, 1, pages.as_ptr(), pages.len() as libc::c_ulong, 0)
             };
             let moved = usize::try_from(moved).unwrap_or(0).min(batch);
             done = done.saturating_add(moved);
@@ -154,7 +190,7 @@ impl ProcessMemory {
     fn writable(&self, addr: usize, len: usize) -> io::Result<usize> {
         let mut reached = addr;
         let end = addr.saturating_add(len);
-        for_each_mapping(open_proc(self.pid, "maps")?, |mapping| {
+        for_each_mapping(open_proc(self.pid(), "maps")?, |mapping| {
             if mapping.end <= reached {
                 return true;
             }
@@ -168,8 +204,10 @@ impl ProcessMemory {
     }
 }
 
-// SAFETY: `read` returns the bytes that process_vm_readv reported as written to the front of
-// `dst`, which is never more than it was asked for.
+// SAFETY: `read` returns the bytes that process_vm_readv reported as written to the start of `dst`, which is
+// never more than it was asked for. The system writes no others, and accesses the memory of the process on
+// its own, whatever the address and whatever else runs. That writing the memory of this process is sound is
+// the promise of whoever called `own`.
 unsafe impl UserMemory for ProcessMemory {
     type Page = NoPage;
 
@@ -183,6 +221,10 @@ unsafe impl UserMemory for ProcessMemory {
     }
 
     unsafe fn write(&self, addr: usize, src: Piece<'_, Source>, _flags: CopyFlags) -> usize {
+        // The process may have ended, and its number may be this program's by now.
+        if self.pid.is_some_and(is_own) {
+            return 0;
+        }
         let local = src.as_ptr().cast_mut();
         // SAFETY: a source is valid for reads of its length, initialised, and only read.
         unsafe { self.transfer(addr, src.len(), local, libc::process_vm_writev) }
@@ -206,6 +248,21 @@ unsafe impl UserMemory for ProcessMemory {
     fn fault_in_writeable(&self, addr: usize, len: usize) -> usize {
         // A write would do it, but could undo one that the process makes at the same time.
         self.writable(addr, len).unwrap_or(0)
+    }
+}
+
+/// Whether `pid` names the memory of this process: by its own number, that of one of its threads, or that of
+/// a process that shares it, as between `vfork` and `exec`.
+fn is_own(pid: libc::pid_t) -> bool {
+    /// Of `enum kcmp_type` in `linux/kcmp.h`.
+    const KCMP_VM: libc::c_int = 1;
+    // SAFETY: getpid only returns a number.
+    let own = unsafe { libc::getpid() };
+    // SAFETY: kcmp compares two processes and takes numbers only.
+    match unsafe { libc::syscall(libc::SYS_kcmp, own, pid, KCMP_VM, 0, 0) } {
+        // SAFETY: signal 0 is not sent: the system only looks whether the process has such a thread.
+        ..0 => unsafe { libc::syscall(libc::SYS_tgkill, own, pid, 0) == 0 },
+        order => order == 0,
     }
 }
 
