@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel};
+use super::sized_buffer::push_all;
 use crate::direction::{Dest, Source};
 use crate::memory::Piece;
 use crate::segment::{KVec, Segments};
@@ -25,12 +26,9 @@ impl WriteChannel for Vec<u8> {
     fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
         let len = from.total();
         self.try_reserve(len).map_err(|_| ChannelError::NoMemory)?;
-        for segment in from {
-            // There is room already; this lets the compiler see it, too.
-            self.try_reserve(segment.len()).map_err(|_| ChannelError::NoMemory)?;
-            self.extend_from_slice(segment.as_slice());
-        }
-        Ok(len)
+        // There is room for all of them.
+        let all = from.iter().all(|segment| push_all(self, segment.as_slice()));
+        if all { Ok(len) } else { Err(ChannelError::NoMemory) }
     }
 }
 

@@ -354,7 +354,7 @@ const fn locate(position: usize) -> (usize, usize) {
 
 /// Appends to a chunk if it has room, and returns whether it has.
 #[inline]
-fn push_all(chunk: &mut Vec<u8>, bytes: &[u8]) -> bool {
+pub(super) fn push_all(chunk: &mut Vec<u8>, bytes: &[u8]) -> bool {
     // Put like this, the compiler sees that nothing is allocated.
     let fits = bytes.len() <= chunk.capacity().wrapping_sub(chunk.len());
     if fits {
