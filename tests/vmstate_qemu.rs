@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use program::program;
-use qemu::Qemu;
+use qemu::{ARM, Program, Qemu, X86, programs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vmstate_support::migration::{Failure, Options};
@@ -42,9 +42,9 @@ fn directory() -> TempDir {
 }
 
 /// Lets a machine that has not run write a stream.
-fn save(options: &[&str], capabilities: &[&str]) -> Saved {
+fn save(system: &Program, options: &[&str], capabilities: &[&str]) -> Saved {
     let dir = directory();
-    let mut qemu = Qemu::stopped(dir.path(), options);
+    let mut qemu = Qemu::stopped(system, dir.path(), options);
     qemu.negotiate(capabilities);
     let blocks = qemu.ram_blocks();
     let info = qemu.migrate(SAVE).unwrap();
@@ -107,8 +107,8 @@ fn sections(report: &str) -> Vec<String> {
 /// the copy and writes it again.
 ///
 /// With `compress` QEMU writes pages in an order that varies, and counts them otherwise.
-fn round_trip(options: &[&str], capabilities: &[&str], exact: bool) -> String {
-    let saved = save(options, capabilities);
+fn round_trip(system: &Program, options: &[&str], capabilities: &[&str], exact: bool) -> String {
+    let saved = save(system, options, capabilities);
     let dir = saved.dir.path();
     let inspected = vmstate(dir, &["inspect", "saved.mig"]);
     let report = String::from_utf8(inspected.stdout).unwrap();
@@ -129,7 +129,7 @@ fn round_trip(options: &[&str], capabilities: &[&str], exact: bool) -> String {
 
     // Without the original at hand.
     fs::remove_file(dir.join("saved.mig")).unwrap();
-    let loaded = Qemu::load(dir, options, capabilities, "exec:cat copy.mig");
+    let loaded = Qemu::load(system, dir, options, capabilities, "exec:cat copy.mig");
     let (mut qemu, state) = loaded.unwrap_or_else(|ended| panic!("{options:?}: {ended:?}"));
     assert_eq!(state, "prelaunch");
     qemu.migrate(SAVE).unwrap();
@@ -142,303 +142,489 @@ fn round_trip(options: &[&str], capabilities: &[&str], exact: bool) -> String {
 
 #[test]
 fn machines_without_processor() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        let report = round_trip(system, &["-M", "none"], &[], true);
+        assert!(report.contains("block    none\n"), "{report}");
+        round_trip(system, &["-M", "none", "-m", "8K"], &[], true);
+        round_trip(system, &["-M", "none", "-m", "1M"], &[], true);
+        let blob = "loader,file=blob.bin,addr=0x3000,force-raw=on";
+        let report = round_trip(system, &["-M", "none", "-m", "64K", "-device", blob], &[], true);
+        assert!(report.contains("block    ram length=65536 zero=14 normal=2 "), "{report}");
     }
-    let report = round_trip(&["-M", "none"], &[], true);
-    assert!(report.contains("block    none\n"), "{report}");
-    round_trip(&["-M", "none", "-m", "8K"], &[], true);
-    round_trip(&["-M", "none", "-m", "1M"], &[], true);
-    let blob = "loader,file=blob.bin,addr=0x3000,force-raw=on";
-    let report = round_trip(&["-M", "none", "-m", "64K", "-device", blob], &[], true);
-    assert!(report.contains("block    ram length=65536 zero=14 normal=2 "), "{report}");
 }
 
 #[test]
 fn optional_elements() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        let small = ["-M", "none", "-m", "64K"];
+        // QEMU 10 itself aborts.
+        if system.version.0 < 8 {
+            let no_configuration = ["-global", "migration.send-configuration=off"];
+            let report = round_trip(system, &[&small[..], &no_configuration].concat(), &[], true);
+            assert!(report.contains("config   none\n"), "{report}");
+        }
+        let no_footers = ["-global", "migration.send-section-footer=off"];
+        let report = round_trip(system, &[&small[..], &no_footers].concat(), &[], true);
+        assert!(report.contains("footers  no\n"), "{report}");
+        let uuid = ["-uuid", "11223344-5566-7788-99aa-bbccddeeff00"];
+        let report = round_trip(system, &[&small[..], &uuid].concat(), &["validate-uuid"], true);
+        assert!(
+            report.contains("config   uuid=11223344-5566-7788-99aa-bbccddeeff00\n"),
+            "{report}"
+        );
     }
-    let small = ["-M", "none", "-m", "64K"];
-    let no_configuration = ["-global", "migration.send-configuration=off"];
-    let report = round_trip(&[&small[..], &no_configuration].concat(), &[], true);
-    assert!(report.contains("config   none\n"), "{report}");
-    let no_footers = ["-global", "migration.send-section-footer=off"];
-    let report = round_trip(&[&small[..], &no_footers].concat(), &[], true);
-    assert!(report.contains("footers  no\n"), "{report}");
-    let uuid = ["-uuid", "11223344-5566-7788-99aa-bbccddeeff00"];
-    let report = round_trip(&[&small[..], &uuid].concat(), &["validate-uuid"], true);
-    assert!(report.contains("config   uuid=11223344-5566-7788-99aa-bbccddeeff00\n"), "{report}");
 }
 
 #[test]
 fn shared_memory_is_left_out() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        let object = "memory-backend-file,id=mem0,size=1M,mem-path=shared.ram,share=on";
+        let options = ["-M", "none,memory-backend=mem0", "-m", "1M", "-object", object];
+        let saved = save(system, &options, &["x-ignore-shared"]);
+        let report = inspect(&saved.bytes).unwrap();
+        assert!(report.contains("config   capability=x-ignore-shared\n"), "{report}");
+        assert!(report.contains("block    mem0 length=1048576 zero=0 normal=0 "), "{report}");
+        assert!(report.contains(" address=0x0\n"), "{report}");
+        let dir = saved.dir.path();
+        assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
+        assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
+        let loaded = Qemu::load(system, dir, &options, &["x-ignore-shared"], "exec:cat copy.mig");
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert_eq!(state, "prelaunch");
+        qemu.quit();
     }
-    let object = "memory-backend-file,id=mem0,size=1M,mem-path=shared.ram,share=on";
-    let options = ["-M", "none,memory-backend=mem0", "-m", "1M", "-object", object];
-    let saved = save(&options, &["x-ignore-shared"]);
-    let report = inspect(&saved.bytes).unwrap();
-    assert!(report.contains("config   capability=x-ignore-shared\n"), "{report}");
-    assert!(report.contains("block    mem0 length=1048576 zero=0 normal=0 "), "{report}");
-    assert!(report.contains(" address=0x0\n"), "{report}");
-    let dir = saved.dir.path();
-    assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
-    assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
-    let loaded = Qemu::load(dir, &options, &["x-ignore-shared"], "exec:cat copy.mig");
-    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
-    assert_eq!(state, "prelaunch");
-    qemu.quit();
 }
 
 #[test]
 fn machines_with_processor_and_firmware() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        round_trip(system, &["-M", "microvm", "-m", "1M"], &[], true);
+        let report = round_trip(system, &["-M", "isapc", "-m", "1M"], &[], true);
+        let twins = values(&report, "device", "name").into_iter().filter(|name| *name == "isa-ide");
+        assert_eq!(twins.count(), 2, "{report}");
+        // Without configuration and footers.
+        if system.has_machine("pc-i440fx-2.3") {
+            let report = round_trip(system, &["-M", "pc-i440fx-2.3", "-m", "1M"], &[], true);
+            assert!(report.contains("config   none\n"), "{report}");
+            assert!(report.contains("footers  no\n"), "{report}");
+        }
     }
-    round_trip(&["-M", "microvm", "-m", "1M"], &[], true);
-    let report = round_trip(&["-M", "isapc", "-m", "1M"], &[], true);
-    let twins = values(&report, "device", "name").into_iter().filter(|name| *name == "isa-ide");
-    assert_eq!(twins.count(), 2, "{report}");
-    // Without configuration and footers.
-    let report = round_trip(&["-M", "pc-i440fx-2.3", "-m", "1M"], &[], true);
-    assert!(report.contains("config   none\n") && report.contains("footers  no\n"), "{report}");
 }
 
 #[test]
 fn machines_with_buses() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        round_trip(system, &["-M", "pc", "-m", "8M"], &[], true);
+        round_trip(system, &["-M", "q35", "-m", "8M"], &[], true);
+        if system.version < (9, 1) {
+            let report = round_trip(system, &["-M", "q35", "-m", "1M"], &["compress"], false);
+            assert!(sum(&report, "block", "compressed") > 0, "{report}");
+        }
     }
-    round_trip(&["-M", "pc", "-m", "8M"], &[], true);
-    round_trip(&["-M", "q35", "-m", "8M"], &[], true);
-    let report = round_trip(&["-M", "q35", "-m", "1M"], &["compress"], false);
-    assert!(sum(&report, "block", "compressed") > 0, "{report}");
 }
 
 #[test]
 fn memory_in_many_sections() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        let dir = directory();
+        let mut qemu = Qemu::stopped(system, dir.path(), &["-M", "pc", "-m", "8M"]);
+        qemu.negotiate(&[]);
+        qemu.execute("migrate-set-parameters", json!({ "max-bandwidth": 300 << 10 }));
+        let blocks = qemu.ram_blocks();
+        let info = qemu.migrate(SAVE).unwrap();
+        qemu.quit();
+        let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
+        let saved = Saved { dir, bytes, info, blocks };
+        let report = inspect(&saved.bytes).unwrap();
+        check_report(&report, &saved, true);
+        // QEMU 10 does not wait if the machine stands still.
+        assert!(sum(&report, "ram", "part") > 1 || system.version.0 >= 8, "{report}");
+        assert!(vmstate(saved.dir.path(), &["copy", "saved.mig", "copy.mig"]).status.success());
+        assert!(fs::read(saved.dir.path().join("copy.mig")).unwrap() == saved.bytes);
     }
-    let dir = directory();
-    let mut qemu = Qemu::stopped(dir.path(), &["-M", "pc", "-m", "8M"]);
-    qemu.negotiate(&[]);
-    qemu.execute("migrate-set-parameters", json!({ "max-bandwidth": 300 << 10 }));
-    let blocks = qemu.ram_blocks();
-    let info = qemu.migrate(SAVE).unwrap();
-    qemu.quit();
-    let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
-    let saved = Saved { dir, bytes, info, blocks };
-    let report = inspect(&saved.bytes).unwrap();
-    check_report(&report, &saved, true);
-    assert!(sum(&report, "ram", "part") > 1, "{report}");
-    assert!(vmstate(saved.dir.path(), &["copy", "saved.mig", "copy.mig"]).status.success());
-    assert!(fs::read(saved.dir.path().join("copy.mig")).unwrap() == saved.bytes);
 }
 
 #[test]
 fn commands_of_the_return_path() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        let dir = directory();
+        let mut qemu = Qemu::stopped(system, dir.path(), &["-M", "none", "-m", "64K"]);
+        qemu.negotiate(&["return-path"]);
+        qemu.execute("migrate", json!({ "uri": SAVE }));
+        // QEMU then waits for an answer for ever, but the stream becomes complete.
+        let started = Instant::now();
+        let report = loop {
+            let bytes = fs::read(dir.path().join("saved.mig")).unwrap_or_default();
+            match inspect(&bytes) {
+                Ok(report) => break report,
+                Err(failure) => assert!(started.elapsed().as_secs() < 20, "{failure}"),
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        assert!(report.contains("command  number=1 name=OPEN_RETURN_PATH length=0\n"), "{report}");
+        assert!(report.contains("command  number=2 name=PING length=4\n"), "{report}");
     }
-    let dir = directory();
-    let mut qemu = Qemu::stopped(dir.path(), &["-M", "none", "-m", "64K"]);
-    qemu.negotiate(&["return-path"]);
-    qemu.execute("migrate", json!({ "uri": SAVE }));
-    // QEMU then waits for an answer for ever, but the stream becomes complete.
-    let started = Instant::now();
-    let report = loop {
-        let bytes = fs::read(dir.path().join("saved.mig")).unwrap_or_default();
-        match inspect(&bytes) {
-            Ok(report) => break report,
-            Err(failure) => assert!(started.elapsed().as_secs() < 20, "{failure}"),
-        }
-        thread::sleep(Duration::from_millis(10));
-    };
-    assert!(report.contains("command  number=1 name=OPEN_RETURN_PATH length=0\n"), "{report}");
-    assert!(report.contains("command  number=2 name=PING length=4\n"), "{report}");
 }
 
 #[test]
 fn streams_without_description() {
-    if !qemu::is_installed() {
-        return;
+    for system in &programs(X86) {
+        let options = ["-M", "none,suppress-vmdesc=on", "-m", "64K"];
+        let saved = save(system, &options, &[]);
+        let refused = inspect(&saved.bytes).unwrap_err().to_string();
+        assert!(
+            refused.contains("no description at the end tells where device `timer` ends"),
+            "{refused}"
+        );
+        let guess = Options { page_size: None, guess: true, raw_tail: false };
+        let report = inspect_with(&saved.bytes, guess).1.unwrap();
+        assert_eq!(values(&report, "device", "name"), ["timer", "globalstate"]);
+        let dir = saved.dir.path();
+        assert_eq!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.code(), Some(1));
+        assert!(!dir.join("copy.mig").exists());
+        assert!(vmstate(dir, &["copy", "--raw-tail", "saved.mig", "copy.mig"]).status.success());
+        assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
+        let loaded = Qemu::load(system, dir, &options, &[], "exec:cat copy.mig");
+        assert_eq!(loaded.unwrap_or_else(|ended| panic!("{ended:?}")).1, "prelaunch");
     }
-    let options = ["-M", "none,suppress-vmdesc=on", "-m", "64K"];
-    let saved = save(&options, &[]);
-    let refused = inspect(&saved.bytes).unwrap_err().to_string();
-    assert!(
-        refused.contains("no description at the end tells where device `timer` ends"),
-        "{refused}"
-    );
-    let guess = Options { page_size: None, guess: true, raw_tail: false };
-    let report = inspect_with(&saved.bytes, guess).1.unwrap();
-    assert_eq!(sections(&report), ["2(ram) 0 4", "0(timer) 0 2", "4(globalstate) 0 1"]);
-    let dir = saved.dir.path();
-    assert_eq!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.code(), Some(1));
-    assert!(!dir.join("copy.mig").exists());
-    assert!(vmstate(dir, &["copy", "--raw-tail", "saved.mig", "copy.mig"]).status.success());
-    assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
-    let loaded = Qemu::load(dir, &options, &[], "exec:cat copy.mig");
-    assert_eq!(loaded.unwrap_or_else(|ended| panic!("{ended:?}")).1, "prelaunch");
 }
 
 /// QEMU writes into our copy and reads from another one, with nothing but pipes between.
 #[test]
 fn copies_through_pipes() {
-    if !qemu::is_installed() {
-        return;
-    }
-    let program = program().display();
-    let options = ["-M", "q35", "-m", "8M"];
-    let straight = save(&options, &[]);
-    let dir = straight.dir.path();
-    let mut qemu = Qemu::stopped(dir, &options);
-    qemu.negotiate(&[]);
-    qemu.migrate(&format!("exec:'{program}' copy - piped.mig")).unwrap();
-    qemu.quit();
-    assert!(fs::read(dir.join("piped.mig")).unwrap() == straight.bytes);
+    for system in &programs(X86) {
+        let program = program().display();
+        let options = ["-M", "q35", "-m", "8M"];
+        let straight = save(system, &options, &[]);
+        let dir = straight.dir.path();
+        let mut qemu = Qemu::stopped(system, dir, &options);
+        qemu.negotiate(&[]);
+        qemu.migrate(&format!("exec:'{program}' copy - piped.mig")).unwrap();
+        qemu.quit();
+        assert!(fs::read(dir.join("piped.mig")).unwrap() == straight.bytes);
 
-    let uri = format!("exec:cat piped.mig | '{program}' copy - - | '{program}' copy - -");
-    let (qemu, state) = Qemu::load(dir, &options, &[], &uri).unwrap_or_else(|it| panic!("{it:?}"));
-    assert_eq!(state, "prelaunch");
-    qemu.quit();
-    let uri = format!("exec:'{program}' copy piped.mig -");
-    let (qemu, state) = Qemu::load(dir, &options, &[], &uri).unwrap_or_else(|it| panic!("{it:?}"));
-    assert_eq!(state, "prelaunch");
-    qemu.quit();
+        let uri = format!("exec:cat piped.mig | '{program}' copy - - | '{program}' copy - -");
+        let (qemu, state) =
+            Qemu::load(system, dir, &options, &[], &uri).unwrap_or_else(|it| panic!("{it:?}"));
+        assert_eq!(state, "prelaunch");
+        qemu.quit();
+        let uri = format!("exec:'{program}' copy piped.mig -");
+        let (qemu, state) =
+            Qemu::load(system, dir, &options, &[], &uri).unwrap_or_else(|it| panic!("{it:?}"));
+        assert_eq!(state, "prelaunch");
+        qemu.quit();
+    }
 }
 
 /// Firmware has run and written memory; the loaded machine goes on running.
 #[test]
 fn a_running_guest_goes_on() {
-    if !qemu::is_installed() {
-        return;
-    }
-    let dir = directory();
-    let options = ["-M", "pc", "-m", "8M"];
-    let mut qemu = Qemu::start(dir.path(), &options);
-    qemu.negotiate(&[]);
-    thread::sleep(Duration::from_millis(700));
-    let blocks = qemu.ram_blocks();
-    let info = qemu.migrate(SAVE).unwrap();
-    qemu.quit();
-    let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
-    let saved = Saved { dir, bytes, info, blocks };
-    let report = inspect(&saved.bytes).unwrap();
-    check_report(&report, &saved, true);
-    let memory = report.lines().find(|line| line.starts_with("block    pc.ram ")).unwrap();
-    assert!(!memory.contains(" normal=0 "), "nothing was written: {report}");
-    let dir = saved.dir.path();
-    assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
-    assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
+    for system in &programs(X86) {
+        let dir = directory();
+        let options = ["-M", "pc", "-m", "8M"];
+        let mut qemu = Qemu::start(system, dir.path(), &options);
+        qemu.negotiate(&[]);
+        thread::sleep(Duration::from_millis(700));
+        let blocks = qemu.ram_blocks();
+        let info = qemu.migrate(SAVE).unwrap();
+        qemu.quit();
+        let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
+        let saved = Saved { dir, bytes, info, blocks };
+        let report = inspect(&saved.bytes).unwrap();
+        check_report(&report, &saved, true);
+        let memory = report.lines().find(|line| line.starts_with("block    pc.ram ")).unwrap();
+        assert!(!memory.contains(" normal=0 "), "nothing was written: {report}");
+        let dir = saved.dir.path();
+        assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
+        assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
 
-    // Its state was part of the stream.
-    let loaded = Qemu::load(dir, &options, &[], "exec:cat copy.mig");
-    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
-    assert_eq!(state, "running");
-    qemu.quit();
+        // Its state was part of the stream.
+        let loaded = Qemu::load(system, dir, &options, &[], "exec:cat copy.mig");
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert_eq!(state, "running");
+        qemu.quit();
+    }
 }
 
 /// Streams that no QEMU wrote.
 #[test]
 fn qemu_loads_hand_made_streams() {
-    if !qemu::is_installed() {
-        return;
-    }
-    let dir = directory();
-    let options = ["-M", "none,suppress-vmdesc=on", "-m", "8K"];
-    fs::write(dir.path().join("t1.mig"), t1()).unwrap();
-    assert!(vmstate(dir.path(), &["copy", "t1.mig", "copy.mig"]).status.success());
-    let loaded = Qemu::load(dir.path(), &options, &[], "exec:cat copy.mig");
-    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
-    assert_ne!(state, "inmigrate");
-    qemu.quit();
+    for system in &programs(X86) {
+        let dir = directory();
+        let options = ["-M", "none,suppress-vmdesc=on", "-m", "8K"];
+        fs::write(dir.path().join("t1.mig"), t1()).unwrap();
+        assert!(vmstate(dir.path(), &["copy", "t1.mig", "copy.mig"]).status.success());
+        let loaded = Qemu::load(system, dir.path(), &options, &[], "exec:cat copy.mig");
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert_ne!(state, "inmigrate");
+        qemu.quit();
 
-    let state_name = [&b"prelaunch\0"[..], &[0; 90]].concat();
-    let devices = t1_sections()
-        .full(1, b"timer", 0, 2)
-        .be64(0)
-        .be64(0)
-        .be64(0)
-        .footer(1)
-        .full(3, b"globalstate", 0, 1)
-        .be32(10)
-        .bytes(&state_name)
-        .footer(3)
-        .byte(0)
-        .0;
-    fs::write(dir.path().join("devices.mig"), devices).unwrap();
-    let copied = vmstate(dir.path(), &["copy", "--raw-tail", "devices.mig", "copy.mig"]);
-    assert!(copied.status.success());
-    let loaded = Qemu::load(dir.path(), &options, &[], "exec:cat copy.mig");
-    let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
-    assert_eq!(state, "prelaunch");
-    let ended = qemu.quit();
-    assert_eq!(ended.sections, ["42(ram) 0 4", "1(timer) 0 2", "3(globalstate) 0 1"]);
+        let state_name = [&b"prelaunch\0"[..], &[0; 90]].concat();
+        let devices = t1_sections()
+            .full(1, b"timer", 0, 2)
+            .be64(0)
+            .be64(0)
+            .be64(0)
+            .footer(1)
+            .full(3, b"globalstate", 0, 1)
+            .be32(10)
+            .bytes(&state_name)
+            .footer(3)
+            .byte(0)
+            .0;
+        fs::write(dir.path().join("devices.mig"), devices).unwrap();
+        let copied = vmstate(dir.path(), &["copy", "--raw-tail", "devices.mig", "copy.mig"]);
+        assert!(copied.status.success());
+        let loaded = Qemu::load(system, dir.path(), &options, &[], "exec:cat copy.mig");
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert_eq!(state, "prelaunch");
+        let ended = qemu.quit();
+        assert_eq!(ended.sections, ["42(ram) 0 4", "1(timer) 0 2", "3(globalstate) 0 1"]);
+    }
 }
 
 /// Damaged copies are refused by QEMU and by us; through our pipe QEMU gets nothing that it could
 /// take for a stream.
 #[test]
 fn damage_is_found_before_qemu_sees_it() {
-    if !qemu::is_installed() {
-        return;
-    }
-    let dir = directory();
-    let load = dir.path().join("damaged.mig");
-    let machine = ["-M", "none", "-m", "16K"];
-    // SHIPPED came from a machine of this kind.
-    fs::write(&load, SHIPPED).unwrap();
-    let loaded = Qemu::load(dir.path(), &machine, &[], "exec:cat damaged.mig");
-    assert_eq!(loaded.unwrap_or_else(|ended| panic!("{ended:?}")).1, "prelaunch");
+    for system in &programs(X86) {
+        let dir = directory();
+        let load = dir.path().join("damaged.mig");
+        let machine = ["-M", "none", "-m", "16K"];
+        // SHIPPED came from a machine of this kind.
+        fs::write(&load, SHIPPED).unwrap();
+        let loaded = Qemu::load(system, dir.path(), &machine, &[], "exec:cat damaged.mig");
+        assert_eq!(loaded.unwrap_or_else(|ended| panic!("{ended:?}")).1, "prelaunch");
 
-    let changed = |offset: usize, value: u8| {
-        let mut bytes = SHIPPED.to_vec();
-        bytes[offset] = value;
-        bytes
-    };
-    let damaged: [(Vec<u8>, &str); 8] = [
-        (changed(0, 0x50), "Not a migration stream"),
-        (changed(7, 4), "Unsupported migration stream version"),
-        (changed(17, 9), "Unknown savevm section type 9"),
-        (changed(62, 0x7f), "Missing section footer for ram"),
-        (changed(66, 3), "Mismatched section id in footer for ram"),
-        (SHIPPED[..40].to_vec(), ""),
-        (SHIPPED[..3000].to_vec(), ""),
-        (SHIPPED[..4300].to_vec(), ""),
-    ];
-    for (bytes, message) in damaged {
-        fs::write(&load, &bytes).unwrap();
-        let Err(ended) = Qemu::load(dir.path(), &machine, &[], "exec:cat damaged.mig") else {
-            panic!("QEMU accepts it: {message}");
+        let changed = |offset: usize, value: u8| {
+            let mut bytes = SHIPPED.to_vec();
+            bytes[offset] = value;
+            bytes
         };
-        assert_eq!(ended.status.code(), Some(1));
-        assert!(ended.messages.iter().any(|line| line.contains(message)), "{ended:?}");
+        let damaged: [(Vec<u8>, &str); 8] = [
+            (changed(0, 0x50), "Not a migration stream"),
+            (changed(7, 4), "Unsupported migration stream version"),
+            (changed(17, 9), "Unknown savevm section type 9"),
+            (changed(62, 0x7f), "Missing section footer for ram"),
+            (changed(66, 3), "Mismatched section id in footer for ram"),
+            (SHIPPED[..40].to_vec(), ""),
+            (SHIPPED[..3000].to_vec(), ""),
+            (SHIPPED[..4300].to_vec(), ""),
+        ];
+        for (bytes, message) in damaged {
+            fs::write(&load, &bytes).unwrap();
+            let Err(ended) = Qemu::load(system, dir.path(), &machine, &[], "exec:cat damaged.mig")
+            else {
+                panic!("QEMU accepts it: {message}");
+            };
+            assert_eq!(ended.status.code(), Some(1));
+            assert!(ended.messages.iter().any(|line| line.contains(message)), "{ended:?}");
 
-        assert!(matches!(inspect(&bytes), Err(Failure::Damaged { .. })));
-        let inspected = vmstate(dir.path(), &["inspect", "damaged.mig"]);
-        assert_eq!(inspected.status.code(), Some(1));
-        let line = String::from_utf8(inspected.stderr).unwrap();
-        assert!(line.starts_with("damaged.mig: offset 0x") && line.lines().count() == 1, "{line}");
+            assert!(matches!(inspect(&bytes), Err(Failure::Damaged { .. })));
+            let inspected = vmstate(dir.path(), &["inspect", "damaged.mig"]);
+            assert_eq!(inspected.status.code(), Some(1));
+            let line = String::from_utf8(inspected.stderr).unwrap();
+            assert!(
+                line.starts_with("damaged.mig: offset 0x") && line.lines().count() == 1,
+                "{line}"
+            );
+            assert_eq!(
+                vmstate(dir.path(), &["copy", "damaged.mig", "copy"]).status.code(),
+                Some(1)
+            );
+            assert!(!dir.path().join("copy").exists());
+        }
+
+        // The end mark is at 4420.
+        for cut in (1..4420).step_by(221) {
+            let bytes = &SHIPPED[..cut];
+            fs::write(&load, bytes).unwrap();
+            let loaded = Qemu::load(system, dir.path(), &machine, &[], "exec:cat damaged.mig");
+            assert_eq!(loaded.err().unwrap().status.code(), Some(1), "{cut}");
+            assert!(inspect(bytes).is_err());
+        }
+
+        // QEMU accepts what is cut behind the end mark; we do not, and then it gets nothing.
+        fs::write(&load, &SHIPPED[..4500]).unwrap();
         assert_eq!(vmstate(dir.path(), &["copy", "damaged.mig", "copy"]).status.code(), Some(1));
-        assert!(!dir.path().join("copy").exists());
+        let piped = vmstate(dir.path(), &["copy", "damaged.mig", "-"]);
+        assert_eq!((piped.status.code(), piped.stdout.len()), (Some(1), 0));
     }
+}
 
-    // The end mark is at 4420.
-    for cut in (1..4420).step_by(221) {
-        let bytes = &SHIPPED[..cut];
-        fs::write(&load, bytes).unwrap();
-        let loaded = Qemu::load(dir.path(), &machine, &[], "exec:cat damaged.mig");
-        assert_eq!(loaded.err().unwrap().status.code(), Some(1), "{cut}");
-        assert!(inspect(bytes).is_err());
+/// Pages of 4 KiB and of 1 KiB, which a pipe does not tell.
+#[test]
+fn arm_machines() {
+    for system in &programs(ARM) {
+        // Its timers go on while the stream is loaded.
+        let report = round_trip(system, &["-M", "virt", "-m", "16M"], &[], false);
+        assert!(report.contains("config   page_size=4096\n"), "{report}");
+        let report = round_trip(system, &["-M", "microbit"], &[], true);
+        assert!(report.contains(" page_size=1024 "), "{report}");
+        let report = round_trip(system, &["-M", "none", "-m", "64K"], &[], true);
+        assert!(report.contains(" page_size=1024 "), "{report}");
     }
+}
 
-    // QEMU accepts what is cut behind the end mark; we do not, and then it gets nothing.
-    fs::write(&load, &SHIPPED[..4500]).unwrap();
-    assert_eq!(vmstate(dir.path(), &["copy", "damaged.mig", "copy"]).status.code(), Some(1));
-    let piped = vmstate(dir.path(), &["copy", "damaged.mig", "-"]);
-    assert_eq!((piped.status.code(), piped.stdout.len()), (Some(1), 0));
+/// Its memory has a device section of its own before the end of `ram`, since QEMU 8.
+#[test]
+fn memory_that_is_plugged_in() {
+    for system in &programs(X86) {
+        let memory = ["-M", "q35", "-m", "16M,maxmem=1G", "-object"];
+        let backend = ["memory-backend-ram,id=mem1,size=64M", "-device"];
+        let device = ["virtio-mem-pci,id=vm0,memdev=mem1,requested-size=0"];
+        let report = round_trip(system, &[&memory[..], &backend, &device].concat(), &[], true);
+        let early = report.lines().position(|line| line.contains("virtio-mem-device-early"));
+        let ram = report.lines().position(|line| line.starts_with("ram ")).unwrap();
+        assert_eq!(early.is_some(), system.version.0 >= 8, "{report}");
+        assert!(early.is_none_or(|early| early < ram), "{report}");
+    }
+}
+
+/// Writes 16 pages again and again. It changes CR0.WP, so that an emulator forgets where it may write
+/// without telling.
+const WRITER: [u8; 30] = [
+    0xfa, // cli
+    0xb8, 0x00, 0x10, // mov ax, 0x1000
+    0x8e, 0xd8, // mov ds, ax
+    0x31, 0xdb, // xor bx, bx
+    0xff, 0x07, // inc word [bx]
+    0x81, 0xc3, 0x00, 0x10, // add bx, 0x1000
+    0x73, 0xf8, // jnc: the page after it
+    0x0f, 0x20, 0xc0, // mov eax, cr0
+    0x66, 0x35, 0x00, 0x00, 0x01, 0x00, // xor eax, 0x10000
+    0x0f, 0x22, 0xc0, // mov cr0, eax
+    0xeb, 0xe8, // jmp: the first page
+];
+
+#[test]
+fn pages_that_change_while_they_are_sent() {
+    for system in &programs(X86) {
+        let dir = directory();
+        let mut firmware = vec![0; 0x10000];
+        firmware[..WRITER.len()].copy_from_slice(&WRITER);
+        // Where the processor begins: jmp 0xf000:0
+        firmware[0xfff0..0xfff5].copy_from_slice(&[0xea, 0, 0, 0, 0xf0]);
+        fs::write(dir.path().join("writer.bin"), firmware).unwrap();
+        let options = ["-M", "pc", "-m", "8M", "-bios", "writer.bin"];
+        let mut qemu = Qemu::start(system, dir.path(), &options);
+        qemu.negotiate(&["xbzrle"]);
+        let slowly = json!({ "max-bandwidth": 256 << 10, "downtime-limit": 1 });
+        qemu.execute("migrate-set-parameters", slowly);
+        qemu.execute("migrate", json!({ "uri": SAVE }));
+        // It ends when there is little left, or when it is told to.
+        let started = Instant::now();
+        loop {
+            let info = qemu.execute("query-migrate", json!({}));
+            let changed = info["xbzrle-cache"]["pages"].as_u64().unwrap_or_default();
+            if changed >= 100 || info["status"] == "completed" {
+                break;
+            }
+            assert!(started.elapsed().as_secs() < 20, "{info}");
+            thread::sleep(Duration::from_millis(20));
+        }
+        let quickly = json!({ "max-bandwidth": 64 << 20, "downtime-limit": 2000 });
+        qemu.execute("migrate-set-parameters", quickly);
+        qemu.wait_for_migration().unwrap();
+        qemu.quit();
+        let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
+        let report = inspect(&bytes).unwrap();
+        assert!(sum(&report, "block", "xbzrle") > 0, "{report}");
+        assert_eq!(copy_pipe(&bytes, 4096, Options::default()).unwrap(), bytes);
+        assert!(vmstate(dir.path(), &["copy", "saved.mig", "copy.mig"]).status.success());
+        let loaded = Qemu::load(system, dir.path(), &options, &["xbzrle"], "exec:cat copy.mig");
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert_eq!(state, "running");
+        qemu.quit();
+    }
+}
+
+/// A stream without END of `ram`. The host must let QEMU notice writes (userfaultfd).
+#[test]
+fn background_snapshots() {
+    for system in &programs(X86) {
+        let dir = directory();
+        let options = ["-M", "pc", "-m", "8M"];
+        let mut qemu = Qemu::start(system, dir.path(), &options);
+        qemu.negotiate(&[]);
+        let capability = json!([{ "capability": "background-snapshot", "state": true }]);
+        let capabilities = json!({ "capabilities": capability });
+        if let Err(error) = qemu.ask("migrate-set-capabilities", capabilities) {
+            eprintln!("not possible here: background snapshots: {error}");
+            continue;
+        }
+        let saved = qemu.ask("migrate", json!({ "uri": SAVE })).map(|_| qemu.wait_for_migration());
+        if !matches!(saved, Ok(Ok(_))) {
+            eprintln!("not possible here: background snapshots: {saved:?}");
+            continue;
+        }
+        drop(qemu);
+        let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
+        let report = inspect(&bytes).unwrap();
+        assert!(report.contains(" end=0\n"), "{report}");
+        assert!(report.contains("\nkind     background snapshot: "), "{report}");
+        assert_eq!(copy_pipe(&bytes, 4096, Options::default()).unwrap(), bytes);
+        assert!(vmstate(dir.path(), &["copy", "saved.mig", "copy.mig"]).status.success());
+        let loaded = Qemu::load(system, dir.path(), &options, &[], "exec:cat copy.mig");
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert_eq!(state, "running");
+        qemu.quit();
+    }
+}
+
+/// QEMU says that the machine is saved, so it is, although the stream is not understood.
+#[test]
+fn what_is_not_understood_is_saved_all_the_same() {
+    let tool = program().display();
+    for system in &programs(X86) {
+        let options = ["-M", "q35", "-m", "8M"];
+        let straight = save(system, &options, &["dirty-bitmaps"]);
+        let dir = straight.dir.path();
+        let failure = inspect(&straight.bytes).unwrap_err().to_string();
+        assert!(failure.contains("iterable section `dirty-bitmap` is not supported"), "{failure}");
+        let mut qemu = Qemu::stopped(system, dir, &options);
+        qemu.negotiate(&["dirty-bitmaps"]);
+        qemu.migrate(&format!("exec:'{tool}' copy - piped.mig")).unwrap();
+        let messages = qemu.end().messages;
+        assert!(
+            messages.iter().any(|line| line.contains("piped.mig: has all bytes")),
+            "{messages:?}"
+        );
+        assert!(fs::read(dir.join("piped.mig")).unwrap() == straight.bytes);
+        let loaded = Qemu::load(system, dir, &options, &["dirty-bitmaps"], "exec:cat piped.mig");
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+        assert_eq!(state, "prelaunch");
+        qemu.quit();
+    }
+}
+
+/// What cannot be written breaks the pipe, and QEMU keeps the machine.
+#[test]
+fn qemu_keeps_the_machine_if_the_copy_fails() {
+    let tool = program().display();
+    for system in &programs(X86) {
+        let cases = [
+            (format!("exec '{tool}' copy - absent/out.mig"), "absent/out.mig: No such file"),
+            (
+                format!("ulimit -f 200; trap '' XFSZ; exec '{tool}' copy - out.mig"),
+                "out.mig.incomplete: keeps the ",
+            ),
+            (format!("'{tool}' copy - - | false"), "standard output: Broken pipe"),
+        ];
+        for (command, message) in cases {
+            let dir = directory();
+            let mut qemu = Qemu::stopped(system, dir.path(), &["-M", "q35", "-m", "8M"]);
+            qemu.negotiate(&[]);
+            let info = qemu.migrate(&format!("exec:{command}")).unwrap_err();
+            assert_eq!(info["status"], "failed", "{command}");
+            assert!(!dir.path().join("out.mig").exists());
+            // It can still be saved, if it has not got far enough to be taken for saved.
+            if qemu.execute("query-status", json!({}))["status"] == "prelaunch" {
+                qemu.migrate(&format!("exec:'{tool}' copy - saved.mig")).unwrap();
+                assert!(inspect(&fs::read(dir.path().join("saved.mig")).unwrap()).is_ok());
+            }
+            let messages = qemu.end().messages.join("\n");
+            assert!(messages.contains(message), "{messages}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A real QEMU, driven over its machine protocol (QMP) on standard input and output.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
@@ -9,18 +9,57 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const PROGRAM: &str = "qemu-system-x86_64";
+pub const X86: &str = "qemu-system-x86_64";
+pub const ARM: &str = "qemu-system-arm";
+/// Names a folder with folders of programs, as `.ci/unpack-qemu` makes it.
+const FOLDER: &str = "VMSTATE_QEMUS";
 /// No process may live longer.
 const LIMIT: Duration = Duration::from_secs(40);
 const TRACE: &str = "qemu_loadvm_state_section_startfull";
 
-/// Whether QEMU is installed; says so if it is not.
-pub fn is_installed() -> bool {
-    let installed = Command::new(PROGRAM).arg("--version").output().is_ok();
-    if !installed {
-        eprintln!("skipped: {PROGRAM} is not installed");
+/// A QEMU that can be started.
+#[derive(Clone, Debug)]
+pub struct Program {
+    path: PathBuf,
+    /// As in 7.2.22.
+    pub version: (u32, u32),
+}
+
+/// The QEMUs of this name: those in the folder that the environment names, or else the installed
+/// one. Says so if there is none.
+pub fn programs(name: &str) -> Vec<Program> {
+    let paths = match std::env::var_os(FOLDER) {
+        Some(folder) => {
+            let folder = std::fs::canonicalize(folder).unwrap();
+            let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            folders.map(|folder| folder.join(name)).filter(|path| path.exists()).collect()
+        }
+        None => vec![PathBuf::from(name)],
+    };
+    let programs: Vec<_> = paths.into_iter().filter_map(Program::new).collect();
+    if programs.is_empty() {
+        eprintln!("skipped: {name} is not installed");
     }
-    installed
+    programs
+}
+
+impl Program {
+    fn new(path: PathBuf) -> Option<Self> {
+        let output = Command::new(&path).arg("--version").output().ok()?;
+        let text = String::from_utf8(output.stdout).unwrap();
+        let version = text.split_whitespace().find_map(|word| {
+            let (major, rest) = word.split_once('.')?;
+            Some((major.parse().ok()?, rest.split('.').next()?.parse().ok()?))
+        });
+        Some(Self { path, version: version.unwrap_or_else(|| panic!("{text}")) })
+    }
+
+    /// Whether it has a machine of this name.
+    pub fn has_machine(&self, name: &str) -> bool {
+        let output = Command::new(&self.path).args(["-M", "help"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().any(|line| line.split_whitespace().next() == Some(name))
+    }
 }
 
 /// A running QEMU. Dropping it ends it.
@@ -44,13 +83,13 @@ pub struct Ended {
 
 impl Qemu {
     /// Starts a machine in `dir` that does not run.
-    pub fn stopped(dir: &Path, options: &[&str]) -> Self {
-        Self::start(dir, &[options, &["-S"]].concat())
+    pub fn stopped(program: &Program, dir: &Path, options: &[&str]) -> Self {
+        Self::start(program, dir, &[options, &["-S"]].concat())
     }
 
     /// Starts a machine in `dir`.
-    pub fn start(dir: &Path, options: &[&str]) -> Self {
-        let mut child = Command::new(PROGRAM)
+    pub fn start(program: &Program, dir: &Path, options: &[&str]) -> Self {
+        let mut child = Command::new(&program.path)
             .current_dir(dir)
             .args(["-nodefaults", "-display", "none", "-accel", "tcg", "-qmp", "stdio"])
             .args(["-rtc", "base=2000-01-01T00:00:00,clock=vm", "-trace", TRACE])
@@ -83,12 +122,13 @@ impl Qemu {
     /// It returns when the stream was loaded, with the state of the machine, or when the process
     /// has ended.
     pub fn load(
+        program: &Program,
         dir: &Path,
         options: &[&str],
         capabilities: &[&str],
         uri: &str,
     ) -> Result<(Self, String), Ended> {
-        let mut qemu = Self::start(dir, &[options, &["-incoming", "defer"]].concat());
+        let mut qemu = Self::start(program, dir, &[options, &["-incoming", "defer"]].concat());
         qemu.negotiate(capabilities);
         // On a damaged stream the connection closes, before or after the answer.
         if qemu.try_execute("migrate-incoming", json!({ "uri": uri })).is_none() {
@@ -119,6 +159,11 @@ impl Qemu {
     /// Migrates to `uri` and returns what `query-migrate` says in the end.
     pub fn migrate(&mut self, uri: &str) -> Result<Value, Value> {
         self.execute("migrate", json!({ "uri": uri }));
+        self.wait_for_migration()
+    }
+
+    /// Waits for the end of a migration and returns what `query-migrate` says then.
+    pub fn wait_for_migration(&mut self) -> Result<Value, Value> {
         loop {
             let info = self.execute("query-migrate", json!({}));
             match info["status"].as_str() {
@@ -150,6 +195,19 @@ impl Qemu {
 
     /// Executes a command; `None` if the process ends instead of answering.
     fn try_execute(&mut self, command: &str, arguments: Value) -> Option<Value> {
+        let answer = self.answer(command, arguments)?;
+        Some(answer.unwrap_or_else(|error| panic!("{command}: {error}")))
+    }
+
+    /// Executes a command that may be refused.
+    pub fn ask(&mut self, command: &str, arguments: Value) -> Result<Value, Value> {
+        match self.answer(command, arguments) {
+            Some(answer) => answer,
+            None => panic!("{command}: {:?}", self.wait()),
+        }
+    }
+
+    fn answer(&mut self, command: &str, arguments: Value) -> Option<Result<Value, Value>> {
         let request = json!({ "execute": command, "arguments": arguments });
         if writeln!(self.stdin, "{request}").is_err() {
             return None;
@@ -163,21 +221,27 @@ impl Qemu {
             };
             let answer: Value = serde_json::from_str(&line).unwrap();
             if let Some(error) = answer.get("error") {
-                panic!("{command}: {error}");
+                return Some(Err(error.clone()));
             }
             // Anything else is the greeting or an event.
             if let Some(value) = answer.get("return") {
-                return Some(value.clone());
+                return Some(Ok(value.clone()));
             }
         }
     }
 
+    /// Ends the process in the regular way. It must have had nothing to say.
+    pub fn quit(self) -> Ended {
+        let ended = self.end();
+        assert!(ended.messages.is_empty(), "{ended:?}");
+        ended
+    }
+
     /// Ends the process in the regular way.
-    pub fn quit(mut self) -> Ended {
+    pub fn end(mut self) -> Ended {
         let _ = self.try_execute("quit", json!({}));
         let ended = self.wait();
         assert!(ended.status.success(), "{ended:?}");
-        assert!(ended.messages.is_empty(), "{ended:?}");
         ended
     }
 
