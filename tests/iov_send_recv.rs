@@ -158,13 +158,16 @@ fn a_message_is_split_at_the_limit_only() {
         (1024, 1, 1024, &[1024]),
         (1100, 0, 1024, &[1024, 76]),
         (1100, 1, 1024, &[1024, 76]),
-        (1100, 1, 100, &[vec![100; 11].as_slice()].concat()),
+        (300, 1, 100, &[100; 3]),
         (70, 1, 65, &[65, 5]),
         (70, 1, 10, &[10; 7]),
         // More than the list on the stack holds: whole segments are lent.
         (3000, 0, 2000, &[2000, 1000]),
     ] {
-        assert_eq!(split_as(segments, skip, limit, true), calls, "{segments} {skip} {limit}");
+        // The longer ones take Miri minutes and show it nothing new.
+        if !cfg!(miri) || segments <= 300 {
+            assert_eq!(split_as(segments, skip, limit, true), calls, "{segments} {skip} {limit}");
+        }
     }
 
     let lengths = [vec![1; 80], vec![0; 100], vec![1; 100], vec![0]].concat();
