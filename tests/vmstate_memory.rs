@@ -138,3 +138,37 @@ fn pipes_are_kept_up_to_a_limit() {
     // 64 MiB, and what a growing list has in reserve.
     assert!(peak < 130 << 20, "{peak}");
 }
+
+/// The description is too far away when the device comes, but confirms later where it ended.
+#[test]
+fn devices_before_much_memory_are_guessed_and_confirmed() {
+    let device = |size: usize| {
+        format!(
+            r#"{{"page_size": 4096, "devices": [{{"name": "early", "instance_id": 0, "size": {size}}}]}}"#
+        )
+    };
+    // What looks like the end of the device is not followed by anything plausible.
+    let payload = Builder::default().footer(7).byte(3).be32(41).0;
+    let begin = Builder::machine(b"none").start(&[(b"ram", 0x2000)]).footer(42);
+    let begin = begin.full(7, b"early", 0, 1).bytes(&payload).footer(7);
+    let begin = begin.byte(0x03).be32(42).be64(0x1000 | 0x08).name(b"ram").bytes(&[1; 4096]).0;
+    let page = Builder::default().be64(0x28).bytes(&[0x5a; 4096]).0;
+    let end = Builder::default().be64(0x10).footer(42).byte(0);
+    for size in [payload.len(), payload.len() - 1] {
+        let end = end.clone().description(&device(size)).0;
+        let pages = (66 << 20) / page.len();
+        let stream = Long { parts: [(&begin, 1), (&page, pages), (&end, 1)], offset: 0 };
+        let (copied, written) = copy_pipe(stream);
+        assert_eq!(written, (begin.len() + pages * page.len() + end.len()) as u64);
+        if size == payload.len() {
+            assert!(matches!(copied, Copied::Checked), "{copied:?}");
+        } else {
+            let Copied::Unchecked(failure) = copied else { panic!("{copied:?}") };
+            assert_eq!(
+                failure.to_string(),
+                "offset 0x56 (86): payload of device `early` was guessed to have 10 bytes, \
+                 but has 9"
+            );
+        }
+    }
+}

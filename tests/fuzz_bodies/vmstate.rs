@@ -9,6 +9,9 @@ use super::vmstate_support::{
     Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect_with, t1, t2_with,
 };
 
+/// Written by QEMU 10, with pages of 1 KiB.
+const ARM: &[u8] = include_bytes!("../data/qemu10-arm-none-64k.mig");
+
 /// A stream up to its end mark, and the text that describes it.
 #[derive(Clone)]
 struct Stream {
@@ -18,8 +21,11 @@ struct Stream {
 
 /// Good streams.
 static GOOD: LazyLock<Vec<Stream>> = LazyLock::new(|| {
-    let text = SHIPPED.windows(10).rposition(|bytes| bytes == b"{\"page_siz").unwrap();
-    let shipped = (SHIPPED[..text - 5].to_vec(), Some(SHIPPED[text..].to_vec()));
+    let described = |stream: &[u8], begins: &[u8]| {
+        let text = stream.windows(begins.len()).rposition(|bytes| bytes == begins).unwrap();
+        (stream[..text - 5].to_vec(), Some(stream[text..].to_vec()))
+    };
+    let shipped = described(SHIPPED, b"{\"page_size\"");
     let t2 = |configuration, footers, text: Option<&str>| {
         (t2_with(configuration, footers, None).0, text.map(|text| text.as_bytes().to_vec()))
     };
@@ -30,6 +36,8 @@ static GOOD: LazyLock<Vec<Stream>> = LazyLock::new(|| {
         t2(false, false, Some(T2_TEXT)),
         t2(true, true, None),
         shipped,
+        described(ARM, b"{\"configuration\""),
+        (device_before_the_end(), Some(T2_TEXT.as_bytes().to_vec())),
     ];
     let streams: Vec<_> = streams.map(|(head, text)| Stream { head, text }).into();
     for stream in &streams {
@@ -39,6 +47,14 @@ static GOOD: LazyLock<Vec<Stream>> = LazyLock::new(|| {
     }
     streams
 });
+
+/// The devices of [`t2`] before the last part of the memory.
+fn device_before_the_end() -> Vec<u8> {
+    let mut stream = t2_with(true, true, None).0;
+    let devices: Vec<u8> = stream.drain(4220..4306).collect();
+    stream.splice(4202..4202, devices);
+    stream
+}
 
 /// All that a configuration can say, commands, and pages in every form.
 fn every_element() -> Vec<u8> {

@@ -298,5 +298,8 @@ pub fn vmstate() -> Vec<Seed> {
         ("number-at-the-edge", change(1, [5, 30, 0, 0x3e])),
         ("part-left-out", change(2, [1, 60, 0, 40])),
         ("part-of-the-description-twice", change(3, [0x84, 40, 0, 60])),
+        ("page-size-that-is-given", raw(0x10, SHIPPED)),
+        ("pages-of-1-kib", change(6, [6, 100, 0, 2])),
+        ("device-before-the-end", change(7, [1, 60, 16, 40])),
     ]
 }

@@ -23,7 +23,8 @@ pub fn pass_payload<O: Output>(
 ) -> Result<u64, Failure> {
     let ram = ram.map(u32::to_be_bytes);
     let start = input.begin("device payload");
-    let length = input.find_tail()?.length;
+    // Too far means that the end of the stream does not follow.
+    let length = input.tail().map_or(u64::MAX, |tail| tail.length);
     loop {
         let at = input.position();
         let bytes = input.look_ahead(BUFFER_SIZE)?;

@@ -10,7 +10,7 @@ use super::{Failure, Output, Tail};
 
 /// The most bytes from the first device on that are kept in memory if the input has no end to look
 /// at.
-const REST_LIMIT: usize = 64 << 20;
+pub const REST_LIMIT: usize = 64 << 20;
 
 /// A stream that is read, and repeated into an output.
 pub struct Input<'a, O> {
@@ -57,35 +57,34 @@ impl<'a, O: Output> Input<'a, O> {
         self.tail.as_ref()
     }
 
-    /// Ensures that the end of the stream is known: reads up to it if necessary.
-    pub fn find_tail(&mut self) -> Result<&Tail, Failure> {
+    /// Looks up the end of the stream, which is read up to it if necessary; `None` if it is too far.
+    pub fn find_tail(&mut self) -> Result<Option<&Tail>, Failure> {
         if self.tail.is_none() {
             let base = self.position();
             let mut rest = Vec::new();
-            let result = self.read_rest(base, &mut rest);
-            let tail = result.and_then(|()| Tail::find(&mut Cursor::new(&rest), base));
+            let tail = match self.read_rest(&mut rest) {
+                Ok(true) => Tail::find(&mut Cursor::new(&rest), base).map(Some),
+                Ok(false) => Ok(None),
+                Err(failure) => Err(failure),
+            };
             // It is read again, also after a failure.
             if !rest.is_empty() {
                 self.reader = Source::new(rest, &self.channel)?;
                 self.base = base;
             }
-            self.tail = Some(tail?);
+            self.tail = tail?;
         }
-        self.tail.as_ref().ok_or_else(|| Failure::Input("the end was not found".into()))
+        Ok(self.tail.as_ref())
     }
 
-    /// Reads all that is left into `rest`, which begins at offset `base`.
-    fn read_rest(&mut self, base: u64, rest: &mut Vec<u8>) -> Result<(), Failure> {
+    /// Reads all that is left into `rest`, or as much as may be kept; whether that is all.
+    fn read_rest(&mut self, rest: &mut Vec<u8>) -> Result<bool, Failure> {
         loop {
             // Room first: what is buffered then goes nowhere else.
             if rest.len() > REST_LIMIT || rest.try_reserve(BUFFER_SIZE).is_err() {
-                let what = format!(
-                    "a pipe with more than {REST_LIMIT} bytes from here on: the lengths of devices \
-                     are at its end"
-                );
-                return Err(Failure::at(base, what));
+                return Ok(false);
             }
-            let Some(chunk) = next_chunk(&mut self.reader)? else { return Ok(()) };
+            let Some(chunk) = next_chunk(&mut self.reader)? else { return Ok(true) };
             let len = chunk.len();
             rest.extend_from_slice(chunk);
             self.reader.skip_buffered(len).map_err(Failure::from_file)?;

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::configuration::{CONFIGURATION, Configuration};
 use super::description::{DESCRIPTION, Description};
+use super::input::REST_LIMIT;
 use super::page_size::{PageSize, Source, USUAL, is_valid};
 use super::ram::Ram;
 use super::report::{DeviceSection, Escaped, Form};
@@ -63,6 +64,7 @@ pub fn parse<O: Output, W: Write>(
         ram: None,
         unreported: false,
         devices: 0,
+        unconfirmed: Vec::new(),
     };
     parser.stream()
 }
@@ -84,6 +86,8 @@ struct Parser<'a, 'r, O, W> {
     unreported: bool,
     /// Device sections so far.
     devices: usize,
+    /// The first of them, with their guessed lengths, if they came before the description.
+    unconfirmed: Vec<(DeviceSection, u64)>,
 }
 
 impl<O: Output, W: Write> Parser<'_, '_, O, W> {
@@ -96,7 +100,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             match self.input.peek()? {
                 None => return Err(Failure::at(at, "the file ends where a section is expected")),
                 Some(FULL) if self.options.raw_tail => return self.raw_tail(),
-                Some(FULL | EOF) => self.look_up_description()?,
+                Some(FULL | EOF) => self.need_description(at)?,
                 _ => {}
             }
             match self.input.byte()? {
@@ -149,10 +153,28 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         self.input.tail()?.description.as_ref()
     }
 
-    /// Reads the description, if that was not possible at the start.
-    fn look_up_description(&mut self) -> Result<(), Failure> {
-        self.input.find_tail()?;
-        self.take_described_page_size()
+    /// Reads the description, if that was not possible at the start. It must be within reach, but for
+    /// a device before the end of the memory.
+    fn need_description(&mut self, at: u64) -> Result<(), Failure> {
+        let memory_follows = self.ram.as_ref().is_none_or(|ram| ram.ends == 0);
+        if self.look_up_description()? || memory_follows {
+            return Ok(());
+        }
+        let what = format!(
+            "a pipe with more than {REST_LIMIT} bytes from here on: the lengths of devices are at \
+             its end"
+        );
+        Err(Failure::at(at, what))
+    }
+
+    /// Reads the description, if that was not possible at the start; whether that is possible now.
+    fn look_up_description(&mut self) -> Result<bool, Failure> {
+        if self.input.find_tail()?.is_none() {
+            return Ok(false);
+        }
+        self.take_described_page_size()?;
+        self.confirm_devices()?;
+        Ok(true)
     }
 
     /// Compares the page size that the description tells, if there is one, with what is known.
@@ -255,60 +277,89 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         if is_of_ram || !self.ids.insert(id) {
             return Err(Failure::at(id_at, format!("second section with id {id}")));
         }
-        let name_at = self.input.position();
         let name = self.input.name("section")?;
-        let instance_at = self.input.position();
         let instance = self.input.be32()?;
-        let version_at = self.input.position();
         let version = self.input.be32()?;
         let offset = self.input.begin("device payload");
         let section = DeviceSection { id, name, instance, version, offset };
-        let escaped = Escaped(&section.name);
+        if self.description().is_none() {
+            return self.undescribed_device(section);
+        }
+        let (bytes, form) = self.described(&section, self.devices)?;
+        self.input.pass(bytes)?;
+        let name = Escaped(&section.name);
+        self.footer(id, &format!("the description does not match device `{name}`"))?;
+        self.devices = self.devices.saturating_add(1);
+        self.report.device(&section, bytes, form)
+    }
 
-        let Some(description) = self.description() else {
-            return self.undescribed_device(&section);
-        };
-        let Some(device) = description.devices.get(self.devices) else {
-            return Err(Failure::at(at, format!("device `{escaped}` is not described")));
-        };
-        if device.name.as_bytes() != section.name {
+    /// What the description says about device section `index`, if it is this one.
+    fn described(&self, section: &DeviceSection, index: usize) -> Result<(u64, Form), Failure> {
+        let DeviceSection { name, instance, version, offset, .. } = section;
+        let escaped = Escaped(name);
+        // The header: type, id, counted name, instance, version.
+        let [version_at, instance_at] = [4, 8].map(|len| offset.saturating_sub(len));
+        let name_at = instance_at.saturating_sub(name.len() as u64).saturating_sub(1);
+        let at = name_at.saturating_sub(5);
+        let undescribed = || Failure::at(at, format!("device `{escaped}` is not described"));
+        let description = self.description().ok_or_else(|| no_description(section))?;
+        let device = description.devices.get(index).ok_or_else(undescribed)?;
+        if device.name.as_bytes() != name {
             let described = Escaped(device.name.as_bytes());
             let what = format!("device `{escaped}` where `{described}` is described");
             return Err(Failure::at(name_at, what));
         }
-        if device.instance != u64::from(instance) {
+        if device.instance != u64::from(*instance) {
             let what = format!("instance {instance}, but {} described", device.instance);
             return Err(Failure::at(instance_at, what));
         }
-        if let Some(described) = device.version.filter(|it| *it != u64::from(version)) {
+        if let Some(described) = device.version.filter(|it| *it != u64::from(*version)) {
             let what = format!("version {version}, but {described} described");
             return Err(Failure::at(version_at, what));
         }
         let (bytes, form) = (device.bytes, device.form);
         if offset.checked_add(bytes).is_none_or(|end| end > description.eof()) {
             let what = format!("payload of device `{escaped}` has {bytes} bytes, too many");
-            return Err(Failure::at(offset, what));
+            return Err(Failure::at(*offset, what));
         }
-        self.input.pass(bytes)?;
-        self.footer(id, &format!("the description does not match device `{escaped}`"))?;
-        self.devices = self.devices.saturating_add(1);
-        self.report.device(&section, bytes, form)
+        Ok((bytes, form))
     }
 
-    fn undescribed_device(&mut self, section: &DeviceSection) -> Result<(), Failure> {
-        if !self.options.guess || self.footers == Some(false) {
-            let name = Escaped(&section.name);
-            let what = format!(
-                "no description at the end tells where device `{name}` ends; \
-                 `inspect --guess` guesses, `copy --raw-tail` does not look"
-            );
-            return Err(Failure::at(section.offset, what));
+    /// Guesses where a device ends, if that is wanted, or if the description will tell later.
+    fn undescribed_device(&mut self, section: DeviceSection) -> Result<(), Failure> {
+        let later = self.input.tail().is_none();
+        if !(later || self.options.guess) || self.footers == Some(false) {
+            return Err(no_description(&section));
         }
         let ram = self.ram.as_ref().map(|ram| ram.id);
         let bytes = guess::pass_payload(self.input, section.id, ram)?;
         self.footer(section.id, "missing footer")?;
         self.devices = self.devices.saturating_add(1);
-        self.report.device(section, bytes, Form::Guessed)
+        self.report.device(&section, bytes, Form::Guessed)?;
+        if later {
+            self.unconfirmed.push((section, bytes));
+        }
+        Ok(())
+    }
+
+    /// Compares the devices whose ends were guessed, which are the first ones, with the description.
+    fn confirm_devices(&mut self) -> Result<(), Failure> {
+        if self.description().is_none() && self.options.guess {
+            return Ok(());
+        }
+        for (index, (section, guessed)) in std::mem::take(&mut self.unconfirmed).iter().enumerate()
+        {
+            let (bytes, _) = self.described(section, index)?;
+            if bytes != *guessed {
+                let name = Escaped(&section.name);
+                let what = format!(
+                    "payload of device `{name}` was guessed to have {guessed} bytes, \
+                     but has {bytes}"
+                );
+                return Err(Failure::at(section.offset, what));
+            }
+        }
+        Ok(())
     }
 
     fn command(&mut self, at: u64) -> Result<(), Failure> {
@@ -398,7 +449,8 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         let at = self.input.position();
         let length = self.input.be32()?;
         let text = self.input.position();
-        let left = self.input.find_tail()?.length.saturating_sub(text);
+        let length_of_all = self.input.tail().map_or(0, |tail| tail.length);
+        let left = length_of_all.saturating_sub(text);
         if length > TEXT_LIMIT || u64::from(length) != left {
             let what = format!("description of {length} bytes, but {left} follow");
             return Err(Failure::at(at, what));
@@ -420,6 +472,15 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         self.report_ram()?;
         self.input.pass_rest()
     }
+}
+
+fn no_description(section: &DeviceSection) -> Failure {
+    let name = Escaped(&section.name);
+    let what = format!(
+        "no description at the end tells where device `{name}` ends; `inspect --guess` guesses, \
+         `copy --raw-tail` does not look"
+    );
+    Failure::at(section.offset, what)
 }
 
 /// What an iterable section holds that is known, but not read.
