@@ -108,19 +108,22 @@ impl Destination {
         if is_standard(path) {
             return Ok((Self { regular: None }, Box::new(io::stdout())));
         }
-        let before = match fs::metadata(path) {
-            Ok(metadata) => Some(metadata),
+        // What is in the file must survive until the copy is complete, but it must be writable.
+        let before = match File::options().write(true).open(path) {
+            Ok(file) => Some((file.metadata().map_err(failed)?, file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(failed(error)),
         };
-        if let Some(metadata) = &before {
-            if !metadata.is_file() {
-                let file = File::options().write(true).open(path).map_err(failed)?;
+        let before = match before {
+            Some((metadata, file)) if !metadata.is_file() => {
                 return Ok((Self { regular: None }, Box::new(file)));
             }
-            if input.metadata.as_ref().is_some_and(|input| is_same_file(input, metadata)) {
-                return Err(Failure::Output("this is the input".into()));
-            }
+            Some((metadata, _)) => Some(metadata),
+            None => None,
+        };
+        let same = |to| input.metadata.as_ref().is_some_and(|from| is_same_file(from, to));
+        if before.as_ref().is_some_and(same) {
+            return Err(Failure::Output("this is the input".into()));
         }
         // What a link points at is replaced, not the link.
         let path =

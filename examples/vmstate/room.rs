@@ -19,6 +19,8 @@ use rustix::process::{Resource, getrlimit};
 
 /// What is reserved at a time.
 const STEP: u64 = 16 << 20;
+/// What a disk gives at least.
+const PAGE: u64 = 4096;
 /// How much is on the way at most, if it cannot be found out.
 const UNKNOWN_CAPACITY: u64 = 1 << 20;
 /// How long somebody who has written everything may take to close the pipe.
@@ -97,13 +99,18 @@ impl Gate {
         if needed <= self.reserved {
             return Ok(len);
         }
-        let reserved = self.reserve(needed.saturating_add(STEP)).or_else(|_| self.reserve(needed));
-        let Err(error) = reserved else { return Ok(len) };
+        // Near the end of the disk as much as there is, page by page.
+        let least = self.read.saturating_add(self.capacity).saturating_add(PAGE);
+        let reserved = self
+            .reserve(needed.saturating_add(STEP))
+            .or_else(|_| self.reserve(needed))
+            .or_else(|_| self.reserve(least));
         let room = self.reserved.saturating_sub(self.read);
         let spare = room.saturating_sub(self.capacity);
         if spare > 0 {
             return Ok(spare.min(len));
         }
+        let Err(error) = reserved else { return Ok(len) };
         // The room that is left is enough if nothing else is written into the pipe.
         if self.is_closed()? && ioctl_fionread(&self.input)? <= room {
             return Ok(len);
@@ -114,6 +121,9 @@ impl Gate {
 
     /// Reserves room for `total` bytes.
     fn reserve(&mut self, total: u64) -> Result<(), Errno> {
+        if total <= self.reserved {
+            return Ok(());
+        }
         if total > self.limit {
             return Err(Errno::FBIG);
         }
