@@ -3,7 +3,7 @@
 mod iov_support;
 
 use iov_iter::iov::{Error, IoVector, View};
-use iov_iter::{Dest, KVec, Source};
+use iov_iter::{Dest, KVec, MAX_SEGMENTS, Source};
 use iov_support::flat::{elements, packed};
 use proptest::prelude::*;
 
@@ -18,9 +18,9 @@ fn layout(model: &[(usize, usize)], room: usize) -> Result<(Vec<(usize, usize)>,
     let segments = elements(&memory, model);
     let model = View::new(&segments)?;
     let buffer = KVec::from(&space[..]);
-    let mut vector = IoVector::<Source, 40>::new();
+    let mut vector = IoVector::<Source, 401>::new();
     let used = vector.add_layout_of(model, &buffer)?;
-    assert_eq!((vector.size(), used), (model.size(), model.footprint()));
+    assert_eq!((vector.size(), Ok(used)), (model.size(), model.footprint()));
     Ok((places(&vector.view(), space.as_ptr()), used))
 }
 
@@ -85,6 +85,28 @@ fn results_of_two_devices_are_compared() {
     assert_eq!(vector.view().compare(&model), Ok(Some(5)));
 }
 
+/// Disjoint pieces of one byte each, from the highest address to the lowest.
+fn downwards(memory: &[u8], pieces: usize) -> Vec<KVec<'_, Source>> {
+    (0..pieces).rev().map(|at| KVec::from(&memory[2 * at..=2 * at])).collect()
+}
+
+#[test]
+fn more_pieces_than_one_call_takes_are_refused() {
+    let memory = vec![0; 2 * MAX_SEGMENTS + 2];
+    let buffer = KVec::from(&memory[..]);
+    let segments = downwards(&memory, MAX_SEGMENTS + 1);
+    let all = View::new(&segments).unwrap();
+    let most = all.slice(1, MAX_SEGMENTS).unwrap();
+    let mut vector = IoVector::<Source, { MAX_SEGMENTS + 1 }>::new();
+    let refused = Error::TooManySegments { segments: 1025, limit: 1024 };
+    assert_eq!(all.footprint(), Err(refused));
+    assert_eq!(vector.add_layout_of(all, &buffer), Err(refused));
+    assert_eq!((most.footprint(), vector.count()), (Ok(1024), 0));
+    assert_eq!(vector.add_layout_of(most, &buffer), Ok(1024));
+    let expected: Vec<_> = (0..MAX_SEGMENTS).rev().map(|at| (at, 1)).collect();
+    assert_eq!(places(&vector.view(), memory.as_ptr()), expected);
+}
+
 proptest! {
     #![proptest_config(iov_support::cases(256))]
 
@@ -93,6 +115,16 @@ proptest! {
     fn every_element_lies_behind_the_covered_addresses_below(
         model in prop::collection::vec((0_usize..120, 0_usize..24), 0..=40),
     ) {
+        let (expected, needed) = packed(&model);
+        prop_assert_eq!(layout(&model, needed), Ok((expected, needed)));
+    }
+
+    #[test]
+    fn so_it_does_where_there_are_many(
+        model in prop::collection::vec((0_usize..3900, 0_usize..24), 0..=400),
+        wide in (0_usize..3000, 0_usize..1000),
+    ) {
+        let model = [&model[..], &[wide]].concat();
         let (expected, needed) = packed(&model);
         prop_assert_eq!(layout(&model, needed), Ok((expected, needed)));
     }

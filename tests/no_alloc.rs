@@ -270,7 +270,7 @@ fn every_operation_on_whole_vectors() {
         for undo in undo {
             view.undo(undo).unwrap();
         }
-        assert_eq!((view.size(), view.footprint()), (8, 8));
+        assert_eq!((view.size(), view.footprint()), (8, Ok(8)));
 
         let mut vector = IoVector::<Source, 4>::new();
         vector.add(segments[0]).unwrap();

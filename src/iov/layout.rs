@@ -7,26 +7,32 @@
 //!                                    ├─── b ───┼─ c ─┤
 //! ```
 //!
-//! Addresses are visited upwards, run by run. That takes no memory, but a pass over the pieces for
-//! each run of addresses without a gap.
+//! The addresses at which pieces start are visited upwards, [`BATCH`] of them in each pass over the
+//! pieces. That takes 2 KiB of stack and no other memory. The time still grows with the square of
+//! the number of pieces, which a guest may choose: so that number has a limit.
 
 use super::vector::make_room;
 use super::view::add;
 use super::{Error, IoVector, View};
 use crate::direction::Direction;
 use crate::list::List;
-use crate::memory::Piece;
-use crate::segment::KVec;
+use crate::segment::{KVec, MAX_SEGMENTS};
 
 impl<D: Direction> View<'_, D> {
     /// The number of different bytes of memory in view: less than the size if pieces overlap.
     ///
-    /// A buffer for [`IoVector::add_layout_of`] needs that many.
-    #[must_use]
-    pub fn footprint(&self) -> usize {
-        let mut sum = 0_usize;
-        for_each_run(self, |run| sum = run.packed.saturating_add(run.len()));
-        sum
+    /// It is the size of the buffer that [`IoVector::add_layout_of`] needs. Takes 2 KiB of stack and
+    /// no other memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManySegments`] if there are more than [`MAX_SEGMENTS`] pieces.
+    pub fn footprint(&self) -> Result<usize, Error> {
+        let segments = self.piece_count();
+        if segments > MAX_SEGMENTS {
+            return Err(Error::TooManySegments { segments, limit: MAX_SEGMENTS });
+        }
+        Ok(for_each_batch(self, |_| {}))
     }
 }
 
@@ -40,6 +46,7 @@ impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
     ///
     /// # Errors
     ///
+    /// - [`Error::TooManySegments`] if `model` has more than [`MAX_SEGMENTS`] pieces,
     /// - [`Error::BufferTooSmall`] if the buffer is shorter than [`View::footprint`],
     /// - [`Error::NotGrowable`], [`Error::LengthOverflow`] and [`Error::NoMemory`] as
     ///   [`add`](Self::add).
@@ -71,7 +78,7 @@ impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
     ) -> Result<usize, Error> {
         let (segments, size) = self.growable()?;
         let sum = add(*size, model.size())?;
-        let needed = model.footprint();
+        let needed = model.footprint()?;
         if needed > buffer.len() {
             return Err(Error::BufferTooSmall { needed, available: buffer.len() });
         }
@@ -85,12 +92,12 @@ impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
             segments.try_push(segment).map_err(|_| Error::NoMemory)?;
         }
         let added = segments.get_mut(known..).unwrap_or_default();
-        for_each_run(&model, |run| {
+        for_each_batch(&model, |starts| {
             for (segment, piece) in added.iter_mut().zip(model.pieces()) {
-                if let Some(inside) = run.offset_of(&piece) {
-                    let offset = run.packed.saturating_add(inside);
+                let at = find(starts, piece.as_ptr().addr()).ok();
+                if let Some(start) = at.and_then(|at| starts.get(at)) {
                     // SAFETY: as above.
-                    *segment = unsafe { place(buffer, offset, piece.len()) };
+                    *segment = unsafe { place(buffer, start.offset, piece.len()) };
                 }
             }
         });
@@ -116,51 +123,99 @@ unsafe fn place<'b, D: Direction>(
     unsafe { KVec::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
 }
 
-/// Addresses that pieces cover without a gap.
-struct Run {
-    start: usize,
+/// Starts that one pass over the pieces finds.
+const BATCH: usize = 64;
+
+/// An address at which pieces start.
+struct Start {
+    address: usize,
+    /// Where the longest of them ends.
     end: usize,
-    /// Bytes in the runs below.
-    packed: usize,
+    /// Where they start in the copy.
+    offset: usize,
 }
 
-impl Run {
-    const fn len(&self) -> usize {
-        self.end.saturating_sub(self.start)
-    }
-
-    /// Where in the run a piece starts, if it does.
-    fn offset_of<D: Direction>(&self, piece: &Piece<'_, D>) -> Option<usize> {
-        let start = piece.as_ptr().addr();
-        (start < self.end).then(|| start.checked_sub(self.start)).flatten()
+/// The start at `address`, or where it would be inserted, among starts in ascending order.
+fn find(starts: &[Start], address: usize) -> Result<usize, usize> {
+    let at = starts.partition_point(|start| start.address < address);
+    match starts.get(at) {
+        Some(start) if start.address == address => Ok(at),
+        _ => Err(at),
     }
 }
 
-/// Calls `each` with run after run, from the lowest address upwards.
-///
-/// A pass over the pieces either makes the run longer, or finds the next one.
-fn for_each_run<D: Direction>(view: &View<'_, D>, mut each: impl FnMut(&Run)) {
-    let mut run = Run { start: 0, end: 0, packed: 0 };
+/// Calls `each` with batch after batch of starts, in ascending order; returns the number of bytes
+/// that the pieces cover.
+fn for_each_batch<D: Direction>(view: &View<'_, D>, mut each: impl FnMut(&[Start])) -> usize {
+    let mut from = 0_usize;
+    let (mut covered, mut covered_to) = (0_usize, 0_usize);
     loop {
-        let mut grown = run.end;
-        let mut next: Option<(usize, usize)> = None;
-        for piece in view.pieces() {
-            let start = piece.as_ptr().addr();
-            let end = start.saturating_add(piece.len());
-            if start > grown {
-                if next.is_none_or(|(lowest, _)| start < lowest) {
-                    next = Some((start, end));
-                }
-            } else if start >= run.start {
-                grown = grown.max(end);
-            }
+        let mut starts = lowest(view, from);
+        for start in &mut starts {
+            // What lies below a start is covered by pieces that start below it.
+            start.offset = covered.saturating_sub(covered_to.saturating_sub(start.address));
+            let fresh = start.end.saturating_sub(covered_to.max(start.address));
+            covered = covered.saturating_add(fresh);
+            covered_to = covered_to.max(start.end);
         }
-        if grown > run.end {
-            run.end = grown;
+        each(&starts);
+        match starts.last() {
+            Some(highest) if starts.is_full() => from = highest.address.saturating_add(1),
+            _ => return covered,
+        }
+    }
+}
+
+/// The lowest starts from the address `from` on, in ascending order.
+fn lowest<D: Direction>(view: &View<'_, D>, from: usize) -> heapless::Vec<Start, BATCH> {
+    let mut starts = heapless::Vec::<Start, BATCH>::new();
+    for piece in view.pieces() {
+        let address = piece.as_ptr().addr();
+        let highest = starts.last().filter(|_| starts.is_full());
+        if address < from || highest.is_some_and(|highest| highest.address < address) {
             continue;
         }
-        each(&run);
-        let Some((start, end)) = next else { return };
-        run = Run { start, end, packed: run.packed.saturating_add(run.len()) };
+        let end = address.saturating_add(piece.len());
+        match find(&starts, address) {
+            Ok(at) => {
+                let same = starts.get_mut(at);
+                same.into_iter().for_each(|start| start.end = start.end.max(end));
+            }
+            Err(at) => {
+                let mut moved = Start { address, end, offset: 0 };
+                for start in starts.iter_mut().skip(at) {
+                    core::mem::swap(start, &mut moved);
+                }
+                // Without room the highest start is left to a later batch.
+                let _ = starts.push(moved);
+            }
+        }
+    }
+    starts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::direction::Source;
+
+    /// A guest chooses the pieces. With a pass for each run of addresses it could make this slow.
+    #[test]
+    fn one_pass_over_the_pieces_places_as_many_as_a_batch_holds() {
+        let memory = [0; 2 * MAX_SEGMENTS];
+        let piece = |at: usize| KVec::<Source>::from(memory.get(2 * at..=2 * at).unwrap());
+        let orders: [fn(usize) -> usize; 3] =
+            [|at| at, |at| MAX_SEGMENTS - 1 - at, |at| at * 401 % MAX_SEGMENTS];
+        for order in orders {
+            let segments: [_; MAX_SEGMENTS] = core::array::from_fn(|at| piece(order(at)));
+            let (mut passes, mut starts) = (0, 0);
+            let covered = for_each_batch(&View::new(&segments).unwrap(), |batch| {
+                passes += 1;
+                starts += batch.len();
+            });
+            // The last pass finds that nothing is left.
+            assert_eq!((covered, starts), (MAX_SEGMENTS, MAX_SEGMENTS));
+            assert_eq!(passes, MAX_SEGMENTS / BATCH + 1);
+        }
     }
 }

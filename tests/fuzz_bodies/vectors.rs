@@ -191,7 +191,7 @@ fn send(chosen: &Chosen<'_>, input: &mut Input<'_>) {
 /// Writes through a copy of the vector's layout.
 fn layout(chosen: &Chosen<'_>, input: &mut Input<'_>) {
     let (places, needed) = packed(&chosen.places);
-    assert_eq!(chosen.view().footprint(), needed);
+    assert_eq!(chosen.view().footprint(), Ok(needed));
     let available = input.up_to(needed);
     let (mut space, mut model) = (vec![0; available], vec![0; available]);
     let buffer = KVec::from(&mut space[..]);

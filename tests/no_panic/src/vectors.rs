@@ -77,7 +77,7 @@ fn peel_and_build<D: Direction>() {
     let mut pieces = cloned(&view.pieces());
     black_box((pieces.size_hint(), pieces.next()));
     let _ = black_box(write!(Text, "{pieces:?}"));
-    black_box((view.piece_count(), view.as_piece().is_some(), view.footprint()));
+    black_box((view.piece_count(), view.as_piece().is_some(), view.footprint().is_err()));
     black_box(view.describe(&mut InlineVec::<_, 4>::new()).is_err());
 
     let segments = black_box(any_list::<KVec<D>>());
