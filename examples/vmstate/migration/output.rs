@@ -21,6 +21,8 @@ pub trait Output {
     /// Takes the next `len` bytes of `reader`, the contents of a page.
     fn page<R: ReadChannel>(&mut self, reader: &mut FileReader<R>, len: usize)
     -> Result<(), Error>;
+    /// Sends what is pending.
+    fn flush(&mut self) -> Result<(), Error>;
 }
 
 /// Forgets everything.
@@ -62,6 +64,10 @@ impl Output for Discard {
         len: usize,
     ) -> Result<(), Error> {
         reader.skip(len as u64)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
     }
 }
 
@@ -137,5 +143,9 @@ impl<W: WriteChannel> Output for Copier<W> {
             return Err(error);
         }
         self.writer.put_owned(&mut self.page)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.writer.flush()
     }
 }
