@@ -218,6 +218,41 @@ fn a_pipe_that_ends_too_early_is_kept_under_another_name() {
     assert!(!kept.exists());
 }
 
+/// A small stream is in the pipe, and its writer content, before it is known that it can go nowhere.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_small_stream_that_has_no_output_is_kept_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let rescue = |stream: &[u8], close: bool| {
+        let temporary = tempfile::tempdir().unwrap();
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(stream).unwrap();
+        let open = (!close).then_some(writer);
+        let output = Command::new(program())
+            .current_dir(dir.path())
+            .env("TMPDIR", temporary.path())
+            .args(["copy", "-", "absent/out.mig"])
+            .stdin(reader)
+            .output()
+            .unwrap();
+        drop(open);
+        assert_eq!(code(&output), 2);
+        let message = "absent/out.mig: No such file or directory (os error 2)\n";
+        assert!(stderr(&output).starts_with(message), "{output:?}");
+        (files(temporary.path()), stderr(&output)[message.len()..].to_string())
+    };
+    for stream in [SHIPPED.to_vec(), vec![1; 60_000]] {
+        let (files, sentence) = rescue(&stream, true);
+        assert_eq!(files.len(), 1);
+        assert!(files[0].1 == stream);
+        assert!(sentence.contains(&files[0].0), "{sentence}");
+        let end = format!(".incomplete: keeps the {} bytes that have come\n", stream.len());
+        assert!(sentence.ends_with(&end), "{sentence}");
+        // A writer that has not finished sees a broken pipe.
+        assert_eq!(rescue(&stream, false), (vec![], String::new()));
+    }
+}
+
 #[test]
 fn a_copy_that_is_killed_leaves_what_it_has_written() {
     let dir = tempfile::tempdir().unwrap();

@@ -598,6 +598,30 @@ fn what_is_not_understood_is_saved_all_the_same() {
     }
 }
 
+/// A small machine is in the pipe before it is known that it cannot be written where it should.
+#[test]
+fn a_small_machine_is_kept_by_qemu_or_in_another_place() {
+    let tool = program().display();
+    for system in &programs(X86) {
+        let blob = "loader,file=blob.bin,addr=0x3000,force-raw=on";
+        let options = ["-M", "none", "-m", "64K", "-device", blob];
+        let straight = save(system, &options, &[]);
+        let dir = straight.dir.path();
+        assert!(straight.bytes.len() < 1 << 16, "it does not fit into a pipe");
+        let mut qemu = Qemu::stopped(system, dir, &options);
+        qemu.negotiate(&[]);
+        let migrated = qemu.migrate(&format!("exec:TMPDIR=. exec '{tool}' copy - absent/out.mig"));
+        qemu.end();
+        let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        let mut kept = names
+            .filter(|path| path.extension().is_some_and(|extension| extension == "incomplete"));
+        match migrated {
+            Ok(_) => assert!(fs::read(kept.next().unwrap()).unwrap() == straight.bytes),
+            Err(_) => assert_eq!(kept.next(), None),
+        }
+    }
+}
+
 /// What cannot be written breaks the pipe, and QEMU keeps the machine.
 #[test]
 fn qemu_keeps_the_machine_if_the_copy_fails() {

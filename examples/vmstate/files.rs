@@ -71,6 +71,26 @@ impl Opened {
         self.tail.is_none()
     }
 
+    /// Keeps the bytes of a pipe whose writer has finished, where there is no output for them, and says
+    /// where they are.
+    pub fn rescue(self) -> Result<(), Failure> {
+        let Source::Pipe(pipe) = self.source else { return Ok(()) };
+        let bytes = pipe.last_bytes().map_err(|error| Failure::Input(error.to_string()))?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let path = std::env::temp_dir().join(format!("vmstate-{}.incomplete", std::process::id()));
+        let mut options = File::options();
+        // Others may look into this folder.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.write(true).create_new(true).open(&path);
+        let kept = file.and_then(|mut file| Write::write_all(&mut file, &bytes));
+        kept.map_err(|error| Failure::Output(format!("{}: {error}", path.display())))?;
+        eprintln!("{}: keeps the {} bytes that have come", path.display(), bytes.len());
+        Ok(())
+    }
+
     /// Begins to read. If `to` is an ordinary file, no more is read than it has room for.
     pub fn read(self, to: Option<&Destination>) -> Result<Reading, Failure> {
         let Self { source, tail, progress, .. } = self;

@@ -81,12 +81,19 @@ fn inspect(file: &Path, options: Options) -> Result<(), Failure> {
 /// The bytes of a pipe exist nowhere else: QEMU believes that its machine is saved once it has written
 /// them. So what has come stays on the disk under one name or another, and a sentence says which.
 fn copy(from: &Path, to: &Path, options: Options) -> u8 {
-    let opened = Opened::new(from);
-    let opened =
-        opened.and_then(|it| Destination::new(to, &it).map(|(to, channel)| (it, to, channel)));
-    let (opened, destination, channel) = match opened {
+    let opened = match Opened::new(from) {
         Ok(opened) => opened,
         Err(failure) => return tell(&failure, from, to),
+    };
+    let (destination, channel) = match Destination::new(to, &opened) {
+        Ok(destination) => destination,
+        Err(failure) => {
+            let code = tell(&failure, from, to);
+            if let Err(failure) = opened.rescue() {
+                tell(&failure, from, to);
+            }
+            return code;
+        }
     };
     let piped = opened.is_pipe();
     let result = opened.read(Some(&destination)).and_then(|from| {

@@ -22,6 +22,11 @@ impl Pipe {
         Self(Box::new(input))
     }
 
+    /// Cannot be found out here.
+    pub fn last_bytes(self) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
     /// Reads.
     pub fn ungated(self) -> Box<dyn Read> {
         self.0

@@ -46,7 +46,7 @@ impl Pipe {
     /// An input that is no ordinary file.
     ///
     /// If it is a pipe it is made as small as it can be until it is read: should the output not open,
-    /// what the pipe holds by then is lost.
+    /// its writer notices that the sooner.
     pub fn new(input: File) -> Self {
         let size = fcntl_getpipe_size(&input).ok();
         if size.is_some() {
@@ -54,6 +54,16 @@ impl Pipe {
             let _ = fcntl_setpipe_size(&input, 1);
         }
         Self { input, size }
+    }
+
+    /// All that the pipe holds, if nobody writes into it any more. Else whoever does will notice that
+    /// nobody reads.
+    pub fn last_bytes(mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if is_closed(&self.input)? {
+            self.input.read_to_end(&mut bytes)?;
+        }
+        Ok(bytes)
     }
 
     /// Reads without regard to any room.
@@ -112,7 +122,7 @@ impl Gate {
         }
         let Err(error) = reserved else { return Ok(len) };
         // The room that is left is enough if nothing else is written into the pipe.
-        if self.is_closed()? && ioctl_fionread(&self.input)? <= room {
+        if is_closed(&self.input)? && ioctl_fionread(&self.input)? <= room {
             return Ok(len);
         }
         self.full.set(true);
@@ -136,13 +146,13 @@ impl Gate {
         }
         Ok(())
     }
+}
 
-    /// Whether nobody writes into the input any more, or stops within a while.
-    fn is_closed(&self) -> io::Result<bool> {
-        let mut inputs = [PollFd::new(&self.input, PollFlags::empty())];
-        poll(&mut inputs, Some(&PATIENCE))?;
-        Ok(inputs.iter().any(|input| input.revents().contains(PollFlags::HUP)))
-    }
+/// Whether nobody writes into `input` any more, or stops within a while.
+fn is_closed(input: &File) -> io::Result<bool> {
+    let mut inputs = [PollFd::new(input, PollFlags::empty())];
+    poll(&mut inputs, Some(&PATIENCE))?;
+    Ok(inputs.iter().any(|input| input.revents().contains(PollFlags::HUP)))
 }
 
 impl Read for Gate {
