@@ -444,7 +444,7 @@ fn damage_is_found_before_qemu_sees_it() {
             assert!(inspect(bytes).is_err());
         }
 
-        // QEMU accepts what is cut behind the end mark; we do not, and then it gets nothing.
+        // QEMU accepts what is cut after the end mark; we do not, and then it gets nothing.
         fs::write(&load, &SHIPPED[..4500]).unwrap();
         assert_eq!(vmstate(dir.path(), &["copy", "damaged.mig", "copy"]).status.code(), Some(1));
         let piped = vmstate(dir.path(), &["copy", "damaged.mig", "-"]);

@@ -152,7 +152,7 @@ impl Ram {
             Some(size) => size,
             None if kind == ZERO => self.page_size.most(),
             None if kind == PAGE => self.guess_page_size(input)?,
-            // Whose length tells nothing.
+            // The length of an encoded page does not tell the size.
             None => self.page_size.guess(USUAL),
         };
         let block = self.current.and_then(|index| self.blocks.get_mut(index));
