@@ -19,8 +19,8 @@ use core::fmt;
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::Page;
-use crate::memory::{Extent, Piece, Span};
-use crate::segment::{BioVec, KVec, Position, Segment, Segments};
+use crate::memory::{Access, Extent, Piece, Span};
+use crate::segment::{BioVec, MemVec, Position, Segment, Segments};
 
 /// A position in a segment list, and the number of bytes left.
 ///
@@ -100,7 +100,7 @@ impl<L: Segments> Cursor<L> {
     #[inline]
     #[must_use]
     pub const fn remaining(&self) -> usize {
-        if L::Segment::EXISTS { self.count } else { 0 }
+        if L::EXISTS { self.count } else { 0 }
     }
 
     /// The segment and the byte in it that come next; the end of the list if no byte does.
@@ -310,17 +310,17 @@ impl<L: Segments> fmt::Debug for Cursor<L> {
     }
 }
 
-impl<'a, D: Direction> Cursor<&'a [KVec<'a, D>]> {
+impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Cursor<L> {
     /// As [`walk`](Self::walk), with the pieces themselves, also those of empty segments, and the part of
     /// `extent` that goes with each.
     #[inline(always)]
     pub(crate) fn share_pieces<E: Extent>(
         &mut self,
         extent: E,
-        step: impl FnMut(Piece<'a, D>, E) -> usize,
+        step: impl FnMut(Piece<'_, D, A>, E) -> usize,
     ) -> usize {
-        let tail = |segment: &'a KVec<'a, D>, offset| segment.piece(offset, usize::MAX);
-        self.share_tails(extent, self.list, tail, step)
+        let list = self.list;
+        self.share_tails(extent, list.as_slice(), MemVec::tail, step)
     }
 }
 

@@ -499,6 +499,10 @@ pub trait Host {
     type Page: Page;
     /// The memory behind [`IoVec`](crate::IoVec) segments.
     type User: UserMemory<Page = Self::Page>;
+    /// Whether iterators also walk [`SharedVec`](crate::SharedVec) segments, memory that others write.
+    ///
+    /// Without them there is no machine code for that.
+    const SHARED: bool = true;
 
     /// Copies `src` to `dst`, of which either may be poisoned, and returns the bytes copied before
     /// the poison.
@@ -513,11 +517,24 @@ pub trait Host {
     }
 }
 
-/// The host without user memory and without pages: addressable memory only.
+/// The host without user memory and without pages: memory that is borrowed only.
 #[derive(Clone, Copy, Debug)]
 pub enum KernelOnly {}
 
 impl Host for KernelOnly {
+    type Page = NoPage;
+    type User = NoUser;
+    const SHARED: bool = false;
+}
+
+/// The host without user memory and without pages: memory that is borrowed, and memory that others
+/// write.
+///
+/// An iterator that is made from [`SharedVec`](crate::SharedVec) segments has this host.
+#[derive(Clone, Copy, Debug)]
+pub enum SharedOnly {}
+
+impl Host for SharedOnly {
     type Page = NoPage;
     type User = NoUser;
 }

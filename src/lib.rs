@@ -74,6 +74,8 @@
 
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// For atomic reads of memory that is only lent for reading; see `memory/defined/atomics.rs`.
+#![cfg_attr(miri, feature(core_intrinsics), allow(internal_features))]
 // Nothing that could panic; that nothing does is proved by `tests/no_panic`.
 #![cfg_attr(
     not(test),
@@ -130,6 +132,8 @@ pub use iter::{
     PageRange, Retention, ScatterEntry, State, UserCursor, UserPiece, copy_iter_to_iter,
 };
 pub use list::{InlineVec, List};
-pub use memory::{FLUSHES_CACHE, Piece};
+pub use memory::{Access, Exclusive, FLUSHES_CACHE, Piece, Shared};
 #[doc(inline)]
-pub use segment::{BioVec, IoVec, KVec, MAX_SEGMENTS, Position, Segment, Segments, Uniform};
+pub use segment::{
+    BioVec, IoVec, KVec, MAX_SEGMENTS, MemVec, Position, Segment, Segments, SharedVec, Uniform,
+};

@@ -192,7 +192,7 @@ fn everything_else_needs_no_memory() {
         view.discard_back(1);
         let mut bytes = [0; 8];
         let mut sum = view.to_buf(3, &mut bytes).unwrap();
-        sum += view.mismatch(&View::default()).unwrap_or(100);
+        sum += view.mismatch(&View::<Source>::default()).unwrap_or(100);
         sum += view.piece_count() + view.footprint().unwrap();
         view.hexdump(&mut text, "t", 20).unwrap();
         view.undo(undo).unwrap();

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use iov_iter::iov::{Stop, VectoredRead, VectoredWrite, View};
 use iov_iter::os::io::{Stream, as_io_slices, as_io_slices_mut};
+use iov_iter::segment::as_pieces;
 use iov_iter::{Dest, KVec, Source};
 
 #[test]
@@ -29,12 +30,12 @@ fn more_segments_than_a_call_takes_are_cut() {
     let (sender, receiver) = UnixStream::pair().unwrap();
     let bytes = [7; 1500];
     let segments: Vec<KVec<'_, Source>> = bytes.chunks(1).map(KVec::from).collect();
-    assert!(matches!(Stream(&sender).write_vectored(&segments), Ok(1024)));
+    assert!(matches!(Stream(&sender).write_vectored(as_pieces(&segments)), Ok(1024)));
     let mut memory = [0; 1500];
     let segments: Vec<KVec<'_, Dest>> = memory.chunks_mut(1).map(KVec::from).collect();
-    assert!(matches!(Stream(&receiver).read_vectored(&segments), Ok(1024)));
+    assert!(matches!(Stream(&receiver).read_vectored(as_pieces(&segments)), Ok(1024)));
     drop(sender);
-    assert!(matches!(Stream(&receiver).read_vectored(&segments), Ok(0)));
+    assert!(matches!(Stream(&receiver).read_vectored(as_pieces(&segments)), Ok(0)));
 }
 
 #[test]

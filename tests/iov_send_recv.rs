@@ -3,7 +3,7 @@
 mod iov_support;
 
 use iov_iter::iov::{CallError, Stop, Transfer, VectoredRead, VectoredWrite, View};
-use iov_iter::{Dest, KVec, Source};
+use iov_iter::{Dest, KVec, Piece, Source};
 use iov_support::flat::{cut, cut_mut};
 use iov_support::transport::Step::*;
 use iov_support::transport::{BrokenPipe, Scripted, Step, expected};
@@ -222,7 +222,7 @@ fn a_transport_that_sets_no_limit_gets_as_much_as_linux_takes() {
         type Error = BrokenPipe;
         fn write_vectored(
             &mut self,
-            segments: &[KVec<'_, Source>],
+            segments: &[Piece<'_, Source>],
         ) -> Result<usize, CallError<BrokenPipe>> {
             assert_eq!(segments.len(), 1024);
             Ok(1024)
@@ -232,7 +232,7 @@ fn a_transport_that_sets_no_limit_gets_as_much_as_linux_takes() {
         type Error = BrokenPipe;
         fn read_vectored(
             &mut self,
-            segments: &[KVec<'_, Dest>],
+            segments: &[Piece<'_, Dest>],
         ) -> Result<usize, CallError<BrokenPipe>> {
             assert_eq!(segments.len(), 1024);
             Ok(1024)
@@ -258,7 +258,7 @@ fn a_transport_without_a_limit_still_gets_one_segment() {
         }
         fn write_vectored(
             &mut self,
-            segments: &[KVec<'_, Source>],
+            segments: &[Piece<'_, Source>],
         ) -> Result<usize, CallError<BrokenPipe>> {
             assert_eq!(segments.len(), 1);
             self.0.write_vectored(segments)
@@ -280,7 +280,7 @@ fn a_transport_that_exaggerates_is_not_believed() {
         }
         fn write_vectored(
             &mut self,
-            _: &[KVec<'_, Source>],
+            _: &[Piece<'_, Source>],
         ) -> Result<usize, CallError<BrokenPipe>> {
             self.0 += 1;
             Ok(usize::MAX)
@@ -301,7 +301,7 @@ fn no_call_describes_more_than_half_the_address_space() {
         type Error = BrokenPipe;
         fn write_vectored(
             &mut self,
-            segments: &[KVec<'_, Source>],
+            segments: &[Piece<'_, Source>],
         ) -> Result<usize, CallError<BrokenPipe>> {
             let bytes = segments.iter().map(|segment| segment.len()).sum();
             self.0.push(bytes);

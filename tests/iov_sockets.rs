@@ -16,6 +16,7 @@ use std::time::Duration;
 use iov_iter::KVec;
 use iov_iter::iov::{CallError, Stop, View};
 use iov_iter::os::io::{FileAt, Socket, Stream};
+use iov_iter::segment::as_pieces;
 use iov_support::flat::{cut, cut_mut};
 
 /// 300 elements, empty ones among them.
@@ -161,7 +162,7 @@ fn flags_reach_the_socket() {
     assert!(matches!(sent.stop, Stop::WouldBlock));
     // What is peeked at comes again.
     let peeking = Socket { socket: &receiver, flags: libc::MSG_DONTWAIT };
-    assert_eq!(peeking.peek(&segments).unwrap(), 8);
+    assert_eq!(peeking.peek(as_pieces(&segments)).unwrap(), 8);
     assert_eq!(into.receive(&mut Stream(&receiver)).finished().unwrap(), 8);
     drop(receiver);
     // Without this flag or an ignored signal the process would end.
@@ -211,7 +212,7 @@ fn flags_with_which_a_count_misleads_are_refused() {
     }
     // Neither was a byte sent, nor are those lost that had come.
     assert_eq!(datagrams[1].recv(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    assert_eq!(Socket { socket: &receiver, flags: 0 }.peek(&segments).unwrap(), 4);
+    assert_eq!(Socket { socket: &receiver, flags: 0 }.peek(as_pieces(&segments)).unwrap(), 4);
     drop(sender);
     assert_eq!(into.receive(&mut Stream(&receiver)).moved, 4);
     assert_eq!(memory, [7, 7, 7, 7, 0, 0, 0, 0]);

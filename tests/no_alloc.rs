@@ -298,9 +298,11 @@ struct Transport<'a>(&'a mut Fixed<u8, 8>);
 impl VectoredWrite for Transport<'_> {
     type Error = ();
 
-    fn write_vectored(&mut self, segments: &[KVec<'_, Source>]) -> Result<usize, CallError<()>> {
+    fn write_vectored(&mut self, segments: &[Piece<'_, Source>]) -> Result<usize, CallError<()>> {
         for segment in segments {
-            self.0.extend_from_slice(segment.as_slice()).unwrap();
+            let mut bytes = [0; 8];
+            let len = segment.copy_to(Piece::from(&mut bytes[..]));
+            self.0.extend_from_slice(&bytes[..len]).unwrap();
         }
         Ok(self.0.len())
     }
@@ -309,8 +311,8 @@ impl VectoredWrite for Transport<'_> {
 impl VectoredRead for Transport<'_> {
     type Error = ();
 
-    fn read_vectored(&mut self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<()>> {
-        Ok(segments[0].piece(0, usize::MAX).copy_from(Piece::from(&self.0[..])))
+    fn read_vectored(&mut self, segments: &[Piece<'_, Dest>]) -> Result<usize, CallError<()>> {
+        Ok(segments[0].copy_from(Piece::from(&self.0[..])))
     }
 }
 

@@ -297,7 +297,7 @@ fn a_copy_replaces_what_a_link_points_at_and_keeps_its_permissions() {
 #[cfg(target_os = "linux")]
 fn copy_limited(dir: &Path, kilobytes: usize, stream: &[u8]) -> (Output, Result<(), usize>) {
     let script = format!("ulimit -f {}; trap '' XFSZ; exec \"$0\" copy - out.mig", 2 * kilobytes);
-    let mut child = Command::new("sh")
+    let mut child = Command::new("dash")
         .current_dir(dir)
         .args(["-c", &script])
         .arg(program())

@@ -4,8 +4,7 @@
 
 mod vmstate_support;
 
-use iov_iter::file::{Channel, ChannelError, ReadChannel};
-use vmstate_support::migration::{self, Failure, Options};
+use vmstate_support::migration::Options;
 use vmstate_support::{
     Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect, inspect_pipe, inspect_pipe_with,
     inspect_with, t1, t1_sections, t2,
@@ -378,29 +377,4 @@ fn a_save_image_of_libvirt_tells_where_the_stream_begins() {
     assert!(part.ends_with("an incomplete save image of libvirt"), "{part}");
     let cut = message(&image(save, u32::to_le_bytes, [2, 300, 1, 0])[..24]);
     assert!(cut.ends_with("a save image of libvirt, cut short"), "{cut}");
-}
-
-/// Gives its bytes, then fails.
-struct Failing<'a>(&'a [u8]);
-
-impl Channel for Failing<'_> {}
-
-impl ReadChannel for Failing<'_> {
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-        if self.0.is_empty() { Err(ChannelError::Os(5)) } else { self.0.read(into) }
-    }
-}
-
-#[test]
-fn what_came_through_a_pipe_before_it_failed_is_written() {
-    for stream in [t1(), t2()] {
-        for len in 0..=stream.len() {
-            let came = &stream[..len];
-            let mut written = Vec::new();
-            let from = Box::new(Failing(came));
-            let result = migration::copy(from, None, &mut written, Options::default());
-            assert!(matches!(result, Err(Failure::Input(_))), "{len}: {result:?}");
-            assert!(written == came, "{} of {len} bytes", written.len());
-        }
-    }
 }

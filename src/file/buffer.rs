@@ -20,7 +20,7 @@ use core::ptr::NonNull;
 use super::BUFFER_SIZE;
 use super::error::Error;
 use crate::direction::Dest;
-use crate::memory::Piece;
+use crate::segment::KVec;
 
 /// [`BUFFER_SIZE`] bytes, of which those from `front` to `end` are the window. It is empty unless the
 /// end is behind the front.
@@ -162,7 +162,7 @@ impl Buffer {
         let end = bytes.len().saturating_add(len);
         if end <= self.memory.len() {
             self.memory.copy_within(..len, bytes.len());
-            Piece::<Dest>::from(&mut self.memory[..]).copy_from(Piece::from(bytes));
+            KVec::<Dest>::from(&mut self.memory[..]).copy_from_slice(bytes);
             self.set_end(end);
         }
     }

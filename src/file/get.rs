@@ -5,8 +5,8 @@ use super::error::Error;
 use super::{BUFFER_SIZE, FileReader};
 use crate::cursor::Cursor;
 use crate::direction::Dest;
-use crate::memory::Piece;
-use crate::segment::KVec;
+use crate::memory::Access;
+use crate::segment::{KVec, MemVec};
 
 /// Getting bytes.
 impl<C: ReadChannel> FileReader<C> {
@@ -52,7 +52,7 @@ impl<C: ReadChannel> FileReader<C> {
         let Some(bytes) = self.buffer.take_slice(into.len()) else {
             return self.get_partly(into);
         };
-        Ok(Piece::<Dest>::from(into).copy_from(Piece::from(&*bytes)))
+        Ok(KVec::<Dest>::from(into).copy_from_slice(&*bytes))
     }
 
     #[inline(never)]
@@ -60,8 +60,9 @@ impl<C: ReadChannel> FileReader<C> {
         let mut got = 0;
         if let Err(error) = self.get_pieces(into, &mut got) {
             // What has arrived is got, although it is not all.
-            let rest = Piece::<Dest>::from(into).slice(got, usize::MAX);
-            got = got.saturating_add(rest.copy_from(Piece::from(self.deliver(rest.len()))));
+            let rest = KVec::<Dest>::from(into).into_piece().slice(got, usize::MAX);
+            got = got
+                .saturating_add(rest.copy_from(KVec::from(self.deliver(rest.len())).into_piece()));
             if got == 0 {
                 return Err(error);
             }
@@ -83,12 +84,12 @@ impl<C: ReadChannel> FileReader<C> {
                     self.read_through(rest).map_err(|error| self.status.fail(error))?
                 }
                 BUFFER_SIZE.. => {
-                    Piece::<Dest>::from(rest).copy_from(Piece::from(self.deliver(BUFFER_SIZE)))
+                    KVec::<Dest>::from(rest).copy_from_slice(self.deliver(BUFFER_SIZE))
                 }
                 len => {
                     let part = len.min(BUFFER_SIZE.saturating_sub(*got % BUFFER_SIZE));
                     self.need(part)?;
-                    Piece::<Dest>::from(rest).copy_from(Piece::from(self.deliver(part)))
+                    KVec::<Dest>::from(rest).copy_from_slice(self.deliver(part))
                 }
             };
             *got = got.saturating_add(len);
@@ -102,15 +103,18 @@ impl<C: ReadChannel> FileReader<C> {
     /// # Errors
     ///
     /// The error, if not even one byte was got.
-    pub fn get_segments(&mut self, into: &[KVec<'_, Dest>]) -> Result<usize, Error> {
+    pub fn get_segments<A: Access>(
+        &mut self,
+        into: &[MemVec<'_, Dest, A>],
+    ) -> Result<usize, Error> {
         let mut into = Cursor::new(into);
         let mut got = 0_usize;
         while into.remaining() > 0 {
             let wanted = into.remaining().min(BUFFER_SIZE);
             let complete = self.need(wanted);
-            let source = Piece::from(self.buffer.window());
-            let len = into.walk(source.len(), |segment, offset, len, done| {
-                segment.piece(offset, len).copy_from(source.slice(done, len))
+            let len = into.share_pieces(KVec::from(self.buffer.window()), |piece, part| {
+                part.copy_to(piece);
+                piece.len()
             });
             self.deliver(len);
             got = got.saturating_add(len);
@@ -134,7 +138,7 @@ impl<C: ReadChannel> FileReader<C> {
         let Some(bytes) = self.buffer.take_slice(into.len()) else {
             return self.get_blocks(into);
         };
-        Piece::<Dest>::from(into).copy_from(Piece::from(&*bytes));
+        KVec::<Dest>::from(into).copy_from_slice(&*bytes);
         Ok(())
     }
 

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel};
 use super::sized_buffer::push_all;
 use crate::direction::{Dest, Source};
-use crate::memory::Piece;
 use crate::segment::{KVec, Segments};
 
 /// Reading takes bytes from the front of the slice; the end of the slice is the end of the data.
@@ -13,7 +12,7 @@ impl Channel for &[u8] {}
 
 impl ReadChannel for &[u8] {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-        let len = Piece::<Dest>::from(into).copy_from(Piece::from(*self));
+        let len = KVec::<Dest>::from(into).copy_from_slice(self);
         *self = self.get(len..).unwrap_or_default();
         Ok(len)
     }

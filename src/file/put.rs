@@ -8,7 +8,7 @@ use super::queue::Queue;
 use super::region::Region;
 use super::{BUFFER_SIZE, FileWriter};
 use crate::direction::Dest;
-use crate::memory::Piece;
+use crate::segment::KVec;
 
 /// Putting bytes.
 impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
@@ -37,7 +37,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         let Some(room) = self.queue.take_room(bytes.len()) else {
             return self.put_pieces(bytes);
         };
-        Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
+        KVec::<Dest>::from(room).copy_from_slice(bytes);
         Ok(())
     }
 

@@ -20,7 +20,6 @@ use super::region::Part;
 use super::{BUFFER_SIZE, MAX_ENTRIES};
 use crate::direction::{Dest, Source};
 use crate::list::List;
-use crate::memory::Piece;
 use crate::segment::KVec;
 
 /// A range of bytes that waits to be sent.
@@ -208,7 +207,7 @@ impl<'buf> Queue<'buf> {
 
     /// Copies the front of `bytes` into the buffer, as far as there is room; returns how many.
     pub(super) fn copy(&mut self, bytes: &[u8]) -> usize {
-        let len = Piece::<Dest>::from(self.free()).copy_from(Piece::from(bytes));
+        let len = KVec::<Dest>::from(self.free()).copy_from_slice(bytes);
         self.commit(len);
         len
     }
@@ -220,7 +219,7 @@ impl<'buf> Queue<'buf> {
             return false;
         }
         let Some(room) = self.buffer.take_before(bytes.len(), OPEN) else { return false };
-        Piece::<Dest>::from(room).copy_from(Piece::from(bytes));
+        KVec::<Dest>::from(room).copy_from_slice(bytes);
         true
     }
 

@@ -16,7 +16,7 @@ use core::fmt;
 use super::channel::ChannelError;
 use crate::direction::Dest;
 use crate::list::List;
-use crate::memory::Piece;
+use crate::segment::KVec;
 
 /// Size of a chunk.
 const CHUNK: usize = 1 << 20;
@@ -138,19 +138,19 @@ impl SizedBuffer {
         let (index, offset) = locate(position);
         let chunk = self.chunks.get(index).map(Vec::as_slice).unwrap_or_default();
         match chunk.get(offset..offset.saturating_add(into.len())) {
-            Some(bytes) => Piece::<Dest>::from(into).copy_from(Piece::from(bytes)),
+            Some(bytes) => KVec::<Dest>::from(into).copy_from_slice(bytes),
             None => self.read_pieces(position, into),
         }
     }
 
     fn read_pieces(&self, position: usize, into: &mut [u8]) -> usize {
-        let mut rest = Piece::<Dest>::from(into);
+        let mut rest = KVec::<Dest>::from(into).into_piece();
         let mut copied = 0_usize;
         for bytes in self.slices_from(position) {
             if rest.is_empty() {
                 break;
             }
-            let len = rest.copy_from(Piece::from(bytes));
+            let len = rest.copy_from(KVec::from(bytes).into_piece());
             rest = rest.slice(len, usize::MAX);
             copied = copied.saturating_add(len);
         }
@@ -202,14 +202,14 @@ impl SizedBuffer {
 
     /// Writes `bytes` at `position`, where there are as many already.
     fn overwrite(&mut self, position: usize, bytes: &[u8]) {
-        let mut source = Piece::from(bytes);
+        let mut source = KVec::from(bytes).into_piece();
         let (index, mut offset) = locate(position);
         for chunk in self.chunks.get_mut(index..).unwrap_or_default() {
             if source.is_empty() {
                 break;
             }
             let into = chunk.get_mut(core::mem::take(&mut offset)..).unwrap_or_default();
-            source.take(Piece::<Dest>::from(into).copy_from(source));
+            source.take(KVec::<Dest>::from(into).into_piece().copy_from(source));
         }
     }
 

@@ -3,9 +3,9 @@
 use super::channel::{ChannelError, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
 use super::{FileReader, FileWriter};
-use crate::segment::KVec;
 #[cfg(any(feature = "std", feature = "embedded-io"))]
-use crate::{direction::Dest, memory::Piece};
+use crate::direction::Dest;
+use crate::segment::KVec;
 
 /// Copying to elsewhere.
 impl<C: ReadChannel> FileReader<C> {
@@ -77,7 +77,7 @@ impl<C: ReadChannel> FileReader<C> {
         if into.is_empty() {
             return Ok(0);
         }
-        let copied = Piece::<Dest>::from(into).copy_from(Piece::from(self.available()?));
+        let copied = KVec::<Dest>::from(into).copy_from_slice(self.available()?);
         self.skip_buffered(copied)?;
         Ok(copied)
     }

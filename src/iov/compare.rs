@@ -2,9 +2,10 @@
 
 use super::{Error, Pieces, View};
 use crate::direction::Source;
-use crate::memory::Piece;
+use crate::memory::{Access, Piece};
+use crate::segment::MemVec;
 
-impl View<'_, Source> {
+impl<A: Access> View<'_, Source, A> {
     /// Whether all bytes in view are 0. True for a view without bytes.
     #[must_use]
     #[doc(alias = "qemu_iovec_is_zero")]
@@ -30,7 +31,7 @@ impl View<'_, Source> {
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
     #[must_use]
-    pub fn mismatch(&self, other: &View<'_, Source>) -> Option<usize> {
+    pub fn mismatch<B: Access>(&self, other: &View<'_, Source, B>) -> Option<usize> {
         let (mut lefts, mut rights) = (self.pieces(), other.pieces());
         let (mut left, mut right) = (next(&mut lefts), next(&mut rights));
         let mut equal = 0_usize;
@@ -61,7 +62,7 @@ impl View<'_, Source> {
     ///
     /// [`Error::StructureMismatch`] if they are not, whatever the bytes are.
     #[doc(alias = "qemu_iovec_compare")]
-    pub fn compare(&self, other: &View<'_, Source>) -> Result<Option<usize>, Error> {
+    pub fn compare<B: Access>(&self, other: &View<'_, Source, B>) -> Result<Option<usize>, Error> {
         let equal = self.equal_segments(other);
         if equal == self.size() && equal == other.size() {
             return Ok(None);
@@ -78,7 +79,7 @@ impl View<'_, Source> {
     ///
     /// For speed only. Two lists of segments side by side are walked in half the instructions that pieces
     /// take.
-    fn equal_segments(&self, other: &View<'_, Source>) -> usize {
+    fn equal_segments<B: Access>(&self, other: &View<'_, Source, B>) -> usize {
         let (at, other_at) = (self.cursor.position(), other.cursor.position());
         let segments = self.cursor.list().get(at.index..).unwrap_or_default();
         let others = other.cursor.list().get(other_at.index..).unwrap_or_default();
@@ -100,7 +101,7 @@ impl View<'_, Source> {
 
     /// An error unless both are cut into segments alike.
     #[cold]
-    fn cut_like(&self, other: &View<'_, Source>) -> Result<(), Error> {
+    fn cut_like<B: Access>(&self, other: &View<'_, Source, B>) -> Result<(), Error> {
         let (mut lefts, mut rights) = (self.pieces(), other.pieces());
         let mut index = 0_usize;
         loop {
@@ -114,6 +115,6 @@ impl View<'_, Source> {
 }
 
 /// The next piece; an empty one at the end.
-fn next<'v>(pieces: &mut Pieces<'v, Source>) -> Piece<'v, Source> {
-    pieces.next().unwrap_or(Piece::from(&[][..]))
+fn next<'v, A: Access>(pieces: &mut Pieces<'v, Source, A>) -> Piece<'v, Source, A> {
+    pieces.next().unwrap_or(MemVec::empty().into_piece())
 }

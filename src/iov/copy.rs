@@ -2,15 +2,15 @@
 
 use super::{Error, View};
 use crate::direction::{Dest, Direction, Source};
-use crate::memory::Piece;
+use crate::memory::{Access, Piece};
 use crate::segment::KVec;
 
-impl<'v, D: Direction> View<'v, D> {
+impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// The `len` bytes from `offset` on, if they are some and the first segment in view holds them.
     ///
     /// Headers do, nearly always; a copy of known length is then two instructions instead of a walk.
     #[inline]
-    fn in_first_segment(&self, offset: usize, len: usize) -> Option<Piece<'v, D>> {
+    fn in_first_segment(&self, offset: usize, len: usize) -> Option<Piece<'v, D, A>> {
         let at = self.cursor.position();
         let segment = self.cursor.list().get(at.index)?;
         let piece = segment.piece(at.offset, self.size()).slice(offset, len);
@@ -18,7 +18,7 @@ impl<'v, D: Direction> View<'v, D> {
     }
 }
 
-impl View<'_, Source> {
+impl<A: Access> View<'_, Source, A> {
     /// Copies bytes from `offset` on to the front of `buffer` and returns how many: the length of
     /// the buffer, or fewer where the view ends.
     ///
@@ -46,7 +46,7 @@ impl View<'_, Source> {
     }
 }
 
-impl View<'_, Dest> {
+impl<A: Access> View<'_, Dest, A> {
     /// Copies `buffer` into the vector from `offset` on and returns how many bytes: the length of
     /// the buffer, or fewer where the view ends.
     ///

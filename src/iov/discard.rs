@@ -17,6 +17,7 @@ use core::ops::{Deref, DerefMut};
 
 use super::{Error, View};
 use crate::direction::Direction;
+use crate::memory::{Access, Exclusive};
 use crate::segment::Segments;
 
 /// What takes a discard back: the edges that a view had before.
@@ -33,12 +34,12 @@ use crate::segment::Segments;
 /// ```
 #[must_use = "without its token a discard cannot be undone"]
 #[doc(alias = "IOVDiscardUndo")]
-pub struct Undo<'v, D: Direction> {
-    before: View<'v, D>,
+pub struct Undo<'v, D: Direction, A: Access = Exclusive> {
+    before: View<'v, D, A>,
     discarded: usize,
 }
 
-impl<D: Direction> Undo<'_, D> {
+impl<D: Direction, A: Access> Undo<'_, D, A> {
     /// The bytes that the discard took away: as many as asked, or all that were left.
     #[must_use]
     pub const fn discarded(&self) -> usize {
@@ -46,7 +47,7 @@ impl<D: Direction> Undo<'_, D> {
     }
 }
 
-impl<D: Direction> fmt::Debug for Undo<'_, D> {
+impl<D: Direction, A: Access> fmt::Debug for Undo<'_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Undo")
             .field("before", &self.before)
@@ -55,7 +56,7 @@ impl<D: Direction> fmt::Debug for Undo<'_, D> {
     }
 }
 
-impl<'v, D: Direction> View<'v, D> {
+impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// Takes `bytes` off the front, or all that are left; returns how many.
     #[doc(alias = "iov_discard_front")]
     pub fn discard_front(&mut self, bytes: usize) -> usize {
@@ -75,13 +76,13 @@ impl<'v, D: Direction> View<'v, D> {
 
     /// As [`discard_front`](Self::discard_front), with a token to [`undo`](Self::undo) it.
     #[doc(alias = "iov_discard_front_undoable")]
-    pub fn discard_front_undoable(&mut self, bytes: usize) -> Undo<'v, D> {
+    pub fn discard_front_undoable(&mut self, bytes: usize) -> Undo<'v, D, A> {
         Undo { before: *self, discarded: self.discard_front(bytes) }
     }
 
     /// As [`discard_back`](Self::discard_back), with a token to [`undo`](Self::undo) it.
     #[doc(alias = "iov_discard_back_undoable")]
-    pub fn discard_back_undoable(&mut self, bytes: usize) -> Undo<'v, D> {
+    pub fn discard_back_undoable(&mut self, bytes: usize) -> Undo<'v, D, A> {
         Undo { before: *self, discarded: self.discard_back(bytes) }
     }
 
@@ -96,7 +97,7 @@ impl<'v, D: Direction> View<'v, D> {
     /// [`Error::ForeignUndo`] if the token was made by a view of another vector; nothing has
     /// changed then.
     #[doc(alias = "iov_discard_undo")]
-    pub fn undo(&mut self, undo: Undo<'v, D>) -> Result<(), Error> {
+    pub fn undo(&mut self, undo: Undo<'v, D, A>) -> Result<(), Error> {
         let before = undo.before;
         if !self.cursor.list().is_same(&before.cursor.list()) {
             return Err(Error::ForeignUndo);
@@ -128,7 +129,7 @@ impl<'v, D: Direction> View<'v, D> {
     /// assert_eq!(request.size(), 9);
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
-    pub fn scope(&mut self) -> Scope<'_, 'v, D> {
+    pub fn scope(&mut self) -> Scope<'_, 'v, D, A> {
         Scope { before: *self, view: self }
     }
 
@@ -139,39 +140,39 @@ impl<'v, D: Direction> View<'v, D> {
 }
 
 /// A view that is restored when this guard is dropped. Made by [`View::scope`].
-pub struct Scope<'g, 'v, D: Direction> {
-    view: &'g mut View<'v, D>,
-    before: View<'v, D>,
+pub struct Scope<'g, 'v, D: Direction, A: Access = Exclusive> {
+    view: &'g mut View<'v, D, A>,
+    before: View<'v, D, A>,
 }
 
-impl<D: Direction> Scope<'_, '_, D> {
+impl<D: Direction, A: Access> Scope<'_, '_, D, A> {
     /// Ends the guard without undoing anything.
     pub fn keep(mut self) {
         self.before = *self.view;
     }
 }
 
-impl<D: Direction> Drop for Scope<'_, '_, D> {
+impl<D: Direction, A: Access> Drop for Scope<'_, '_, D, A> {
     fn drop(&mut self) {
         *self.view = self.before;
     }
 }
 
-impl<'v, D: Direction> Deref for Scope<'_, 'v, D> {
-    type Target = View<'v, D>;
+impl<'v, D: Direction, A: Access> Deref for Scope<'_, 'v, D, A> {
+    type Target = View<'v, D, A>;
 
-    fn deref(&self) -> &View<'v, D> {
+    fn deref(&self) -> &View<'v, D, A> {
         self.view
     }
 }
 
-impl<D: Direction> DerefMut for Scope<'_, '_, D> {
+impl<D: Direction, A: Access> DerefMut for Scope<'_, '_, D, A> {
     fn deref_mut(&mut self) -> &mut Self::Target {
         self.view
     }
 }
 
-impl<D: Direction> fmt::Debug for Scope<'_, '_, D> {
+impl<D: Direction, A: Access> fmt::Debug for Scope<'_, '_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("view", &self.view).field("before", &self.before).finish()
     }

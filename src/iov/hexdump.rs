@@ -4,12 +4,13 @@ use core::fmt;
 
 use super::View;
 use crate::direction::{Dest, Source};
-use crate::memory::Piece;
+use crate::memory::Access;
+use crate::segment::KVec;
 
 /// Bytes in a line.
 const LINE: usize = 16;
 
-impl View<'_, Source> {
+impl<A: Access> View<'_, Source, A> {
     /// Prints the first `limit` bytes in view, 16 to a line, each line behind `prefix` and its
     /// offset. Prints nothing if there are no bytes.
     ///
@@ -40,9 +41,8 @@ impl View<'_, Source> {
         let mut offset = 0_usize;
         loop {
             let mut line = [0; LINE];
-            let into = Piece::<Dest>::from(&mut line[..]);
-            let len = from.walk(LINE, |segment, at, len, done| {
-                segment.piece(at, len).copy_to(into.slice(done, len))
+            let len = from.share_pieces(KVec::<Dest>::from(&mut line[..]), |piece, part| {
+                part.copy_from(piece)
             });
             if len == 0 {
                 return Ok(());

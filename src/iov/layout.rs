@@ -16,9 +16,10 @@ use super::view::add;
 use super::{Error, IoVector, View};
 use crate::direction::Direction;
 use crate::list::List;
-use crate::segment::{KVec, MAX_SEGMENTS};
+use crate::memory::Access;
+use crate::segment::{MAX_SEGMENTS, MemVec};
 
-impl<D: Direction> View<'_, D> {
+impl<D: Direction, A: Access> View<'_, D, A> {
     /// The number of different bytes of memory in view: less than the size if pieces overlap.
     ///
     /// It is the size of the buffer that [`IoVector::add_layout_of`] needs. Takes 2 KiB of stack and
@@ -36,7 +37,7 @@ impl<D: Direction> View<'_, D> {
     }
 }
 
-impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
+impl<'b, D: Direction, const N: usize, A: Access> IoVector<'b, D, N, A> {
     /// Appends segments within `buffer` that are laid out as the pieces of `model` are, and returns
     /// how many bytes of the buffer they take. No data is copied.
     ///
@@ -71,10 +72,10 @@ impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
     #[doc(alias = "IOVectorSortElem")]
     #[doc(alias = "sortelem_cmp_src_base")]
     #[doc(alias = "sortelem_cmp_src_index")]
-    pub fn add_layout_of<M: Direction>(
+    pub fn add_layout_of<M: Direction, B: Access>(
         &mut self,
-        model: View<'_, M>,
-        buffer: &'b KVec<'b, D>,
+        model: View<'_, M, B>,
+        buffer: &'b MemVec<'b, D, A>,
     ) -> Result<usize, Error> {
         let (segments, size) = self.growable()?;
         let sum = add(*size, model.size())?;
@@ -110,17 +111,17 @@ impl<'b, D: Direction, const N: usize> IoVector<'b, D, N> {
 ///
 /// # Safety
 ///
-/// That of a destination must not reach another thread than the buffer.
-unsafe fn place<'b, D: Direction>(
-    buffer: &'b KVec<'b, D>,
+/// That of an exclusive destination must not reach another thread than the buffer.
+unsafe fn place<'b, D: Direction, A: Access>(
+    buffer: &'b MemVec<'b, D, A>,
     offset: usize,
     len: usize,
-) -> KVec<'b, D> {
+) -> MemVec<'b, D, A> {
     let piece = buffer.piece(offset, len);
     // SAFETY: the piece lies in a segment that is borrowed for 'b, under the conditions that a
     // segment asks for, but for this alias of it, which stays on the thread of the borrow as the
     // caller promises.
-    unsafe { KVec::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
+    unsafe { MemVec::new(piece.as_ptr().cast_mut(), piece.len()) }
 }
 
 /// Starts that one pass over the pieces finds.
@@ -146,7 +147,10 @@ fn find(starts: &[Start], address: usize) -> Result<usize, usize> {
 
 /// Calls `each` with batch after batch of starts, in ascending order; returns the number of bytes
 /// that the pieces cover.
-fn for_each_batch<D: Direction>(view: &View<'_, D>, mut each: impl FnMut(&[Start])) -> usize {
+fn for_each_batch<D: Direction, A: Access>(
+    view: &View<'_, D, A>,
+    mut each: impl FnMut(&[Start]),
+) -> usize {
     let mut from = 0_usize;
     let (mut covered, mut covered_to) = (0_usize, 0_usize);
     loop {
@@ -167,7 +171,10 @@ fn for_each_batch<D: Direction>(view: &View<'_, D>, mut each: impl FnMut(&[Start
 }
 
 /// The lowest starts from the address `from` on, in ascending order.
-fn lowest<D: Direction>(view: &View<'_, D>, from: usize) -> heapless::Vec<Start, BATCH> {
+fn lowest<D: Direction, A: Access>(
+    view: &View<'_, D, A>,
+    from: usize,
+) -> heapless::Vec<Start, BATCH> {
     let mut starts = heapless::Vec::<Start, BATCH>::new();
     for piece in view.pieces() {
         let address = piece.as_ptr().addr();
@@ -198,6 +205,7 @@ fn lowest<D: Direction>(view: &View<'_, D>, from: usize) -> heapless::Vec<Start,
 mod tests {
     use super::*;
     use crate::direction::Source;
+    use crate::segment::KVec;
 
     /// A guest chooses the pieces. With a pass for each run of addresses it could make this slow.
     #[test]

@@ -6,7 +6,8 @@
 
 use super::View;
 use crate::direction::{Dest, Direction, Source};
-use crate::segment::{KVec, MAX_SEGMENTS, Segments};
+use crate::memory::{Access, Piece};
+use crate::segment::{MAX_SEGMENTS, MemVec, Segments, as_pieces};
 
 /// Why a single call of a transport moved nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,14 +43,15 @@ pub trait VectoredWrite {
     /// any.
     ///
     /// There is at least one segment and no more than [`max_segments`](Self::max_segments), with
-    /// at most `isize::MAX` bytes together.
+    /// at most `isize::MAX` bytes together. A slice of pieces is laid out as an array of `struct iovec`.
+    /// Others may access the memory meanwhile.
     ///
     /// # Errors
     ///
     /// Nothing was taken.
     fn write_vectored(
         &mut self,
-        segments: &[KVec<'_, Source>],
+        segments: &[Piece<'_, Source>],
     ) -> Result<usize, CallError<Self::Error>>;
 }
 
@@ -75,14 +77,15 @@ pub trait VectoredRead {
     /// Puts data into `segments`, in order, and returns how many bytes; 0 at the end of the data.
     ///
     /// There is at least one segment and no more than [`max_segments`](Self::max_segments), with
-    /// at most `isize::MAX` bytes together.
+    /// at most `isize::MAX` bytes together. A slice of pieces is laid out as an array of `struct iovec`.
+    /// Others may access the memory meanwhile.
     ///
     /// # Errors
     ///
     /// Nothing was put.
     fn read_vectored(
         &mut self,
-        segments: &[KVec<'_, Dest>],
+        segments: &[Piece<'_, Dest>],
     ) -> Result<usize, CallError<Self::Error>>;
 }
 
@@ -128,7 +131,7 @@ impl<E> Transfer<E> {
     }
 }
 
-impl View<'_, Source> {
+impl<A: Access> View<'_, Source, A> {
     /// Sends the bytes in view.
     ///
     /// Interrupted calls are repeated. A view without bytes makes no call. A datagram socket sends one
@@ -136,7 +139,7 @@ impl View<'_, Source> {
     /// otherwise.
     ///
     /// ```
-    /// use iov_iter::{KVec, Source, iov};
+    /// use iov_iter::{KVec, Piece, Source, iov};
     ///
     /// /// Takes three bytes at a time.
     /// struct Slow(Vec<u8>);
@@ -145,12 +148,13 @@ impl View<'_, Source> {
     ///     type Error = ();
     ///     fn write_vectored(
     ///         &mut self,
-    ///         segments: &[KVec<'_, Source>],
+    ///         segments: &[Piece<'_, Source>],
     ///     ) -> Result<usize, iov::CallError<()>> {
-    ///         let bytes = segments.iter().flat_map(|segment| segment.as_slice());
-    ///         let before = self.0.len();
-    ///         self.0.extend(bytes.take(3));
-    ///         Ok(self.0.len() - before)
+    ///         // The first segment, which others may be writing.
+    ///         let mut bytes = [0; 3];
+    ///         let len = segments[0].copy_to(Piece::from(&mut bytes[..]));
+    ///         self.0.extend(&bytes[..len]);
+    ///         Ok(len)
     ///     }
     /// }
     ///
@@ -170,7 +174,7 @@ impl View<'_, Source> {
     }
 }
 
-impl View<'_, Dest> {
+impl<A: Access> View<'_, Dest, A> {
     /// Receives until the view is full. Bytes after those that moved are not written.
     ///
     /// Interrupted calls are repeated. A view without bytes makes no call. From a datagram socket it
@@ -243,10 +247,10 @@ impl Limits {
 }
 
 /// Calls `call` with segment after segment of `view` until all bytes have moved or it must stop.
-fn transfer<D: Direction, E>(
-    view: View<'_, D>,
+fn transfer<D: Direction, A: Access, E>(
+    view: View<'_, D, A>,
     limits: Limits,
-    mut call: impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
+    mut call: impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
 ) -> Transfer<E> {
     let mut left = view;
     let stop = loop {
@@ -273,57 +277,55 @@ const BATCH: usize = 64;
 const MAX_BYTES: usize = isize::MAX.unsigned_abs();
 
 /// Calls `call` once, with the first segments of `view`, and returns the bytes it moved.
-fn one_call<D: Direction, E>(
-    view: &View<'_, D>,
+fn one_call<D: Direction, A: Access, E>(
+    view: &View<'_, D, A>,
     limits: Limits,
-    call: &mut impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
 ) -> Result<usize, CallError<E>> {
     let limit = limits.segments;
     let (segments, size) = whole_segments(view, limit);
     if segments.len() > BATCH {
         let are_all = segments.len() == limit || size == view.size().min(MAX_BYTES);
         if are_all || !limits.messages {
-            return call(segments).map(|moved| moved.min(size));
+            return call(as_pieces(segments)).map(|moved| moved.min(size));
         }
     }
     if limits.messages && limit > BATCH && view.pieces().nth(BATCH).is_some() {
         return call_with_many(view, limit, call);
     }
-    call_from_stack::<BATCH, D, E>(view, limit, call)
+    call_from_stack::<BATCH, D, A, E>(view, limit, call)
 }
 
 /// As [`call_from_stack`], with a large list in a frame of its own.
 #[cold]
 #[inline(never)]
-fn call_with_many<D: Direction, E>(
-    view: &View<'_, D>,
+fn call_with_many<D: Direction, A: Access, E>(
+    view: &View<'_, D, A>,
     limit: usize,
-    call: &mut impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
 ) -> Result<usize, CallError<E>> {
-    call_from_stack::<MAX_SEGMENTS, D, E>(view, limit, call)
+    call_from_stack::<MAX_SEGMENTS, D, A, E>(view, limit, call)
 }
 
 /// Calls `call` once, with a list of the first `N` pieces of `view`, or `limit` if that is less.
 #[inline]
-fn call_from_stack<const N: usize, D: Direction, E>(
-    view: &View<'_, D>,
+fn call_from_stack<const N: usize, D: Direction, A: Access, E>(
+    view: &View<'_, D, A>,
     limit: usize,
-    call: &mut impl FnMut(&[KVec<'_, D>]) -> Result<usize, CallError<E>>,
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
 ) -> Result<usize, CallError<E>> {
     let first = view.part(0, MAX_BYTES);
-    let mut list = heapless::Vec::<KVec<'_, D>, N>::new();
-    // SAFETY: the list lives on this stack and is only lent by shared reference, which for a
-    // destination does not leave the thread, and out of which no segment can be moved.
-    list.extend(unsafe { first.segments() }.take(limit.min(N)));
+    let mut list = heapless::Vec::<Piece<'_, D>, N>::new();
+    list.extend(first.pieces().map(Piece::into_shared).take(limit.min(N)));
     call(&list).map(|moved| moved.min(list.as_slice().total()))
 }
 
 /// The segments of the vector that the front of `view` covers completely, no more than `limit`
 /// and up to the first without bytes; and their bytes.
-fn whole_segments<'v, D: Direction>(
-    view: &View<'v, D>,
+fn whole_segments<'v, D: Direction, A: Access>(
+    view: &View<'v, D, A>,
     limit: usize,
-) -> (&'v [KVec<'v, D>], usize) {
+) -> (&'v [MemVec<'v, D, A>], usize) {
     let at = view.cursor.position();
     let budget = view.size().min(MAX_BYTES);
     let segments = match at.offset {

@@ -7,7 +7,8 @@ use super::{Error, View};
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::list::{InlineVec, List};
-use crate::segment::{KVec, MAX_SEGMENTS};
+use crate::memory::{Access, Exclusive, Shared};
+use crate::segment::{MAX_SEGMENTS, MemVec};
 
 /// A vector of segments together with its size.
 ///
@@ -40,32 +41,34 @@ use crate::segment::{KVec, MAX_SEGMENTS};
 /// ```
 #[doc(alias = "QEMUIOVector")]
 #[doc(alias = "qemu_iovec_destroy")]
-pub struct IoVector<'a, D: Direction, const N: usize = 8> {
-    storage: Storage<'a, D, N>,
+pub struct IoVector<'a, D: Direction, const N: usize = 8, A: Access = Exclusive> {
+    storage: Storage<'a, D, N, A>,
 }
 
-enum Storage<'a, D: Direction, const N: usize> {
+type Segments<'a, D, const N: usize, A> = InlineVec<MemVec<'a, D, A>, N>;
+
+enum Storage<'a, D: Direction, const N: usize, A: Access> {
     /// The segments and the sum of their lengths.
-    Owned(InlineVec<KVec<'a, D>, N>, usize),
-    Borrowed(View<'a, D>),
+    Owned(Segments<'a, D, N, A>, usize),
+    Borrowed(View<'a, D, A>),
 }
 
 /// A segment that could not be added to a vector, and why.
 #[derive(Debug)]
-pub struct Refused<'a, D: Direction> {
+pub struct Refused<'a, D: Direction, A: Access = Exclusive> {
     /// The segment, handed back.
-    pub segment: KVec<'a, D>,
+    pub segment: MemVec<'a, D, A>,
     /// Why it was refused.
     pub error: Error,
 }
 
-impl<D: Direction> From<Refused<'_, D>> for Error {
-    fn from(refused: Refused<'_, D>) -> Self {
+impl<D: Direction, A: Access> From<Refused<'_, D, A>> for Error {
+    fn from(refused: Refused<'_, D, A>) -> Self {
         refused.error
     }
 }
 
-impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
+impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     /// An empty vector.
     #[must_use]
     #[doc(alias = "qemu_iovec_init")]
@@ -92,7 +95,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
     /// As [`add`](Self::add).
     #[doc(alias = "qemu_iovec_init_buf")]
     #[doc(alias = "QEMU_IOVEC_INIT_BUF")]
-    pub fn single(segment: KVec<'a, D>) -> Result<Self, Refused<'a, D>> {
+    pub fn single(segment: MemVec<'a, D, A>) -> Result<Self, Refused<'a, D, A>> {
         let mut vector = Self::new();
         vector.add(segment)?;
         Ok(vector)
@@ -102,7 +105,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
     #[must_use]
     #[doc(alias = "qemu_iovec_init_external")]
     #[doc(alias = "qemu_iovec_init_slice")]
-    pub const fn borrowed(view: View<'a, D>) -> Self {
+    pub const fn borrowed(view: View<'a, D, A>) -> Self {
         Self { storage: Storage::Borrowed(view) }
     }
 
@@ -128,9 +131,9 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
     /// ```
     #[doc(alias = "qemu_iovec_init_extended")]
     pub fn extended(
-        head: &'a KVec<'a, D>,
-        middle: View<'a, D>,
-        tail: &'a KVec<'a, D>,
+        head: &'a MemVec<'a, D, A>,
+        middle: View<'a, D, A>,
+        tail: &'a MemVec<'a, D, A>,
     ) -> Result<Self, Error> {
         let [head, tail] = [head, tail].map(core::slice::from_ref).map(View::new);
         let parts = [head?, middle, tail?];
@@ -152,7 +155,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
 
     /// The bytes of the vector.
     #[must_use]
-    pub fn view(&self) -> View<'_, D> {
+    pub fn view(&self) -> View<'_, D, A> {
         match &self.storage {
             Storage::Owned(segments, size) => {
                 View { cursor: Cursor::known(segments, *size), start: 0 }
@@ -196,7 +199,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
     /// [`Error::LengthOverflow`] if the size would exceed `usize::MAX`, or [`Error::NoMemory`].
     #[doc(alias = "qemu_iovec_add")]
     #[inline]
-    pub fn add(&mut self, segment: KVec<'a, D>) -> Result<(), Refused<'a, D>> {
+    pub fn add(&mut self, segment: MemVec<'a, D, A>) -> Result<(), Refused<'a, D, A>> {
         let Storage::Owned(segments, size) = &mut self.storage else {
             return Err(Refused { segment, error: Error::NotGrowable });
         };
@@ -220,7 +223,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
     /// As [`add`](Self::add); the vector is what it was then.
     #[doc(alias = "qemu_iovec_concat")]
     #[doc(alias = "qemu_iovec_concat_iov")]
-    pub fn concat(&mut self, source: View<'a, D>) -> Result<usize, Error> {
+    pub fn concat(&mut self, source: View<'a, D, A>) -> Result<usize, Error> {
         let (segments, size) = self.growable()?;
         let sum = add(*size, source.size())?;
         make_room(segments, source.piece_count())?;
@@ -275,7 +278,7 @@ impl<'a, D: Direction, const N: usize> IoVector<'a, D, N> {
     /// The own segments and the size.
     pub(super) const fn growable(
         &mut self,
-    ) -> Result<(&mut InlineVec<KVec<'a, D>, N>, &mut usize), Error> {
+    ) -> Result<(&mut Segments<'a, D, N, A>, &mut usize), Error> {
         match &mut self.storage {
             Storage::Owned(segments, size) => Ok((segments, size)),
             Storage::Borrowed(_) => Err(Error::NotGrowable),
@@ -295,7 +298,10 @@ pub(super) fn make_room<T, const N: usize>(
 }
 
 /// Cuts a list of segments to its first `size` bytes.
-fn cut<D: Direction, const N: usize>(segments: &mut InlineVec<KVec<'_, D>, N>, size: usize) {
+fn cut<D: Direction, A: Access, const N: usize>(
+    segments: &mut InlineVec<MemVec<'_, D, A>, N>,
+    size: usize,
+) {
     let mut left = size;
     let mut count = 0_usize;
     for segment in segments.iter_mut() {
@@ -309,13 +315,13 @@ fn cut<D: Direction, const N: usize>(segments: &mut InlineVec<KVec<'_, D>, N>, s
     segments.cut(count);
 }
 
-impl<D: Direction, const N: usize> Default for IoVector<'_, D, N> {
+impl<D: Direction, const N: usize, A: Access> Default for IoVector<'_, D, N, A> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<D: Direction, const N: usize> fmt::Debug for IoVector<'_, D, N> {
+impl<D: Direction, const N: usize, A: Access> fmt::Debug for IoVector<'_, D, N, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IoVector")
             .field("direction", &format_args!("{}", D::NAME))
@@ -326,6 +332,8 @@ impl<D: Direction, const N: usize> fmt::Debug for IoVector<'_, D, N> {
 }
 
 static_assertions::assert_impl_all!(IoVector<'static, Source>: Send, Sync);
+static_assertions::assert_impl_all!(IoVector<'static, Dest, 8, Shared>: Send, Sync);
+static_assertions::assert_impl_all!(View<'static, Dest, Shared>: Send, Sync);
 // What keeps segments for the same memory, which `concat` makes, on one thread.
 static_assertions::assert_not_impl_any!(IoVector<'static, Dest>: Send, Sync, Clone);
 static_assertions::assert_not_impl_any!(View<'static, Dest>: Send, Sync);

@@ -6,8 +6,8 @@ use super::Error;
 use crate::cursor::{self, Cursor};
 use crate::direction::Direction;
 use crate::list::List;
-use crate::memory::Piece;
-use crate::segment::KVec;
+use crate::memory::{Access, Exclusive, Piece};
+use crate::segment::MemVec;
 
 /// A contiguous range of the bytes of a vector: all of them, or what discards and slices left.
 ///
@@ -26,28 +26,28 @@ use crate::segment::KVec;
 /// assert_eq!(lengths, [2, 3]);
 /// # Ok::<(), iov_iter::iov::Error>(())
 /// ```
-pub struct View<'v, D: Direction> {
-    pub(super) cursor: Cursor<&'v [KVec<'v, D>]>,
+pub struct View<'v, D: Direction, A: Access = Exclusive> {
+    pub(super) cursor: Cursor<&'v [MemVec<'v, D, A>]>,
     /// Bytes of the vector in front of the view.
     pub(super) start: usize,
 }
 
-impl<D: Direction> Clone for View<'_, D> {
+impl<D: Direction, A: Access> Clone for View<'_, D, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<D: Direction> Copy for View<'_, D> {}
+impl<D: Direction, A: Access> Copy for View<'_, D, A> {}
 
-impl<D: Direction> Default for View<'_, D> {
+impl<D: Direction, A: Access> Default for View<'_, D, A> {
     /// A view without bytes.
     fn default() -> Self {
         Self { cursor: Cursor::new(&[]), start: 0 }
     }
 }
 
-impl<D: Direction> fmt::Debug for View<'_, D> {
+impl<D: Direction, A: Access> fmt::Debug for View<'_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View")
             .field("direction", &format_args!("{}", D::NAME))
@@ -66,13 +66,13 @@ pub struct Described {
     pub bytes: usize,
 }
 
-impl<'v, D: Direction> View<'v, D> {
+impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// A view of all bytes of `segments`.
     ///
     /// # Errors
     ///
     /// [`Error::LengthOverflow`] if they are more than `usize::MAX`, as overlapping sources can be.
-    pub fn new(segments: &'v [KVec<'v, D>]) -> Result<Self, Error> {
+    pub fn new(segments: &'v [MemVec<'v, D, A>]) -> Result<Self, Error> {
         let cursor = Cursor::new(segments);
         // The sum saturates; only then the exact one can be too large.
         if cursor.remaining() == usize::MAX {
@@ -110,7 +110,7 @@ impl<'v, D: Direction> View<'v, D> {
     /// ```
     #[inline]
     #[must_use]
-    pub const fn cursor(&self) -> Cursor<&'v [KVec<'v, D>]> {
+    pub const fn cursor(&self) -> Cursor<&'v [MemVec<'v, D, A>]> {
         self.cursor
     }
 
@@ -157,7 +157,7 @@ impl<'v, D: Direction> View<'v, D> {
     /// The pieces of memory in view, in order; none of them is empty.
     #[inline]
     #[must_use]
-    pub fn pieces(&self) -> Pieces<'v, D> {
+    pub fn pieces(&self) -> Pieces<'v, D, A> {
         let segments = self.cursor.list();
         Pieces { inner: cursor::Pieces::new(segments, self.cursor.position(), self.size()) }
     }
@@ -172,7 +172,7 @@ impl<'v, D: Direction> View<'v, D> {
     /// All bytes in view as one piece, if one segment holds them.
     #[must_use]
     #[doc(alias = "qemu_iovec_buf")]
-    pub fn as_piece(&self) -> Option<Piece<'v, D>> {
+    pub fn as_piece(&self) -> Option<Piece<'v, D, A>> {
         self.pieces().next().filter(|piece| piece.len() == self.size())
     }
 
@@ -200,7 +200,7 @@ impl<'v, D: Direction> View<'v, D> {
         let room = list.make_room(self.piece_count()).map_err(|_| Error::NoMemory)?;
         let mut described = Described::default();
         for piece in self.pieces().take(room) {
-            let Ok(()) = list.try_push(piece) else { break };
+            let Ok(()) = list.try_push(piece.into_shared()) else { break };
             described.pieces = described.pieces.saturating_add(1);
             described.bytes = described.bytes.saturating_add(piece.len());
         }
@@ -211,13 +211,13 @@ impl<'v, D: Direction> View<'v, D> {
     ///
     /// # Safety
     ///
-    /// No segment of a destination may reach another thread than the view.
-    pub(super) unsafe fn segments(&self) -> impl Iterator<Item = KVec<'v, D>> + use<'v, D> {
+    /// No segment of an exclusive destination may reach another thread than the view.
+    pub(super) unsafe fn segments(&self) -> impl Iterator<Item = MemVec<'v, D, A>> + use<'v, D, A> {
         self.pieces().map(|piece| {
             // SAFETY: a piece of a view lies in a segment that is borrowed for 'v, under the
             // conditions that a segment asks for, but for this alias of it, which stays on the
             // thread of the borrow as the caller promises.
-            unsafe { KVec::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
+            unsafe { MemVec::new(piece.as_ptr().cast_mut(), piece.len()) }
         })
     }
 }
@@ -228,27 +228,27 @@ pub(super) fn add(size: usize, added: usize) -> Result<usize, Error> {
 }
 
 /// The pieces of memory in a [`View`], in order.
-pub struct Pieces<'v, D: Direction> {
-    inner: cursor::Pieces<'v, KVec<'v, D>>,
+pub struct Pieces<'v, D: Direction, A: Access = Exclusive> {
+    inner: cursor::Pieces<'v, MemVec<'v, D, A>>,
 }
 
-impl<D: Direction> Clone for Pieces<'_, D> {
+impl<D: Direction, A: Access> Clone for Pieces<'_, D, A> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone() }
     }
 }
 
-impl<D: Direction> fmt::Debug for Pieces<'_, D> {
+impl<D: Direction, A: Access> fmt::Debug for Pieces<'_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.clone()).finish()
     }
 }
 
-impl<'v, D: Direction> Iterator for Pieces<'v, D> {
-    type Item = Piece<'v, D>;
+impl<'v, D: Direction, A: Access> Iterator for Pieces<'v, D, A> {
+    type Item = Piece<'v, D, A>;
 
     #[inline]
-    fn next(&mut self) -> Option<Piece<'v, D>> {
+    fn next(&mut self) -> Option<Piece<'v, D, A>> {
         self.inner.next().map(|(segment, offset, len)| segment.piece(offset, len))
     }
 
@@ -257,4 +257,4 @@ impl<'v, D: Direction> Iterator for Pieces<'v, D> {
     }
 }
 
-impl<D: Direction> core::iter::FusedIterator for Pieces<'_, D> {}
+impl<D: Direction, A: Access> core::iter::FusedIterator for Pieces<'_, D, A> {}

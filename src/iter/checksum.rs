@@ -1,10 +1,10 @@
 //! The Internet checksum, computed while copying.
 
-use super::IovIter;
+use super::{IovIter, for_both};
 use crate::direction::{Dest, Source};
 use crate::error::Error;
 use crate::host::{CopyFlags, Host};
-use crate::memory::{self, Piece};
+use crate::memory::{self, Access, Exclusive, Piece};
 use crate::segment::KVec;
 
 /// A running 16-bit ones'-complement sum, as IP, TCP and UDP use it.
@@ -65,7 +65,7 @@ impl Checksum {
     #[doc(alias = "csum_partial")]
     #[doc(alias = "csum_block_add")]
     pub fn update(&mut self, bytes: &[u8]) {
-        self.add(Piece::from(bytes).sum(), bytes.len());
+        self.add(KVec::from(bytes).into_piece().sum(), bytes.len());
     }
 
     /// Adds the folded sum of `len` bytes.
@@ -99,14 +99,14 @@ impl<H: Host> IovIter<'_, Dest, H> {
             checksum,
             |checksum, user, part| {
                 let bytes = part.into_piece();
-                let written = user.write(0, bytes, CopyFlags::empty());
+                let written = user.write(0, bytes.into_shared(), CopyFlags::empty());
                 whole_piece(checksum, bytes.slice(0, written), bytes.len())
             },
-            |checksum, piece, part| {
+            for_both!(|checksum, piece, part| {
                 let (copied, sum) = part.copy_to_summing(piece);
                 checksum.add(sum, copied);
                 copied
-            },
+            }),
         )
     }
 }
@@ -124,17 +124,17 @@ impl<H: Host> IovIter<'_, Source, H> {
             checksum,
             |checksum, user, part| {
                 let space = part.into_piece();
-                let read = user.read(0, space, CopyFlags::empty());
+                let read = user.read(0, space.into_shared(), CopyFlags::empty());
                 // SAFETY: `UserMemory::read` has initialised so many bytes of the buffer, which
                 // nothing writes until they are summed.
-                let bytes = unsafe { Piece::from_raw_parts(space.as_mut_ptr(), read) };
+                let bytes = unsafe { Piece::<_, Exclusive>::new(space.as_mut_ptr(), read) };
                 whole_piece(checksum, bytes, space.len())
             },
-            |checksum, piece, part| {
+            for_both!(|checksum, piece, part| {
                 let (copied, sum) = part.copy_from_summing(piece);
                 checksum.add(sum, copied);
                 copied
-            },
+            }),
         )
     }
 
@@ -159,7 +159,11 @@ impl<H: Host> IovIter<'_, Source, H> {
 }
 
 /// Counts and sums a piece of `len` bytes that moved as a whole; one that did not counts nothing.
-fn whole_piece(checksum: &mut Checksum, moved: Piece<'_, Source>, len: usize) -> usize {
+fn whole_piece(
+    checksum: &mut Checksum,
+    moved: Piece<'_, Source, impl Access>,
+    len: usize,
+) -> usize {
     if moved.len() < len {
         return 0;
     }

@@ -7,11 +7,11 @@
 
 use core::mem::MaybeUninit;
 
-use super::IovIter;
+use super::{IovIter, for_both};
 use crate::direction::{Dest, Source};
 use crate::error::Error;
 use crate::host::{CopyFlags, Host};
-use crate::memory::Piece;
+use crate::memory::{Access, Piece};
 use crate::segment::KVec;
 
 /// # Copying in
@@ -35,11 +35,11 @@ impl<H: Host> IovIter<'_, Dest, H> {
         self.share(
             KVec::from(src),
             &mut (),
-            |(), user, part| user.write(0, part.into_piece(), CopyFlags::empty()),
-            |(), piece, part| {
+            |(), user, part| user.write(0, part.into_piece().into_shared(), CopyFlags::empty()),
+            for_both!(|(), piece, part| {
                 part.copy_to(piece);
                 piece.len()
-            },
+            }),
         )
     }
 
@@ -103,7 +103,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     #[must_use = "fewer bytes than asked may have been zeroed"]
     #[doc(alias = "iov_iter_zero")]
     pub fn zero(&mut self, len: usize) -> usize {
-        self.share(len, &mut (), |(), user, _| user.zero(), |(), piece, _| piece.fill(0))
+        self.share(len, &mut (), |(), user, _| user.zero(), for_both!(|(), piece, _| piece.fill(0)))
     }
 
     /// Serves a read at `position` of a file whose contents are `contents`: copies the tail into
@@ -129,12 +129,16 @@ impl<H: Host> IovIter<'_, Dest, H> {
 
     /// Copies a piece, which may be mapped elsewhere, too, into the iterator.
     #[inline]
-    pub(super) fn copy_in(&mut self, src: Piece<'_, Source>, flags: CopyFlags) -> usize {
+    pub(super) fn copy_in<A: Access>(
+        &mut self,
+        src: Piece<'_, Source, A>,
+        flags: CopyFlags,
+    ) -> usize {
         self.share(
             src,
             &mut (),
-            |(), user, part| user.write(0, part, flags),
-            |(), piece, part| piece.copy_from(part),
+            |(), user, part| user.write(0, part.into_shared(), flags),
+            for_both!(|(), piece, part| piece.copy_from(part)),
         )
     }
 }
@@ -286,11 +290,11 @@ impl<H: Host> IovIter<'_, Source, H> {
         self.share(
             dst,
             &mut (),
-            |(), user, part| user.read(0, part.into_piece(), flags),
-            |(), piece, part| {
+            |(), user, part| user.read(0, part.into_piece().into_shared(), flags),
+            for_both!(|(), piece, part| {
                 part.copy_from(piece);
                 piece.len()
-            },
+            }),
         )
     }
 
@@ -301,7 +305,7 @@ impl<H: Host> IovIter<'_, Source, H> {
             dst,
             &mut (),
             |(), user, part| user.read(0, part, flags),
-            |(), piece, part| piece.copy_to(part),
+            for_both!(|(), piece, part| piece.copy_to(part)),
         )
     }
 }

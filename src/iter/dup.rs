@@ -9,7 +9,7 @@ use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly};
 use crate::list::{InlineVec, List};
-use crate::segment::{BioVec, IoVec, KVec, Segment, Segments, Uniform};
+use crate::segment::{BioVec, IoVec, KVec, Segment, Segments, SharedVec, Uniform};
 
 /// Storage for the segments of a [duplicate](IovIter::dup): `N` inside itself, more on the heap
 /// with feature `alloc`.
@@ -23,6 +23,7 @@ enum Copied<'a, D: Direction, H: Host, const N: usize> {
     None,
     IoVec(InlineVec<IoVec, N>),
     KVec(InlineVec<KVec<'a, D>, N>),
+    Shared(InlineVec<SharedVec<'a, D>, N>),
     BVec(InlineVec<BioVec<H::Page>, N>),
 }
 
@@ -49,6 +50,7 @@ impl<D: Direction, H: Host, const N: usize> fmt::Debug for DupStorage<'_, D, H, 
             Copied::None => 0,
             Copied::IoVec(list) => list.len(),
             Copied::KVec(list) => list.len(),
+            Copied::Shared(list) => list.len(),
             Copied::BVec(list) => list.len(),
         };
         f.debug_struct("DupStorage").field("segments", &segments).finish()
@@ -108,6 +110,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 *segments = Copied::KVec(cursor.copy_rest(alias)?);
                 let Copied::KVec(list) = segments else { return Err(Error::NoMemory) };
                 IovIter::KVec(cursor.rebased(&**list))
+            }
+            Self::Shared(cursor) => {
+                *segments = Copied::Shared(cursor.copy_rest(Clone::clone)?);
+                let Copied::Shared(list) = segments else { return Err(Error::NoMemory) };
+                IovIter::Shared(cursor.rebased(cursor.list().of_same_host(list)))
             }
             Self::BVec(cursor) => {
                 *segments = Copied::BVec(cursor.copy_rest(Clone::clone)?);

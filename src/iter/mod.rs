@@ -2,13 +2,15 @@
 //!
 //! ```text
 //!                 IovIter<'a, D, H>
-//!   ┌─────────┬───────┬───────┬───────────────────┬─────────┐
-//!   │ UserBuf │ IoVec │ KVec  │ BVec / Registered │ Discard │   kind
-//!   ├─────────┴───────┼───────┼───────────────────┼─────────┤
-//!   │   H::User       │       │      H::Page      │    –    │   asked of the host
-//!   ├─────────────────┴───────┴───────────────────┴─────────┤
-//!   │                        Cursor                         │   the engine
-//!   └───────────────────────────────────────────────────────┘
+//!   ┌─────────┬───────┬───────┬────────┬───────────────────┬─────────┐
+//!   │ UserBuf │ IoVec │ KVec  │ Shared │ BVec / Registered │ Discard │   kind
+//!   ├─────────┴───────┼───────┼────────┼───────────────────┼─────────┤
+//!   │     H::User     │       │        │      H::Page      │    –    │   asked of the host
+//!   ├─────────────────┼───────┼────────┴───────────────────┼─────────┤
+//!   │  of the host    │ plain │          defined           │    –    │   copies
+//!   ├─────────────────┴───────┴────────────────────────────┴─────────┤
+//!   │                             Cursor                             │   the engine
+//!   └────────────────────────────────────────────────────────────────┘
 //! ```
 
 mod checksum;
@@ -42,9 +44,9 @@ use core::fmt;
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::host::{Host, KernelOnly};
-use crate::memory::{Extent, Piece};
-use crate::segment::{BioVec, Hole, IoVec, KVec, Single, Uniform};
+use crate::host::{Host, KernelOnly, SharedOnly};
+use crate::memory::{Exclusive, Extent, Piece};
+use crate::segment::{BioVec, Hole, IoVec, KVec, SharedList, SharedVec, Single, Uniform};
 
 /// An iterator over the bytes of scattered memory, of which a copy takes as many as it moves.
 ///
@@ -78,9 +80,11 @@ pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
     /// Ranges of user memory.
     #[doc(alias = "ITER_IOVEC")]
     IoVec(UserCursor<H::User, &'a [IoVec]>),
-    /// Addressable memory.
+    /// Addressable memory, borrowed.
     #[doc(alias = "ITER_KVEC")]
     KVec(Cursor<&'a [KVec<'a, D>]>),
+    /// Addressable memory that others may write.
+    Shared(Cursor<SharedList<'a, D, H>>),
     /// Pages.
     #[doc(alias = "ITER_BVEC")]
     BVec(Cursor<&'a [BioVec<H::Page>]>),
@@ -121,6 +125,7 @@ macro_rules! on_cursor {
             IovIter::UserBuf(UserCursor { cursor: $cursor, .. }) => $body,
             IovIter::IoVec(UserCursor { cursor: $cursor, .. }) => $body,
             IovIter::KVec($cursor) => $body,
+            IovIter::Shared($cursor) => $body,
             IovIter::BVec($cursor) => $body,
             IovIter::Registered($cursor) => $body,
             IovIter::Discard($cursor) => $body,
@@ -128,6 +133,14 @@ macro_rules! on_cursor {
     };
 }
 use on_cursor;
+
+/// A step of [`IovIter::share`] for exclusive memory, and the same for shared memory.
+macro_rules! for_both {
+    (|$state:pat_param, $piece:pat_param, $part:pat_param| $body:expr) => {
+        (|$state, $piece, $part| $body, |$state, $piece, $part| $body)
+    };
+}
+use for_both;
 
 /// # Construction
 ///
@@ -151,6 +164,29 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[doc(alias = "iov_iter_kvec")]
     pub fn kvec(segments: &'a [KVec<'a, D>], count: usize) -> Result<Self, Error> {
         Cursor::with_count(segments, count).map(Self::KVec)
+    }
+
+    /// Iterates over `count` bytes of memory that others may write.
+    ///
+    /// The host must [have](Host::SHARED) such memory, or it does not compile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if the segments hold fewer.
+    ///
+    /// ```
+    /// use std::sync::atomic::AtomicU8;
+    /// use iov_iter::{Dest, IovIter, SharedVec, host::SharedOnly};
+    ///
+    /// let ring: [AtomicU8; 8] = Default::default();
+    /// let segments = [SharedVec::from(&ring[..4]), SharedVec::from(&ring[6..])];
+    /// let mut iter = IovIter::<Dest, SharedOnly>::shared(&segments, 5).unwrap();
+    /// assert_eq!(iter.copy_to_iter(b"guests"), 5);
+    /// assert_eq!(ring.map(AtomicU8::into_inner), *b"gues\0\0t\0");
+    /// ```
+    #[inline]
+    pub fn shared(segments: &'a [SharedVec<'a, D>], count: usize) -> Result<Self, Error> {
+        Cursor::with_count(SharedList::new(segments), count).map(Self::Shared)
     }
 
     /// Iterates over `count` bytes of pages.
@@ -224,6 +260,13 @@ impl<'a, D: Direction, H: Host> From<&'a [KVec<'a, D>]> for IovIter<'a, D, H> {
     #[inline]
     fn from(segments: &'a [KVec<'a, D>]) -> Self {
         Self::KVec(Cursor::new(segments))
+    }
+}
+
+impl<'a, D: Direction> From<&'a [SharedVec<'a, D>]> for IovIter<'a, D, SharedOnly> {
+    #[inline]
+    fn from(segments: &'a [SharedVec<'a, D>]) -> Self {
+        Self::Shared(Cursor::new(SharedList::new(segments)))
     }
 }
 
@@ -311,6 +354,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             (Self::UserBuf(now), Self::UserBuf(then)) => now.cursor.restore(&then.cursor),
             (Self::IoVec(now), Self::IoVec(then)) => now.cursor.restore(&then.cursor),
             (Self::KVec(now), Self::KVec(then)) => now.restore(then),
+            (Self::Shared(now), Self::Shared(then)) => now.restore(then),
             (Self::BVec(now), Self::BVec(then)) => now.restore(then),
             (Self::Registered(now), Self::Registered(then)) => now.restore(then),
             (Self::Discard(now), Self::Discard(then)) => now.restore(then),
@@ -360,44 +404,51 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         n: usize,
         state: &mut S,
         mut user: impl FnMut(&mut S, UserPiece<H::User, D>, usize) -> usize,
-        mut kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
+        kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
     ) -> usize {
         self.share(
             0..n,
-            state,
-            |state, piece, part| match piece.len() {
+            &mut (state, kernel),
+            |(state, _), piece, part| match piece.len() {
                 0 => 0,
                 _ => user(state, piece, part.start),
             },
-            |state, piece, part| match piece.len() {
+            for_both!(|(state, kernel), piece, part| match piece.len() {
                 0 => 0,
-                _ => kernel(state, piece, part.start),
-            },
+                _ => kernel(state, piece.into_shared(), part.start),
+            }),
         )
     }
 
     /// Hands piece after piece of the next bytes to a step, with the part of `extent` that goes with
     /// it; otherwise as [`iterate_and_advance`](Self::iterate_and_advance), but that the steps get empty
-    /// pieces, too.
+    /// pieces, too, and that there is one for exclusive memory and one for shared memory:
+    /// [`for_both!`] makes both of one text.
     #[inline(always)]
     fn share<S: ?Sized, E: Extent>(
         &mut self,
         extent: E,
         state: &mut S,
         mut user: impl FnMut(&mut S, UserPiece<H::User, D>, E) -> usize,
-        mut kernel: impl FnMut(&mut S, Piece<'_, D>, E) -> usize,
+        (mut exclusive, mut shared): (
+            impl FnMut(&mut S, Piece<'_, D, Exclusive>, E) -> usize,
+            impl FnMut(&mut S, Piece<'_, D>, E) -> usize,
+        ),
     ) -> usize {
         match self {
             Self::UserBuf(inner) => inner.share(extent, |piece, part| user(state, piece, part)),
             Self::IoVec(inner) => inner.share(extent, |piece, part| user(state, piece, part)),
             Self::KVec(cursor) => {
-                cursor.share_pieces(extent, |piece, part| kernel(state, piece, part))
+                cursor.share_pieces(extent, |piece, part| exclusive(state, piece, part))
+            }
+            Self::Shared(cursor) => {
+                cursor.share_pieces(extent, |piece, part| shared(state, piece, part))
             }
             Self::BVec(cursor) => {
-                cursor.share_pages(extent, |piece, part| kernel(state, piece, part))
+                cursor.share_pages(extent, |piece, part| shared(state, piece, part))
             }
             Self::Registered(cursor) => {
-                cursor.share_pages(extent, |piece, part| kernel(state, piece, part))
+                cursor.share_pages(extent, |piece, part| shared(state, piece, part))
             }
             Self::Discard(cursor) => cursor.advance(extent.size()),
         }
@@ -448,6 +499,7 @@ impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
             Self::UserBuf(inner) => Self::UserBuf(*inner),
             Self::IoVec(inner) => Self::IoVec(*inner),
             Self::KVec(cursor) => Self::KVec(*cursor),
+            Self::Shared(cursor) => Self::Shared(*cursor),
             Self::BVec(cursor) => Self::BVec(*cursor),
             Self::Registered(cursor) => Self::Registered(*cursor),
             Self::Discard(cursor) => Self::Discard(*cursor),

@@ -18,7 +18,8 @@ use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Host, NoPage, Page, PageFlags, UserMemory, page_and_offset};
 use crate::list::List;
-use crate::segment::{BioVec, KVec, Segments};
+use crate::memory::Access;
+use crate::segment::{BioVec, MemVec, Segments};
 
 /// A page under an iterator, held in the way that its kind asks for.
 ///
@@ -142,7 +143,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ) -> Result<PageRange, Error> {
         let max_size = max_size.min(Self::MAX_COUNT);
         let range = match self {
-            Self::KVec(_) | Self::Discard(_) => return Err(Error::NoPages),
+            Self::KVec(_) | Self::Shared(_) | Self::Discard(_) => return Err(Error::NoPages),
             Self::UserBuf(_) | Self::IoVec(_) => {
                 self.user_pages(max_size, max_pages, list, false)?
             }
@@ -193,6 +194,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 self.user_pages(max_size, max_pages, list, true)?
             }
             Self::KVec(cursor) => kernel_pages(cursor, max_size, max_pages, list)?,
+            Self::Shared(cursor) => kernel_pages(cursor, max_size, max_pages, list)?,
             Self::BVec(cursor) => borrow(cursor, cursor.list(), max_size, max_pages, list)?,
             Self::Registered(cursor) => {
                 borrow(cursor, cursor.list().segments(), max_size, max_pages, list)?
@@ -310,8 +312,8 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
 }
 
 /// Lists the pages under the next segment of addressable memory.
-fn kernel_pages<'a, D: Direction, P: Page + 'a>(
-    cursor: &Cursor<&'a [KVec<'a, D>]>,
+fn kernel_pages<'a, D: Direction, A: Access, P: Page + 'a>(
+    cursor: &Cursor<impl Segments<Segment = MemVec<'a, D, A>>>,
     max_size: usize,
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,

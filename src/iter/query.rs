@@ -20,6 +20,8 @@ pub enum Kind {
     /// Addressable memory.
     #[doc(alias = "iov_iter_is_kvec")]
     KVec,
+    /// Addressable memory that others may write.
+    Shared,
     /// Pages.
     #[doc(alias = "iov_iter_is_bvec")]
     BVec,
@@ -45,6 +47,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::UserBuf(_) => Kind::UserBuf,
             Self::IoVec(_) => Kind::IoVec,
             Self::KVec(_) => Kind::KVec,
+            Self::Shared(_) => Kind::Shared,
             Self::BVec(_) => Kind::BVec,
             Self::Registered(_) => Kind::Registered,
             Self::Discard(_) => Kind::Discard,

@@ -70,7 +70,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let max_size = max_size.min(self.remaining());
         let len = match self {
             Self::Discard(_) => return Err(Error::NoScatterList),
-            Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) => {
+            Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) => {
                 return self.scatter_pages(max_size, max_entries, list);
             }
             Self::BVec(cursor) => {

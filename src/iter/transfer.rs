@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use super::{IovIter, UserPiece};
+use super::{IovIter, UserPiece, for_both};
 use crate::direction::{Dest, Source};
 use crate::host::{CopyFlags, Host, UserMemory};
 use crate::memory::Piece;
@@ -38,7 +38,7 @@ pub fn copy_iter_to_iter<S: Host, T: Host>(
     len: usize,
 ) -> usize {
     let none = CopyFlags::empty();
-    src.iterate_and_advance(
+    src.share(
         len,
         dst,
         |dst, from, _| {
@@ -49,7 +49,7 @@ pub fn copy_iter_to_iter<S: Host, T: Host>(
                 |(), to, at| from.read(at, to, none),
             )
         },
-        |dst, from, _| dst.copy_in(from, none),
+        for_both!(|dst, from, _| dst.copy_in(from, none)),
     )
 }
 
@@ -67,7 +67,7 @@ fn bounce<S: UserMemory, T: UserMemory>(
         let read = from.read(at.saturating_add(done), space, CopyFlags::empty());
         // SAFETY: `UserMemory::read` has initialised the first `read` bytes of the buffer, which
         // lives until the end of this iteration and is not written meanwhile.
-        let bytes = unsafe { Piece::from_raw_parts(buffer.as_mut_ptr().cast(), read) };
+        let bytes = unsafe { Piece::<_>::from_raw_parts(buffer.as_mut_ptr().cast(), read) };
         let written = to.write(done, bytes, CopyFlags::empty());
         done = done.saturating_add(written);
         if written < wanted {

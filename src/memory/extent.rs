@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::Piece;
+use super::{Access, Piece};
 use crate::direction::Direction;
 
 /// Bytes in a row, such as what there is of a segment.
@@ -63,7 +63,7 @@ impl Extent for Range<usize> {
     }
 }
 
-impl<D: Direction> Span for Piece<'_, D> {
+impl<D: Direction, A: Access> Span for Piece<'_, D, A> {
     #[inline]
     fn size(&self) -> usize {
         self.len()
@@ -75,7 +75,7 @@ impl<D: Direction> Span for Piece<'_, D> {
     }
 }
 
-impl<D: Direction> Extent for Piece<'_, D> {
+impl<D: Direction, A: Access> Extent for Piece<'_, D, A> {
     #[inline]
     fn behind(&self, len: usize) -> Self {
         self.slice(len, usize::MAX)

@@ -7,15 +7,19 @@
 //! ```
 //!
 //! A [`Piece`] is what a walk over segments hands to its step: a pointer, a length and a
-//! direction. Its bytes are touched only through raw pointers, so the memory behind it may be a
-//! page that user space has mapped too, or a buffer that is not yet initialised.
+//! direction. Its bytes are accessed only through raw pointers, and by [defined](Shared) accesses
+//! unless nobody else can access them. So the memory may be a page that user space has mapped, RAM of
+//! a running guest, or a buffer that is not yet initialised.
 
+mod access;
 mod copy;
+mod defined;
 mod extent;
 mod flush;
 mod sum;
 mod wide;
 
+pub use access::{Access, Exclusive, Shared};
 pub(crate) use extent::{Extent, Span};
 pub(crate) use sum::fold;
 
@@ -33,7 +37,9 @@ pub(crate) const fn unlikely() {}
 
 /// Contiguous addressable memory that can be read ([`Source`]) or written ([`Dest`]).
 ///
-/// Offsets and lengths are in bytes. Copies move the smaller of both lengths and return it.
+/// Offsets and lengths are in bytes. Copies move the smaller of both lengths and return it. Others may
+/// access the memory meanwhile, unless the piece says that it is [`Exclusive`]; what a copy of
+/// [`Shared`] memory gives then is told there.
 ///
 /// ```
 /// use iov_iter::{Piece, Dest, Source};
@@ -44,22 +50,23 @@ pub(crate) const fn unlikely() {}
 /// assert_eq!(&buffer, b"..abc.....");
 /// ```
 #[repr(C)]
-pub struct Piece<'p, D: Direction> {
+pub struct Piece<'p, D: Direction, A: Access = Shared> {
     base: *mut u8,
     len: usize,
-    _marker: Borrow<'p, D>,
+    _direction: Borrow<'p, D>,
+    _access: PhantomData<fn() -> A>,
 }
 
-impl<D: Direction> Clone for Piece<'_, D> {
+impl<D: Direction, A: Access> Clone for Piece<'_, D, A> {
     #[inline]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<D: Direction> Copy for Piece<'_, D> {}
+impl<D: Direction, A: Access> Copy for Piece<'_, D, A> {}
 
-impl<D: Direction> fmt::Debug for Piece<'_, D> {
+impl<D: Direction, A: Access> fmt::Debug for Piece<'_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Piece")
             .field("direction", &format_args!("{}", D::NAME))
@@ -69,19 +76,34 @@ impl<D: Direction> fmt::Debug for Piece<'_, D> {
 }
 
 impl<'p, D: Direction> Piece<'p, D> {
-    /// Describes `len` bytes at `base`.
+    /// Describes `len` bytes at `base`, which others may access at any time.
     ///
     /// # Safety
     ///
     /// For the whole of `'p`, unless `len` is 0:
-    /// - a source must be valid for reads of `len` initialised bytes;
+    /// - a source must be valid for reads of `len` initialised bytes, and none of them may be written
+    ///   by the compiler's own stores on another thread;
     /// - a destination must be valid for writes of `len` bytes, and no Rust reference to them may
     ///   be used;
     /// - `len` must not exceed `isize::MAX`.
     #[inline]
     #[must_use]
     pub const unsafe fn from_raw_parts(base: *mut u8, len: usize) -> Self {
-        Self { base, len, _marker: PhantomData }
+        // SAFETY: the caller's promise; a shared piece asks for nothing else.
+        unsafe { Self::new(base, len) }
+    }
+}
+
+impl<'p, D: Direction, A: Access> Piece<'p, D, A> {
+    /// As [`from_raw_parts`](Piece::from_raw_parts), for either kind of memory.
+    ///
+    /// # Safety
+    ///
+    /// As there. If the piece is `Exclusive`, nothing writes the bytes of a source during `'p`, and
+    /// nothing else accesses those of a destination but what was made of this piece, on its thread.
+    #[inline]
+    pub(crate) const unsafe fn new(base: *mut u8, len: usize) -> Self {
+        Self { base, len, _direction: PhantomData, _access: PhantomData }
     }
 
     /// The length in bytes.
@@ -115,7 +137,7 @@ impl<'p, D: Direction> Piece<'p, D> {
             // `offset` is at most the length of the memory that `base` points to.
             base: self.base.wrapping_add(offset),
             len: if len < rest { len } else { rest },
-            _marker: PhantomData,
+            ..self
         }
     }
 
@@ -126,12 +148,19 @@ impl<'p, D: Direction> Piece<'p, D> {
         *self = self.slice(front.len, usize::MAX);
         front
     }
+
+    /// The same memory, accessed as if others could access it too.
+    #[inline]
+    #[must_use]
+    pub const fn into_shared(self) -> Piece<'p, D> {
+        Piece { base: self.base, len: self.len, _direction: PhantomData, _access: PhantomData }
+    }
 }
 
-impl<'p> Piece<'p, Source> {
+impl<'p, A: Access> Piece<'p, Source, A> {
     /// Copies to the front of `dst` and returns the bytes copied. The two may overlap.
     #[inline]
-    pub fn copy_to(self, dst: Piece<'_, Dest>) -> usize {
+    pub fn copy_to<B: Access>(self, dst: Piece<'_, Dest, B>) -> usize {
         dst.copy_from(self)
     }
 
@@ -153,41 +182,42 @@ impl<'p> Piece<'p, Source> {
     }
 }
 
-impl Piece<'_, Source> {
+impl<A: Access> Piece<'_, Source, A> {
     /// Whether every byte is 0. True for an empty piece.
     #[inline]
     #[must_use]
     pub fn is_zero(self) -> bool {
-        // SAFETY: a source is valid for reads of `len` initialised bytes.
-        unsafe { wide::is_zero(self.base, self.len) }
+        // SAFETY: a source is valid for reads of `len` initialised bytes, which nothing writes if it is
+        // exclusive.
+        unsafe { wide::is_zero::<A>(self.base, self.len) }
     }
 
     /// The folded sum of the native-endian 16-bit words, the last one padded with a zero byte.
     #[inline]
     pub(crate) fn sum(self) -> u16 {
-        // SAFETY: a source is valid for reads of `len` initialised bytes; nothing is written.
-        unsafe { sum::sum::<false>(self.base, self.base, self.len) }
+        // SAFETY: as in `is_zero`; nothing is written.
+        unsafe { sum::sum::<A, A, false>(self.base, self.base, self.len) }
     }
 
     /// Whether both are of one length and hold the same bytes.
     #[inline]
-    pub(crate) fn equals(self, other: Piece<'_, Source>) -> bool {
-        // SAFETY: both are valid for reads of `len` initialised bytes.
-        self.len == other.len && unsafe { wide::equal(self.base, other.base, self.len) }
+    pub(crate) fn equals<B: Access>(self, other: Piece<'_, Source, B>) -> bool {
+        // SAFETY: as in `is_zero`, for both.
+        self.len == other.len && unsafe { wide::equal::<A, B>(self.base, other.base, self.len) }
     }
 
     /// The offset of the first byte that differs from the one of `other`, within the smaller of
     /// both lengths; `None` if there is no such byte.
     #[inline]
     #[must_use]
-    pub fn mismatch(self, other: Piece<'_, Source>) -> Option<usize> {
+    pub fn mismatch<B: Access>(self, other: Piece<'_, Source, B>) -> Option<usize> {
         let len = if self.len < other.len { self.len } else { other.len };
-        // SAFETY: both are valid for reads of `len` initialised bytes, which neither exceeds.
-        unsafe { wide::mismatch(self.base, other.base, len) }
+        // SAFETY: as in `is_zero`, for both, whose lengths `len` does not exceed.
+        unsafe { wide::mismatch::<A, B>(self.base, other.base, len) }
     }
 }
 
-impl<'p> Piece<'p, Dest> {
+impl<A: Access> Piece<'_, Dest, A> {
     /// The address of the first byte, for writing; dangling or null if the piece is empty.
     #[inline]
     #[must_use]
@@ -197,11 +227,11 @@ impl<'p> Piece<'p, Dest> {
 
     /// Fills the front from `src` and returns the bytes copied. The two may overlap.
     #[inline]
-    pub fn copy_from(self, src: Piece<'_, Source>) -> usize {
+    pub fn copy_from<B: Access>(self, src: Piece<'_, Source, B>) -> usize {
         let len = if src.len < self.len { src.len } else { self.len };
         // SAFETY: `src` is valid for reads and `self` for writes of `len` bytes, which is at most
-        // either length.
-        unsafe { copy::copy::<true>(src.base, self.base, len) };
+        // either length; what is exclusive is accessed by this thread only.
+        unsafe { copy::copy::<B, A, true>(src.base, self.base, len) };
         len
     }
 
@@ -210,11 +240,12 @@ impl<'p> Piece<'p, Dest> {
     /// # Safety
     ///
     /// The first bytes of both, as many as the shorter has, must be disjoint.
-    #[inline]
-    pub(crate) unsafe fn copy_from_disjoint(self, src: Piece<'_, Source>) -> usize {
+    // Always, so that `copy` has more callers than this one, which would be made to hold it.
+    #[inline(always)]
+    pub(crate) unsafe fn copy_from_disjoint<B: Access>(self, src: Piece<'_, Source, B>) -> usize {
         let len = if src.len < self.len { src.len } else { self.len };
         // SAFETY: as in `copy_from`, and the caller promises that they do not overlap.
-        unsafe { copy::copy::<false>(src.base, self.base, len) };
+        unsafe { copy::copy::<B, A, false>(src.base, self.base, len) };
         len
     }
 
@@ -225,10 +256,13 @@ impl<'p> Piece<'p, Dest> {
     ///
     /// As there.
     #[inline]
-    pub(crate) unsafe fn copy_from_summing(self, src: Piece<'_, Source>) -> (usize, u16) {
+    pub(crate) unsafe fn copy_from_summing<B: Access>(
+        self,
+        src: Piece<'_, Source, B>,
+    ) -> (usize, u16) {
         let len = if src.len < self.len { src.len } else { self.len };
         // SAFETY: as there.
-        (len, unsafe { sum::sum::<true>(src.base, self.base, len) })
+        (len, unsafe { sum::sum::<B, A, true>(src.base, self.base, len) })
     }
 
     /// Fills the front from `src` and [writes it back](Self::flush_cache) from the CPU cache to memory;
@@ -236,7 +270,7 @@ impl<'p> Piece<'p, Dest> {
     ///
     /// Where [`FLUSHES_CACHE`] is false it is a plain copy.
     #[inline]
-    pub fn copy_from_flushing(self, src: Piece<'_, Source>) -> usize {
+    pub fn copy_from_flushing<B: Access>(self, src: Piece<'_, Source, B>) -> usize {
         let len = self.copy_from(src);
         self.slice(0, len).flush_cache();
         len
@@ -263,8 +297,9 @@ impl<'p> Piece<'p, Dest> {
     /// Sets every byte to `value` and returns the length.
     #[inline]
     pub fn fill(self, value: u8) -> usize {
-        // SAFETY: `self` is valid for writes of `len` bytes.
-        unsafe { copy::fill(self.base, value, self.len) };
+        // SAFETY: `self` is valid for writes of `len` bytes, which this thread alone accesses if it is
+        // exclusive.
+        unsafe { copy::fill::<A>(self.base, value, self.len) };
         self.len
     }
 }
@@ -272,23 +307,25 @@ impl<'p> Piece<'p, Dest> {
 impl<'p> From<&'p [u8]> for Piece<'p, Source> {
     #[inline]
     fn from(bytes: &'p [u8]) -> Self {
-        // The pointer is only ever read: there is no writing operation on a source.
-        Self { base: bytes.as_ptr().cast_mut(), len: bytes.len(), _marker: PhantomData }
+        // SAFETY: the bytes are borrowed for reading, and there is no writing operation on a source.
+        unsafe { Self::new(bytes.as_ptr().cast_mut(), bytes.len()) }
     }
 }
 
 impl<'p> From<&'p mut [u8]> for Piece<'p, Dest> {
     #[inline]
     fn from(bytes: &'p mut [u8]) -> Self {
-        // Only initialised bytes are ever written, so the slice stays initialised.
-        Self { base: bytes.as_mut_ptr(), len: bytes.len(), _marker: PhantomData }
+        // SAFETY: the bytes are borrowed for writing. Only initialised bytes are ever written, so the slice
+        // stays initialised.
+        unsafe { Self::new(bytes.as_mut_ptr(), bytes.len()) }
     }
 }
 
 impl<'p> From<&'p mut [MaybeUninit<u8>]> for Piece<'p, Dest> {
     #[inline]
     fn from(bytes: &'p mut [MaybeUninit<u8>]) -> Self {
-        Self { base: bytes.as_mut_ptr().cast(), len: bytes.len(), _marker: PhantomData }
+        // SAFETY: the bytes are borrowed for writing.
+        unsafe { Self::new(bytes.as_mut_ptr().cast(), bytes.len()) }
     }
 }
 

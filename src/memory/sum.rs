@@ -4,6 +4,12 @@
 //! registers their upper halves are added a second time, by themselves: what is left of the whole
 //! without those is the sum of the lower halves, and no addition waits for a carry. Without, the carry
 //! of each addition goes into the next one.
+//!
+//! Memory that others may access is summed in a copy on the stack, block by block, so that what is
+//! summed is what was copied.
+
+use super::access::{Access, Exclusive};
+use super::copy::copy;
 
 /// Words that are added in a row.
 const WORDS: usize = 8;
@@ -26,15 +32,69 @@ const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon")
 /// Bytes whose halves of words do not overflow 64 bits, whole blocks of any [`LANES`].
 const MANY: usize = 1 << 30;
 
+/// Bytes of memory that others may access which are copied before they are summed; even, so that a
+/// block begins with the first byte of a word.
+const COPIED: usize = 512;
+
 /// The folded sum of the native-endian 16-bit words in `len` bytes at `src`, the last one padded with
 /// a zero byte; copies them to `dst` if `COPY`.
 ///
 /// # Safety
 ///
 /// `src` must be valid for reads of `len` initialised bytes; if `COPY`, `dst` must be valid for
-/// writes, and must not overlap them.
+/// writes, and must not overlap them. What is `Exclusive` must not be accessed by others meanwhile.
 #[inline]
-pub unsafe fn sum<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
+pub unsafe fn sum<S: Access, D: Access, const COPY: bool>(
+    src: *const u8,
+    dst: *mut u8,
+    len: usize,
+) -> u16 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match S::PLAIN && D::PLAIN {
+            true => sum_exclusive::<COPY>(src, dst, len),
+            false => sum_copied::<S, D, COPY>(src, dst, len),
+        }
+    }
+}
+
+/// As [`sum`], of a copy on the stack.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn sum_copied<S: Access, D: Access, const COPY: bool>(
+    src: *const u8,
+    dst: *mut u8,
+    len: usize,
+) -> u16 {
+    let mut block = core::mem::MaybeUninit::<[u8; COPIED]>::uninit();
+    let block = block.as_mut_ptr().cast::<u8>();
+    let (mut sum, mut at) = (0u64, 0usize);
+    while at < len {
+        let part = len.wrapping_sub(at).min(COPIED);
+        // SAFETY: the caller's promise for this part of the bytes; the block has room for them, and
+        // nobody else accesses it.
+        unsafe {
+            copy::<S, Exclusive, false>(src.add(at), block, part);
+            sum = add(sum, sum_exclusive::<false>(block, block, part).into());
+            if COPY {
+                copy::<Exclusive, D, false>(block, dst.add(at), part);
+            }
+        }
+        at = at.wrapping_add(part);
+    }
+    fold(sum)
+}
+
+/// As [`sum`], of memory that nobody else accesses.
+///
+/// # Safety
+///
+/// As there.
+#[inline]
+unsafe fn sum_exclusive<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
     // SAFETY: the caller's promise.
     unsafe {
         if VECTORS && len >= LONG {

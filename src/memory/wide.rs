@@ -2,11 +2,13 @@
 //! registers where there are any, then single words, then bytes.
 //!
 //! Where words may lie anywhere, the last block or word ends with the last byte, and overlaps the one
-//! in front of it; elsewhere the bytes around the aligned words are looked at one by one.
+//! in front of it; elsewhere the bytes around the aligned words are looked at one by one. A block is
+//! read once, so that what is said of memory that others write is true of what was read.
 
 use core::ffi::{c_int, c_void};
 
-use super::copy::UNALIGNED;
+use super::access::Access;
+use super::defined::Wide;
 use super::unlikely;
 
 /// Words in a block: a cache line on 64-bit machines.
@@ -26,11 +28,16 @@ unsafe extern "C" {
 ///
 /// # Safety
 ///
-/// They must be valid for reads and initialised.
+/// They must be valid for reads and initialised. What is `Exclusive` must not be written meanwhile.
 #[inline]
-pub unsafe fn is_zero(base: *const u8, len: usize) -> bool {
+pub unsafe fn is_zero<A: Access>(base: *const u8, len: usize) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { every_zero::<UNALIGNED>(base, len) }
+    unsafe {
+        match A::UNALIGNED {
+            true => every_zero::<A, true>(base, len),
+            false => every_zero::<A, false>(base, len),
+        }
+    }
 }
 
 /// As [`is_zero`], in words that lie anywhere, or are aligned.
@@ -39,31 +46,32 @@ pub unsafe fn is_zero(base: *const u8, len: usize) -> bool {
 ///
 /// As there.
 #[inline]
-unsafe fn every_zero<const ANYWHERE: bool>(base: *const u8, len: usize) -> bool {
-    // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most.
+unsafe fn every_zero<A: Access, const ANYWHERE: bool>(base: *const u8, len: usize) -> bool {
+    // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most, and is
+    // aligned unless words may lie anywhere.
     unsafe {
-        let byte_is_zero = |at| base.add(at).read() == 0;
+        let byte_is_zero = |at| A::load::<u8>(base.add(at)) == 0;
         let mut at = bytes_to_word::<ANYWHERE>(base, len);
         if !(0..at).all(byte_is_zero) {
             return false;
         }
         while let Some(end) = inner::<BLOCK, ANYWHERE>(at, len) {
-            if any(read::<[usize; BLOCK], ANYWHERE>(base.add(at))) {
+            if any(block::<A>(base.add(at))) {
                 return false;
             }
             at = end;
         }
         if let Some(last) = last::<BLOCK, ANYWHERE>(len) {
-            return !any(read::<[usize; BLOCK], ANYWHERE>(base.add(last)));
+            return !any(block::<A>(base.add(last)));
         }
         while let Some(end) = inner::<1, ANYWHERE>(at, len) {
-            if read::<usize, ANYWHERE>(base.add(at)) != 0 {
+            if A::load::<usize>(base.add(at)) != 0 {
                 return false;
             }
             at = end;
         }
         match last::<1, ANYWHERE>(len) {
-            Some(last) => read::<usize, ANYWHERE>(base.add(last)) == 0,
+            Some(last) => A::load::<usize>(base.add(last)) == 0,
             None => (at..len).all(byte_is_zero),
         }
     }
@@ -73,15 +81,20 @@ unsafe fn every_zero<const ANYWHERE: bool>(base: *const u8, len: usize) -> bool 
 ///
 /// # Safety
 ///
-/// Both must be valid for reads of `len` initialised bytes.
+/// Both must be valid for reads of `len` initialised bytes. What is `Exclusive` must not be written
+/// meanwhile.
 #[inline]
-pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<usize> {
+pub unsafe fn mismatch<A: Access, B: Access>(
+    left: *const u8,
+    right: *const u8,
+    len: usize,
+) -> Option<usize> {
     // SAFETY: the caller's promise, for both.
     unsafe {
-        if ASKS_MEMCMP && equal(left, right, len) {
+        if asks_memcmp::<A, B>() && equal::<A, B>(left, right, len) {
             return None;
         }
-        first_difference::<UNALIGNED>(left, right, len)
+        difference::<A, B>(left, right, len)
     }
 }
 
@@ -91,77 +104,124 @@ pub unsafe fn mismatch(left: *const u8, right: *const u8, len: usize) -> Option<
 ///
 /// As for [`mismatch`].
 #[inline]
-pub unsafe fn equal(left: *const u8, right: *const u8, len: usize) -> bool {
+pub unsafe fn equal<A: Access, B: Access>(left: *const u8, right: *const u8, len: usize) -> bool {
     // SAFETY: the caller's promise, for both; without bytes nothing is asked about pointers that may be
     // null. From 8 to 16 bytes are those of a first and a last word.
     unsafe {
         match len {
             0 => true,
-            8..=16 if UNALIGNED => {
+            8..=16 if A::UNALIGNED && B::UNALIGNED => {
                 // What is behind the call of memcmp follows it directly.
                 unlikely();
                 [0, len.wrapping_sub(8)]
                     .into_iter()
-                    .all(|at| read::<u64, true>(left.add(at)) == read::<u64, true>(right.add(at)))
+                    .all(|at| A::load::<u64>(left.add(at)) == B::load::<u64>(right.add(at)))
             }
-            _ if ASKS_MEMCMP => memcmp(left.cast(), right.cast(), len) == 0,
-            _ => first_difference::<UNALIGNED>(left, right, len).is_none(),
+            _ if asks_memcmp::<A, B>() => memcmp(left.cast(), right.cast(), len) == 0,
+            _ => difference::<A, B>(left, right, len).is_none(),
         }
     }
 }
 
-/// As [`mismatch`], in blocks and words, of which those at `left` lie anywhere, or are aligned.
+/// Whether `memcmp` is asked about memory of these kinds: only of what nobody writes meanwhile.
+#[inline(always)]
+const fn asks_memcmp<A: Access, B: Access>() -> bool {
+    ASKS_MEMCMP && A::PLAIN && B::PLAIN
+}
+
+/// As [`mismatch`], by the words of this target.
 ///
 /// # Safety
 ///
 /// As there.
-unsafe fn first_difference<const ANYWHERE: bool>(
+#[inline]
+unsafe fn difference<A: Access, B: Access>(
     left: *const u8,
     right: *const u8,
     len: usize,
 ) -> Option<usize> {
-    // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most. Only
-    // `left` is aligned.
+    // SAFETY: the caller's promise.
     unsafe {
-        let differs = |at: &usize| left.add(*at).read() != right.add(*at).read();
-        let word_differs = |at: usize| {
-            read::<usize, ANYWHERE>(left.add(at)) != right.add(at).cast::<usize>().read_unaligned()
-        };
-        let mut at = bytes_to_word::<ANYWHERE>(left, len);
-        if let Some(found) = (0..at).find(differs) {
-            return Some(found);
-        }
-        while let Some(end) = end::<BLOCK>(at, len) {
-            let mut block = read::<[usize; BLOCK], ANYWHERE>(left.add(at));
-            let other = right.add(at).cast::<[usize; BLOCK]>().read_unaligned();
-            block.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
-            if any(block) {
-                break;
-            }
-            at = end;
-        }
-        while let Some(end) = end::<1>(at, len) {
-            if word_differs(at) {
-                return (at..end).find(differs);
-            }
-            at = end;
-        }
-        match last::<1, ANYWHERE>(len) {
-            Some(last) if !word_differs(last) => None,
-            _ => (at..len).find(differs),
+        match A::UNALIGNED && B::UNALIGNED {
+            true => first_difference::<A, B, true>(left, right, len),
+            false => first_difference::<A, B, false>(left, right, len),
         }
     }
 }
 
-/// Reads words that lie `ANYWHERE`, or are aligned.
-#[inline(always)]
-unsafe fn read<T, const ANYWHERE: bool>(at: *const u8) -> T {
-    // SAFETY: the callers read initialised bytes of theirs, made into integers.
+/// As [`mismatch`], in blocks and words that lie anywhere, or are aligned on the left side. On the right
+/// side only words of exclusive memory may lie otherwise; else the two are compared by bytes.
+///
+/// # Safety
+///
+/// As there.
+unsafe fn first_difference<A: Access, B: Access, const ANYWHERE: bool>(
+    left: *const u8,
+    right: *const u8,
+    len: usize,
+) -> Option<usize> {
+    // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most, and is
+    // aligned unless words may lie anywhere.
     unsafe {
-        match ANYWHERE {
-            true => at.cast::<T>().read_unaligned(),
-            false => at.cast::<T>().read(),
+        let word = |at: usize| {
+            different(at, A::load::<usize>(left.add(at)), B::load::<usize>(right.add(at)))
+        };
+        let byte = |at: &usize| A::load::<u8>(left.add(*at)) != B::load::<u8>(right.add(*at));
+        let alike =
+            ANYWHERE || B::PLAIN || (left.addr() ^ right.addr()) & WORD.wrapping_sub(1) == 0;
+        let mut at = if alike { bytes_to_word::<ANYWHERE>(left, len) } else { len };
+        if let Some(found) = (0..at).find(byte) {
+            return Some(found);
         }
+        while let Some(end) = end::<BLOCK>(at, len) {
+            let (block, other) = (block::<A>(left.add(at)), block::<B>(right.add(at)));
+            let mut differing = block;
+            differing.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+            if any(differing) {
+                let words = (at..end).step_by(WORD).zip(block.into_iter().zip(other));
+                return words.into_iter().find_map(|(at, (one, two))| different(at, one, two));
+            }
+            at = end;
+        }
+        while let Some(end) = end::<1>(at, len) {
+            if let Some(found) = word(at) {
+                return Some(found);
+            }
+            at = end;
+        }
+        match last::<1, ANYWHERE>(len) {
+            Some(last) if at < len => word(last),
+            _ => (at..len).find(byte),
+        }
+    }
+}
+
+/// The offset of the first byte in which two words at offset `at` differ.
+#[inline]
+const fn different(at: usize, one: usize, two: usize) -> Option<usize> {
+    let bits = one ^ two;
+    if bits == 0 {
+        return None;
+    }
+    let same =
+        if cfg!(target_endian = "little") { bits.trailing_zeros() } else { bits.leading_zeros() };
+    // At most the last byte of the word.
+    Some(at.wrapping_add((same >> 3) as usize))
+}
+
+/// Reads a block of words, by registers as wide as fill it.
+#[inline(always)]
+unsafe fn block<A: Access>(at: *const u8) -> [usize; BLOCK] {
+    const WIDES: usize = BLOCK * WORD / size_of::<Wide>();
+    // SAFETY: the callers read blocks of theirs. So many wide words are as long as a block, and any
+    // bytes make integers.
+    unsafe {
+        if A::PLAIN || !A::UNALIGNED {
+            return core::array::from_fn(|word| A::load(at.add(word.wrapping_mul(WORD))));
+        }
+        let wides: [Wide; WIDES] =
+            core::array::from_fn(|wide| A::load(at.add(wide.wrapping_mul(size_of::<Wide>()))));
+        core::mem::transmute::<[Wide; WIDES], [usize; BLOCK]>(wides)
     }
 }
 
@@ -203,6 +263,7 @@ fn any(block: [usize; BLOCK]) -> bool {
 /// Both ways, of which each machine takes one, and neither of them behind `memcmp`.
 #[cfg(test)]
 mod tests {
+    use super::super::access::{Exclusive, Shared};
     use super::*;
 
     const LONGEST: usize = if cfg!(miri) { 80 } else { 200 };
@@ -224,12 +285,22 @@ mod tests {
             bytes[offset..][..len].fill(0);
             let base = bytes[offset..].as_ptr();
             // SAFETY: the array has so many bytes behind the offset.
-            assert!(unsafe { every_zero::<true>(base, len) && every_zero::<false>(base, len) });
+            assert!(unsafe { every_zero::<Exclusive, true>(base, len) });
+            // SAFETY: as above.
+            assert!(unsafe { every_zero::<Exclusive, false>(base, len) });
+            // SAFETY: as above.
+            assert!(unsafe { is_zero::<Shared>(base, len) });
             bytes[offset + at] = 1;
             let base = bytes[offset..].as_ptr();
             // SAFETY: as above.
-            let zero = unsafe { (every_zero::<true>(base, len), every_zero::<false>(base, len)) };
-            assert_eq!(zero, (at == len, at == len), "{len} bytes at {offset}, not zero at {at}");
+            let zero = unsafe {
+                [
+                    every_zero::<Exclusive, true>(base, len),
+                    every_zero::<Exclusive, false>(base, len),
+                    is_zero::<Shared>(base, len),
+                ]
+            };
+            assert_eq!(zero, [at == len; 3], "{len} bytes at {offset}, not zero at {at}");
             bytes[offset..][..len].fill(1);
         });
     }
@@ -243,12 +314,15 @@ mod tests {
             let expected = Some(at).filter(|at| *at < len);
             // SAFETY: both arrays have so many bytes behind the pointers.
             let found = unsafe {
-                (
-                    first_difference::<true>(left, right, len),
-                    first_difference::<false>(left, right, len),
-                )
+                [
+                    first_difference::<Exclusive, Exclusive, true>(left, right, len),
+                    first_difference::<Exclusive, Exclusive, false>(left, right, len),
+                    difference::<Shared, Shared>(left, right, len),
+                    difference::<Shared, Exclusive>(left, right, len),
+                    difference::<Exclusive, Shared>(left, right, len),
+                ]
             };
-            assert_eq!(found, (expected, expected), "{len} bytes at {offset}, other at {at}");
+            assert_eq!(found, [expected; 5], "{len} bytes at {offset}, other at {at}");
             bytes[offset + at] = 0;
         });
     }

@@ -27,7 +27,7 @@ use crate::file::{
 };
 #[cfg(unix)]
 use crate::iov::{CallError, VectoredWrite};
-use crate::segment::KVec;
+use crate::segment::{KVec, as_pieces};
 
 /// Any [`Read`] or [`Write`] as a channel.
 ///
@@ -108,7 +108,7 @@ fn write_to_socket(
     from: &[KVec<'_, Source>],
 ) -> Result<usize, ChannelError> {
     loop {
-        match super::io::Stream(end).write_vectored(from) {
+        match super::io::Stream(end).write_vectored(as_pieces(from)) {
             Ok(written) => return Ok(written),
             Err(CallError::Interrupted) => {}
             Err(CallError::WouldBlock) => return Err(ChannelError::WouldBlock),

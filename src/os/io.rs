@@ -51,6 +51,7 @@ use libc::{off64_t as off_t, preadv64 as preadv, pwritev64 as pwritev};
 
 use crate::direction::{Dest, Direction, Source};
 use crate::iov::{CallError, VectoredRead, VectoredWrite};
+use crate::memory::Piece;
 use crate::segment::{KVec, MAX_SEGMENTS};
 
 /// The segments as slices for [`write_vectored`](io::Write::write_vectored), without conversion.
@@ -106,7 +107,7 @@ impl<F: AsFd> VectoredWrite for Stream<F> {
 
     fn write_vectored(
         &mut self,
-        segments: &[KVec<'_, Source>],
+        segments: &[Piece<'_, Source>],
     ) -> Result<usize, CallError<io::Error>> {
         match send(&self.0, segments, 0) {
             Err(CallError::Failed(error)) if error.raw_os_error() == Some(libc::ENOTSOCK) => {}
@@ -128,7 +129,7 @@ impl<F: AsFd> VectoredRead for Stream<F> {
 
     fn read_vectored(
         &mut self,
-        segments: &[KVec<'_, Dest>],
+        segments: &[Piece<'_, Dest>],
     ) -> Result<usize, CallError<io::Error>> {
         let fd = self.0.as_fd().as_raw_fd();
         let (list, count) = list(segments);
@@ -182,14 +183,14 @@ impl<F: AsFd> Socket<F> {
     /// # Errors
     ///
     /// Those of a single [receiving](VectoredRead::read_vectored) call; nothing was written then.
-    pub fn peek(&self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<io::Error>> {
+    pub fn peek(&self, segments: &[Piece<'_, Dest>]) -> Result<usize, CallError<io::Error>> {
         self.receive(segments, libc::MSG_PEEK)
     }
 
     /// Receives with the flags of the socket and `more`.
     fn receive(
         &self,
-        segments: &[KVec<'_, Dest>],
+        segments: &[Piece<'_, Dest>],
         more: c_int,
     ) -> Result<usize, CallError<io::Error>> {
         let flags = self.exact_flags()? | more;
@@ -214,7 +215,7 @@ impl<F: AsFd> VectoredWrite for Socket<F> {
 
     fn write_vectored(
         &mut self,
-        segments: &[KVec<'_, Source>],
+        segments: &[Piece<'_, Source>],
     ) -> Result<usize, CallError<io::Error>> {
         send(&self.socket, segments, self.exact_flags()?)
     }
@@ -229,7 +230,7 @@ impl<F: AsFd> VectoredRead for Socket<F> {
 
     fn read_vectored(
         &mut self,
-        segments: &[KVec<'_, Dest>],
+        segments: &[Piece<'_, Dest>],
     ) -> Result<usize, CallError<io::Error>> {
         self.receive(segments, 0)
     }
@@ -268,7 +269,7 @@ impl<F: AsFd> VectoredWrite for FileAt<F> {
 
     fn write_vectored(
         &mut self,
-        segments: &[KVec<'_, Source>],
+        segments: &[Piece<'_, Source>],
     ) -> Result<usize, CallError<io::Error>> {
         let (list, count) = list(segments);
         // SAFETY: the list has `count` segments that may be read.
@@ -281,7 +282,7 @@ impl<F: AsFd> VectoredRead for FileAt<F> {
 
     fn read_vectored(
         &mut self,
-        segments: &[KVec<'_, Dest>],
+        segments: &[Piece<'_, Dest>],
     ) -> Result<usize, CallError<io::Error>> {
         let (list, count) = list(segments);
         // SAFETY: the list has `count` segments that may be written.
@@ -317,7 +318,7 @@ const NOSIGNAL: c_int = 0;
 /// Writes to a socket once.
 fn send(
     socket: &impl AsFd,
-    segments: &[KVec<'_, Source>],
+    segments: &[Piece<'_, Source>],
     flags: c_int,
 ) -> Result<usize, CallError<io::Error>> {
     let message = message(segments);
@@ -326,13 +327,13 @@ fn send(
 }
 
 /// The segments as the system takes them, no more than it takes in one call.
-fn list<D: Direction>(segments: &[KVec<'_, D>]) -> (*const libc::iovec, c_int) {
+fn list<D: Direction>(segments: &[Piece<'_, D>]) -> (*const libc::iovec, c_int) {
     // At most 1024.
     (segments.as_ptr().cast(), segments.len().min(MAX_SEGMENTS) as c_int)
 }
 
 /// A message of segments, without an address and control data.
-fn message<D: Direction>(segments: &[KVec<'_, D>]) -> libc::msghdr {
+fn message<D: Direction>(segments: &[Piece<'_, D>]) -> libc::msghdr {
     let (list, count) = list(segments);
     // SAFETY: null pointers and zero lengths are what an empty message consists of.
     let mut message: libc::msghdr = unsafe { mem::zeroed() };

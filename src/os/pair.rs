@@ -13,7 +13,6 @@ use crate::direction::{Dest, Source};
 use crate::file::{
     Channel, ChannelError, Duplex, Error, Features, ReadChannel, Shared, WriteChannel,
 };
-use crate::memory::Piece;
 use crate::segment::KVec;
 
 /// Makes a connection that holds `capacity` bytes (at least 1) in each direction.
@@ -156,10 +155,10 @@ impl ReadChannel for PairEnd {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
         let lane = self.incoming();
         let mut content = lane.lock_when(|content| !content.bytes.is_empty(), self.blocking)?;
-        let into = Piece::<Dest>::from(into);
+        let into = KVec::<Dest>::from(into).into_piece();
         let (front, back) = content.bytes.as_slices();
-        let first = into.copy_from(Piece::from(front));
-        let second = into.slice(first, usize::MAX).copy_from(Piece::from(back));
+        let first = into.copy_from(KVec::from(front).into_piece());
+        let second = into.slice(first, usize::MAX).copy_from(KVec::from(back).into_piece());
         let len = first.saturating_add(second).min(content.bytes.len());
         content.bytes.drain(..len);
         lane.changed.notify_all();

@@ -3,6 +3,7 @@
 //! | Kind | Describes | C layout |
 //! |---|---|---|
 //! | [`KVec`] | addressable memory, borrowed | `struct kvec`, `struct iovec` |
+//! | [`SharedVec`] | addressable memory that others may write | `struct iovec` |
 //! | [`IoVec`] | a range of somebody else's address space | `struct iovec` |
 //! | [`BioVec`] | bytes in a run of pages | `struct bio_vec` |
 //! | [`Hole`] | nothing: data written to it vanishes | – |
@@ -12,12 +13,14 @@
 
 mod biovec;
 mod iovec;
-mod kvec;
+mod memvec;
+mod shared;
 mod uniform;
 
 pub use biovec::BioVec;
 pub use iovec::IoVec;
-pub use kvec::KVec;
+pub use memvec::{KVec, MemVec, as_pieces};
+pub use shared::{SharedList, SharedVec};
 pub use uniform::Uniform;
 
 use crate::direction::{Dest, Direction};
@@ -60,6 +63,10 @@ pub struct Position {
 pub trait Segments: Copy {
     /// The kind of the segments.
     type Segment: Segment;
+
+    /// Whether there can be such a list at all; see [`Segment::EXISTS`].
+    #[doc(hidden)]
+    const EXISTS: bool = Self::Segment::EXISTS;
 
     /// All segments, from the first one on.
     fn as_slice(&self) -> &[Self::Segment];
@@ -110,7 +117,7 @@ pub trait Segments: Copy {
     /// The bytes of all segments together; `usize::MAX` if there are more.
     #[doc(alias = "iov_length")]
     fn total(&self) -> usize {
-        if !Self::Segment::EXISTS {
+        if !Self::EXISTS {
             return 0;
         }
         let segments = self.as_slice();

@@ -8,7 +8,7 @@ use super::model::scene::{P, Scene, Shape};
 
 pub fn check(input: &[u8]) {
     let mut input = input.iter().copied();
-    let scene = Scene::from_bytes(&mut input, &Shape::ALL[..5]);
+    let scene = Scene::from_bytes(&mut input, Shape::SOURCES);
     let calls: Vec<_> = input.by_ref().take(16).map(usize::from).collect();
     let data: Vec<u8> = input.collect();
 

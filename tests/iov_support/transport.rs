@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use iov_iter::iov::{CallError, Stop, VectoredRead, VectoredWrite};
-use iov_iter::{Dest, KVec, Piece, Source};
+use iov_iter::{Dest, Piece, Source};
 
 /// What the next call does.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +49,13 @@ impl Scripted {
     }
 }
 
+/// A copy of the bytes of a piece.
+pub fn bytes(piece: &Piece<'_, Source>) -> Vec<u8> {
+    let mut bytes = vec![0; piece.len()];
+    piece.copy_to(Piece::from(&mut bytes[..]));
+    bytes
+}
+
 impl VectoredWrite for Scripted {
     type Error = BrokenPipe;
 
@@ -58,11 +65,11 @@ impl VectoredWrite for Scripted {
 
     fn write_vectored(
         &mut self,
-        segments: &[KVec<'_, Source>],
+        segments: &[Piece<'_, Source>],
     ) -> Result<usize, CallError<BrokenPipe>> {
         let most = self.next(segments.iter().map(|segment| segment.len()).collect())?;
         let before = self.data.len();
-        self.data.extend(segments.iter().flat_map(|segment| segment.as_slice()).take(most));
+        self.data.extend(segments.iter().flat_map(bytes).take(most));
         Ok(self.data.len() - before)
     }
 
@@ -80,14 +87,14 @@ impl VectoredRead for Scripted {
 
     fn read_vectored(
         &mut self,
-        segments: &[KVec<'_, Dest>],
+        segments: &[Piece<'_, Dest>],
     ) -> Result<usize, CallError<BrokenPipe>> {
         let mut left = self.next(segments.iter().map(|segment| segment.len()).collect())?;
         let mut moved = 0;
         for segment in segments {
             let len = segment.len().min(left).min(self.data.len());
             let bytes: Vec<u8> = self.data.drain(..len).collect();
-            moved += segment.piece(0, len).copy_from(Piece::from(&bytes[..]));
+            moved += segment.slice(0, len).copy_from(Piece::from(&bytes[..]));
             left -= len;
         }
         Ok(moved)

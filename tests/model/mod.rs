@@ -62,6 +62,7 @@ pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
         IovIter::UserBuf(user) => user.cursor().position(),
         IovIter::IoVec(user) => user.cursor().position(),
         IovIter::KVec(cursor) => cursor.position(),
+        IovIter::Shared(cursor) => cursor.position(),
         IovIter::BVec(cursor) => cursor.position(),
         IovIter::Registered(cursor) => cursor.position(),
         IovIter::Discard(cursor) => cursor.position(),

@@ -131,7 +131,7 @@ impl Case {
     /// The case that any string of bytes means.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut bytes = bytes.iter().copied();
-        let source = Scene::from_bytes(&mut bytes, &Shape::ALL[..5]);
+        let source = Scene::from_bytes(&mut bytes, Shape::SOURCES);
         let dest = Scene::from_bytes(&mut bytes, &Shape::ALL);
         let mut ops = Vec::new();
         while let Some(code) = bytes.next() {

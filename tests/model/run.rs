@@ -252,6 +252,7 @@ fn segments<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> usize {
     match iter {
         IovIter::IoVec(user) => user.cursor().list().len(),
         IovIter::KVec(cursor) => cursor.list().len(),
+        IovIter::Shared(cursor) => cursor.list().segments().len(),
         IovIter::BVec(cursor) => cursor.list().len(),
         IovIter::Registered(cursor) => cursor.list().segments().len(),
         _ => 1,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use iov_iter::{BioVec, Dest, IoVec, KVec, Source, Uniform};
+use iov_iter::{BioVec, Dest, Direction, IoVec, KVec, SharedVec, Source, Uniform};
 
 use super::flat::{Byte, Flat, Nature};
 use super::{Iter, TestPage, UserSpace};
@@ -21,12 +21,26 @@ pub enum Shape {
     KVec,
     BVec,
     Registered,
+    Shared,
     Discard,
 }
 
 impl Shape {
-    pub const ALL: [Self; 6] =
-        [Self::UserBuf, Self::IoVec, Self::KVec, Self::BVec, Self::Registered, Self::Discard];
+    pub const ALL: [Self; 7] = [
+        Self::UserBuf,
+        Self::IoVec,
+        Self::KVec,
+        Self::BVec,
+        Self::Registered,
+        Self::Shared,
+        Self::Discard,
+    ];
+    /// What a source can be.
+    pub const SOURCES: &[Self] = Self::ALL.split_at(6).0;
+
+    const fn is_addressable(self) -> bool {
+        matches!(self, Self::KVec | Self::Shared)
+    }
 }
 
 /// A layout.
@@ -41,6 +55,23 @@ pub struct Scene {
     pub bad: Vec<usize>,
     /// User pages, counted from the first, that are not resident.
     pub absent: Vec<usize>,
+}
+
+/// Segments of addressable memory, of which the shape takes one kind.
+pub struct Lists<'a, D: Direction> {
+    kvecs: Vec<KVec<'a, D>>,
+    shared: Vec<SharedVec<'a, D>>,
+}
+
+impl<'a, D: Direction> Lists<'a, D> {
+    fn new(shape: Shape, segments: impl Iterator<Item = KVec<'a, D>>) -> Self {
+        let (mut kvecs, mut shared) = (Vec::new(), Vec::new());
+        match shape {
+            Shape::Shared => shared.extend(segments.map(SharedVec::from)),
+            _ => kvecs.extend(segments),
+        }
+        Self { kvecs, shared }
+    }
 }
 
 /// The memory of a scene.
@@ -100,7 +131,7 @@ impl Scene {
         };
         let end = segments.iter().map(|(gap, len)| gap + len).sum::<usize>();
         let mut buffer = Vec::new();
-        if self.shape == Shape::KVec {
+        if self.shape.is_addressable() {
             buffer = vec![FILLER; end + 8];
         }
         let mut bytes = Vec::new();
@@ -118,7 +149,7 @@ impl Scene {
                     memory.runs.push(run);
                     gap
                 }
-                Shape::KVec => buffer.as_ptr().addr() + image + gap,
+                Shape::KVec | Shape::Shared => buffer.as_ptr().addr() + image + gap,
                 Shape::Discard => 0,
             };
             for at in 0..len {
@@ -135,7 +166,7 @@ impl Scene {
             bytes,
             nature: match self.shape {
                 Shape::UserBuf | Shape::IoVec => Nature::User,
-                Shape::KVec => Nature::Kernel,
+                Shape::KVec | Shape::Shared => Nature::Kernel,
                 Shape::BVec | Shape::Registered => Nature::Pages,
                 Shape::Discard => Nature::Nothing,
             },
@@ -213,22 +244,13 @@ impl Memory {
     }
 
     /// Addressable segments to read.
-    pub fn sources<'a>(
-        &self,
-        buffer: &'a [u8],
-        flat: &Flat,
-        scene: &Scene,
-    ) -> Vec<KVec<'a, Source>> {
-        self.ranges(flat, scene).map(|range| KVec::from(&buffer[range])).collect()
+    pub fn sources<'a>(&self, buffer: &'a [u8], flat: &Flat, scene: &Scene) -> Lists<'a, Source> {
+        let ranges = self.ranges(flat, scene);
+        Lists::new(self.shape, ranges.map(|range| KVec::from(&buffer[range])))
     }
 
     /// Addressable segments to write.
-    pub fn dests<'a>(
-        &self,
-        buffer: &'a mut [u8],
-        flat: &Flat,
-        scene: &Scene,
-    ) -> Vec<KVec<'a, Dest>> {
+    pub fn dests<'a>(&self, buffer: &'a mut [u8], flat: &Flat, scene: &Scene) -> Lists<'a, Dest> {
         let mut rest = buffer;
         let mut taken = 0;
         let mut segments = Vec::new();
@@ -238,7 +260,7 @@ impl Memory {
             (rest, taken) = (behind, range.end);
             segments.push(KVec::from(segment));
         }
-        segments
+        Lists::new(self.shape, segments.into_iter())
     }
 
     fn ranges(&self, flat: &Flat, scene: &Scene) -> impl Iterator<Item = std::ops::Range<usize>> {
@@ -254,17 +276,19 @@ impl Memory {
     }
 
     /// The iterator for reading.
-    pub fn source<'a>(&'a self, kvecs: &'a [KVec<'a, Source>]) -> Iter<'a, Source, P> {
+    pub fn source<'a>(&'a self, lists: &'a Lists<'a, Source>) -> Iter<'a, Source, P> {
         match self.shape {
-            Shape::KVec => Iter::kvec(kvecs, self.count).unwrap(),
+            Shape::KVec => Iter::kvec(&lists.kvecs, self.count).unwrap(),
+            Shape::Shared => Iter::shared(&lists.shared, self.count).unwrap(),
             _ => self.user_or_pages().expect("nothing cannot be read"),
         }
     }
 
     /// The iterator for writing.
-    pub fn dest<'a>(&'a self, kvecs: &'a [KVec<'a, Dest>]) -> Iter<'a, Dest, P> {
+    pub fn dest<'a>(&'a self, lists: &'a Lists<'a, Dest>) -> Iter<'a, Dest, P> {
         match self.shape {
-            Shape::KVec => Iter::kvec(kvecs, self.count).unwrap(),
+            Shape::KVec => Iter::kvec(&lists.kvecs, self.count).unwrap(),
+            Shape::Shared => Iter::shared(&lists.shared, self.count).unwrap(),
             Shape::Discard => Iter::discard(self.count),
             _ => self.user_or_pages().expect("user memory or pages"),
         }
@@ -282,7 +306,7 @@ impl Memory {
                 let uniform = Uniform::new(&self.bvecs).expect("laid out to be uniform");
                 Iter::registered(uniform, self.count).unwrap()
             }
-            Shape::KVec | Shape::Discard => return None,
+            Shape::KVec | Shape::Shared | Shape::Discard => return None,
         })
     }
 }

@@ -36,18 +36,13 @@ pub fn copy<'a, W: WriteChannel>(
                 let cut_short = offset == input.position();
                 Ok(if cut_short { Copied::CutShort(failure) } else { Copied::Unchecked(failure) })
             }
-            Err(failure @ Failure::Input(_)) if piped => {
-                // The first failure is the one to tell.
-                let _ = input.pass_buffered();
-                Err(failure)
-            }
             Err(failure) => Err(failure),
         }
     });
     match result {
         Ok(copied) => output.close().map(|()| copied).map_err(Failure::from_file),
         Err(failure) if piped => {
-            // What has come is kept, if it can be.
+            // What has come is kept, if it can be. The first failure is the one to tell.
             let _ = output.close();
             Err(failure)
         }

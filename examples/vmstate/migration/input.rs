@@ -22,8 +22,6 @@ pub struct Input<'a, O> {
     /// What is being read, and where it began.
     element: (&'static str, u64),
     output: &'a mut O,
-    /// The output has everything up to the end already.
-    is_ahead: bool,
 }
 
 impl<'a, O: Output> Input<'a, O> {
@@ -35,7 +33,7 @@ impl<'a, O: Output> Input<'a, O> {
     ) -> Result<Self, Failure> {
         let channel = Rc::new(RefCell::new(channel));
         let reader = Source::new(Vec::new(), &channel)?;
-        Ok(Self { reader, channel, base: 0, tail, element: ("header", 0), output, is_ahead: false })
+        Ok(Self { reader, channel, base: 0, tail, element: ("header", 0), output })
     }
 
     /// Bytes from the start of the stream to the next one.
@@ -64,13 +62,7 @@ impl<'a, O: Output> Input<'a, O> {
         if self.tail.is_none() {
             let base = self.position();
             let mut rest = Vec::new();
-            let result = self.read_rest(&mut rest);
-            if !matches!(result, Ok(false)) {
-                // Whoever sent it believes by now that it is safe.
-                self.put(|output| output.bytes(&rest).and_then(|()| output.flush()))?;
-                self.is_ahead = true;
-            }
-            let tail = match result {
+            let tail = match self.read_rest(&mut rest) {
                 Ok(true) => Tail::find(&mut Cursor::new(&rest), base).map(Some),
                 Ok(false) => Ok(None),
                 Err(failure) => Err(failure),
@@ -104,8 +96,7 @@ impl<'a, O: Output> Input<'a, O> {
         self.reader.peek_byte(0).map_err(Failure::from_file)
     }
 
-    /// The next `len` bytes, at most a buffer of the reader, not consumed; fewer at the end of the
-    /// stream.
+    /// The next `len` bytes, at most a buffer of the reader, not consumed; fewer at the end of the stream.
     pub fn look_ahead(&mut self, len: usize) -> Result<&[u8], Failure> {
         self.reader.peek(len, 0).map_err(Failure::from_file)
     }
@@ -113,28 +104,28 @@ impl<'a, O: Output> Input<'a, O> {
     /// Gets a byte.
     pub fn byte(&mut self) -> Result<u8, Failure> {
         let value = self.reader.get_byte().map_err(|error| self.failure(error))?;
-        self.put(|output| output.byte(value))?;
+        self.output.byte(value).map_err(Failure::from_file)?;
         Ok(value)
     }
 
     /// Gets 16 bits.
     pub fn be16(&mut self) -> Result<u16, Failure> {
         let value = self.reader.get_be16().map_err(|error| self.failure(error))?;
-        self.put(|output| output.be16(value))?;
+        self.output.be16(value).map_err(Failure::from_file)?;
         Ok(value)
     }
 
     /// Gets 32 bits.
     pub fn be32(&mut self) -> Result<u32, Failure> {
         let value = self.reader.get_be32().map_err(|error| self.failure(error))?;
-        self.put(|output| output.be32(value))?;
+        self.output.be32(value).map_err(Failure::from_file)?;
         Ok(value)
     }
 
     /// Gets 64 bits.
     pub fn be64(&mut self) -> Result<u64, Failure> {
         let value = self.reader.get_be64().map_err(|error| self.failure(error))?;
-        self.put(|output| output.be64(value))?;
+        self.output.be64(value).map_err(Failure::from_file)?;
         Ok(value)
     }
 
@@ -142,7 +133,7 @@ impl<'a, O: Output> Input<'a, O> {
     pub fn string(&mut self) -> Result<Vec<u8>, Failure> {
         let text = self.reader.get_counted_string().map(<[u8]>::to_vec);
         let text = text.map_err(|error| self.failure(error))?;
-        self.put(|output| output.string(&text))?;
+        self.output.string(&text).map_err(Failure::from_file)?;
         Ok(text)
     }
 
@@ -160,53 +151,28 @@ impl<'a, O: Output> Input<'a, O> {
     pub fn bytes(&mut self, len: usize) -> Result<Vec<u8>, Failure> {
         let bytes = self.reader.get_slice(len).map(<[u8]>::to_vec);
         let bytes = bytes.map_err(|error| self.failure(error))?;
-        self.put(|output| output.bytes(&bytes))?;
+        self.output.bytes(&bytes).map_err(Failure::from_file)?;
         Ok(bytes)
     }
 
     /// Passes `len` bytes.
     pub fn pass(&mut self, len: u64) -> Result<(), Failure> {
-        let passed = match self.is_ahead {
-            false => self.output.pass(&mut self.reader, len),
-            true => self.reader.skip(len),
-        };
-        passed.map_err(|error| self.failure(error))
+        self.output.pass(&mut self.reader, len).map_err(|error| self.failure(error))
     }
 
     /// Passes the contents of a page.
     pub fn page(&mut self, len: usize) -> Result<(), Failure> {
-        let passed = match self.is_ahead {
-            false => self.output.page(&mut self.reader, len),
-            true => self.reader.skip(len as u64),
-        };
-        passed.map_err(|error| self.failure(error))
+        self.output.page(&mut self.reader, len).map_err(|error| self.failure(error))
     }
 
     /// Passes all that is left.
     pub fn pass_rest(&mut self) -> Result<(), Failure> {
         while let Some(chunk) = next_chunk(&mut self.reader)? {
             let len = chunk.len();
-            if !self.is_ahead {
-                self.output.bytes(chunk).map_err(Failure::from_file)?;
-            }
+            self.output.bytes(chunk).map_err(Failure::from_file)?;
             self.reader.skip_buffered(len).map_err(Failure::from_file)?;
         }
         Ok(())
-    }
-
-    /// Passes what has come already, after a failure of the input.
-    pub fn pass_buffered(&mut self) -> Result<(), Failure> {
-        let chunk = self.reader.peek(self.reader.buffered(), 0).map_err(Failure::from_file)?;
-        let chunk = chunk.to_vec();
-        self.put(|output| output.bytes(&chunk))
-    }
-
-    /// Gives the output what it does not have.
-    fn put(&mut self, put: impl FnOnce(&mut O) -> Result<(), Error>) -> Result<(), Failure> {
-        if self.is_ahead {
-            return Ok(());
-        }
-        put(self.output).map_err(Failure::from_file)
     }
 
     /// What it means that getting an element failed.

@@ -21,8 +21,6 @@ pub trait Output {
     /// Takes the next `len` bytes of `reader`, the contents of a page.
     fn page<R: ReadChannel>(&mut self, reader: &mut FileReader<R>, len: usize)
     -> Result<(), Error>;
-    /// Sends what is pending.
-    fn flush(&mut self) -> Result<(), Error>;
 }
 
 /// Forgets everything.
@@ -64,10 +62,6 @@ impl Output for Discard {
         len: usize,
     ) -> Result<(), Error> {
         reader.skip(len as u64)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        Ok(())
     }
 }
 
@@ -143,9 +137,5 @@ impl<W: WriteChannel> Output for Copier<W> {
             return Err(error);
         }
         self.writer.put_owned(&mut self.page)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        self.writer.flush()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use iov_iter::{Dest, Error, Piece, Source};
+use iov_iter::{Dest, Error, Kind, Piece, Source};
 
 use super::super::flat::Nature;
 use super::super::ops::{In, Out};
@@ -134,8 +134,9 @@ impl Side<'_, Source> {
 
     pub(super) fn next_chunk(&mut self) {
         let chunk = self.iter.next_chunk();
-        match (self.flat.nature, self.flat.single_segment_count()) {
-            (Nature::Kernel, len) if len > 0 => {
+        match (self.iter.kind(), self.flat.single_segment_count()) {
+            // Memory that others write cannot be borrowed.
+            (Kind::KVec, len) if len > 0 => {
                 assert_eq!(chunk, Some(&self.flat.values(len)[..]));
                 self.flat.advance(len);
             }

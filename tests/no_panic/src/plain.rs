@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use iov_iter::host::{Host, Page, UserMemory};
 use iov_iter::iov::{CallError, VectoredRead, VectoredWrite};
-use iov_iter::{CopyFlags, Dest, Error, KVec, PageFlags, Piece, Segment, Segments, Source};
+use iov_iter::{CopyFlags, Dest, Error, PageFlags, Piece, Segment, Segments, Source};
 
 use crate::{any, any_bytes, any_list, any_position};
 
@@ -91,7 +91,7 @@ impl Segments for Plain {
 impl VectoredWrite for Plain {
     type Error = Error;
 
-    fn write_vectored(&mut self, _: &[KVec<'_, Source>]) -> Result<usize, CallError<Error>> {
+    fn write_vectored(&mut self, _: &[Piece<'_, Source>]) -> Result<usize, CallError<Error>> {
         Ok(any())
     }
 }
@@ -99,7 +99,7 @@ impl VectoredWrite for Plain {
 impl VectoredRead for Plain {
     type Error = Error;
 
-    fn read_vectored(&mut self, _: &[KVec<'_, Dest>]) -> Result<usize, CallError<Error>> {
+    fn read_vectored(&mut self, _: &[Piece<'_, Dest>]) -> Result<usize, CallError<Error>> {
         Ok(any())
     }
 }

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use core::hint::black_box;
 
 use iov_iter::iov::{CallError, Error, IoVector, VectoredRead, VectoredWrite, View};
-use iov_iter::{Dest, Direction, InlineVec, KVec, Source};
+use iov_iter::{Dest, Direction, InlineVec, KVec, Piece, Source};
 
 use crate::segments::{Text, cloned, default};
 use crate::{any, any_bytes, any_list};
@@ -32,7 +32,7 @@ impl VectoredWrite for Anything {
         any() == 0
     }
 
-    fn write_vectored(&mut self, segments: &[KVec<'_, Source>]) -> Result<usize, CallError<usize>> {
+    fn write_vectored(&mut self, segments: &[Piece<'_, Source>]) -> Result<usize, CallError<usize>> {
         black_box(segments);
         any_answer()
     }
@@ -49,7 +49,7 @@ impl VectoredRead for Anything {
         any() == 0
     }
 
-    fn read_vectored(&mut self, segments: &[KVec<'_, Dest>]) -> Result<usize, CallError<usize>> {
+    fn read_vectored(&mut self, segments: &[Piece<'_, Dest>]) -> Result<usize, CallError<usize>> {
         black_box(segments);
         any_answer()
     }

@@ -6,7 +6,18 @@ use core::ptr::NonNull;
 
 use super::Segment;
 use crate::direction::{Dest, Direction, Source};
-use crate::memory::{Extent, Piece, Span};
+use crate::memory::{Access, Exclusive, Extent, Piece, Shared, Span};
+
+/// Memory of this address space, laid out as `struct kvec` and `struct iovec`: a [`KVec`] or a
+/// [`SharedVec`](super::SharedVec).
+///
+/// `A` says whether others may access the memory meanwhile. Everything that takes such segments takes
+/// both kinds.
+#[repr(transparent)]
+pub struct MemVec<'a, D: Direction, A: Access> {
+    // If exclusive: as long as the segment lives, nothing but it uses the memory, or nothing writes it.
+    piece: Piece<'a, D, A>,
+}
 
 /// Memory of this address space, laid out as `struct kvec` and `struct iovec`.
 ///
@@ -42,11 +53,7 @@ use crate::memory::{Extent, Piece, Span};
 /// assert_eq!(segment.len(), 3);
 /// ```
 #[doc(alias = "kvec")]
-#[repr(transparent)]
-pub struct KVec<'a, D: Direction> {
-    // As long as the segment lives, nothing but it uses the memory, or nothing writes it.
-    piece: Piece<'a, D>,
-}
+pub type KVec<'a, D> = MemVec<'a, D, Exclusive>;
 
 // SAFETY: a source is a `&'a [u8]`, which any thread may read.
 unsafe impl Send for KVec<'_, Source> {}
@@ -55,6 +62,10 @@ unsafe impl Sync for KVec<'_, Source> {}
 // SAFETY: a destination is a `&'a mut [u8]`; the thread that gets it is the only one to use it. It
 // is not `Sync`, because it can be written through a shared reference.
 unsafe impl Send for KVec<'_, Dest> {}
+// SAFETY: any number of threads may access shared memory at any time, by defined accesses.
+unsafe impl<D: Direction> Send for MemVec<'_, D, Shared> {}
+// SAFETY: as above.
+unsafe impl<D: Direction> Sync for MemVec<'_, D, Shared> {}
 
 impl<'a, D: Direction> KVec<'a, D> {
     /// Describes `len` bytes at `base`, as a C caller would.
@@ -71,9 +82,31 @@ impl<'a, D: Direction> KVec<'a, D> {
     #[inline]
     #[must_use]
     pub const unsafe fn from_raw_parts(base: *mut u8, len: usize) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Self::new(base, len) }
+    }
+}
+
+impl<'a, D: Direction, A: Access> MemVec<'a, D, A> {
+    /// Describes `len` bytes at `base`.
+    ///
+    /// # Safety
+    ///
+    /// As for the `from_raw_parts` of the kind. Two exclusive destinations for the same bytes must not
+    /// reach two threads.
+    #[inline]
+    pub(crate) const unsafe fn new(base: *mut u8, len: usize) -> Self {
         let base = if base.is_null() { NonNull::dangling().as_ptr() } else { base };
         // SAFETY: a segment asks for more than a piece does.
-        Self { piece: unsafe { Piece::from_raw_parts(base, len) } }
+        Self { piece: unsafe { Piece::new(base, len) } }
+    }
+
+    /// A segment without bytes.
+    #[inline]
+    #[must_use]
+    pub const fn empty() -> Self {
+        // SAFETY: nothing is asked of no bytes.
+        unsafe { Self::new(core::ptr::null_mut(), 0) }
     }
 
     /// The length in bytes.
@@ -100,8 +133,14 @@ impl<'a, D: Direction> KVec<'a, D> {
     /// The part of at most `len` bytes from `offset` on, cut to what the segment has.
     #[inline]
     #[must_use]
-    pub const fn piece(&self, offset: usize, len: usize) -> Piece<'_, D> {
+    pub const fn piece(&self, offset: usize, len: usize) -> Piece<'_, D, A> {
         self.piece.slice(offset, len)
+    }
+
+    /// All from `offset` on.
+    #[inline]
+    pub(crate) const fn tail(&self, offset: usize) -> Piece<'_, D, A> {
+        self.piece(offset, usize::MAX)
     }
 
     /// Cuts the segment to its first `len` bytes, if it is longer.
@@ -112,7 +151,7 @@ impl<'a, D: Direction> KVec<'a, D> {
 
     /// The bytes, without what the segment promises of them.
     #[inline]
-    pub(crate) const fn into_piece(self) -> Piece<'a, D> {
+    pub(crate) const fn into_piece(self) -> Piece<'a, D, A> {
         self.piece
     }
 
@@ -120,10 +159,34 @@ impl<'a, D: Direction> KVec<'a, D> {
     ///
     /// # Safety
     ///
-    /// The copy of a destination must not reach another thread than the original.
+    /// The copy of an exclusive destination must not reach another thread than the original.
     pub(crate) const unsafe fn alias(&self) -> Self {
         Self { piece: self.piece }
     }
+}
+
+/// The segments as pieces, without conversion: what a [transport](crate::iov::VectoredWrite) takes, and
+/// what can be given to `readv`, `preadv` or io_uring.
+///
+/// A slice of pieces is laid out as an array of `struct iovec`, as one of segments is. Pieces may be
+/// copied and stay on their thread.
+///
+/// ```
+/// use iov_iter::{KVec, segment::as_pieces};
+///
+/// let segments = [KVec::from(&b"to a "[..]), KVec::from(&b"ring"[..])];
+/// let pieces = as_pieces(&segments);
+/// // An entry of a submission queue: the address of the array, and how many.
+/// let (_array, count) = (pieces.as_ptr().cast::<[usize; 2]>(), pieces.len());
+/// assert_eq!((count, pieces[1].len()), (2, 4));
+/// ```
+#[inline]
+#[must_use]
+pub const fn as_pieces<'s, 'a, D: Direction, A: Access>(
+    segments: &'s [MemVec<'a, D, A>],
+) -> &'s [Piece<'a, D>] {
+    // SAFETY: a segment is a piece (`repr(transparent)`), and one that is shared asks for less.
+    unsafe { core::slice::from_raw_parts(segments.as_ptr().cast(), segments.len()) }
 }
 
 impl<'a> KVec<'a, Source> {
@@ -131,7 +194,7 @@ impl<'a> KVec<'a, Source> {
     #[inline]
     #[must_use]
     pub const fn as_slice(&self) -> &'a [u8] {
-        // SAFETY: nothing writes the bytes of a source segment during 'a.
+        // SAFETY: nothing writes the bytes of an exclusive source segment during 'a.
         unsafe { self.piece.as_slice() }
     }
 }
@@ -139,14 +202,14 @@ impl<'a> KVec<'a, Source> {
 impl KVec<'_, Source> {
     /// Copies to the front of `dst` and returns the bytes copied: the smaller of both lengths.
     #[inline]
-    pub(crate) fn copy_to(self, dst: Piece<'_, Dest>) -> usize {
-        // SAFETY: nothing writes the bytes of a source segment, so `dst` is other memory.
+    pub(crate) fn copy_to<A: Access>(self, dst: Piece<'_, Dest, A>) -> usize {
+        // SAFETY: nothing writes the bytes of an exclusive source segment, so `dst` is other memory.
         unsafe { dst.copy_from_disjoint(self.piece) }
     }
 
     /// As [`copy_to`](Self::copy_to), and the sum of the bytes copied.
     #[inline]
-    pub(crate) fn copy_to_summing(self, dst: Piece<'_, Dest>) -> (usize, u16) {
+    pub(crate) fn copy_to_summing<A: Access>(self, dst: Piece<'_, Dest, A>) -> (usize, u16) {
         // SAFETY: as in `copy_to`.
         unsafe { dst.copy_from_summing(self.piece) }
     }
@@ -155,14 +218,21 @@ impl KVec<'_, Source> {
 impl KVec<'_, Dest> {
     /// Fills the front from `src` and returns the bytes copied: the smaller of both lengths.
     #[inline]
-    pub(crate) fn copy_from(self, src: Piece<'_, Source>) -> usize {
-        // SAFETY: nothing else accesses the bytes of a destination, so `src` is other memory.
+    pub(crate) fn copy_from<A: Access>(self, src: Piece<'_, Source, A>) -> usize {
+        // SAFETY: nothing else accesses the bytes of an exclusive destination, so `src` is other memory.
         unsafe { self.piece.copy_from_disjoint(src) }
+    }
+
+    /// Fills the front from `bytes` and returns the bytes copied: the smaller of both lengths.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn copy_from_slice(self, bytes: &[u8]) -> usize {
+        self.copy_from(KVec::from(bytes).into_piece())
     }
 
     /// As [`copy_from`](Self::copy_from), and the sum of the bytes copied.
     #[inline]
-    pub(crate) fn copy_from_summing(self, src: Piece<'_, Source>) -> (usize, u16) {
+    pub(crate) fn copy_from_summing<A: Access>(self, src: Piece<'_, Source, A>) -> (usize, u16) {
         // SAFETY: as in `copy_from`.
         unsafe { self.piece.copy_from_summing(src) }
     }
@@ -177,16 +247,25 @@ impl Clone for KVec<'_, Source> {
 
 impl Copy for KVec<'_, Source> {}
 
-impl<D: Direction> fmt::Debug for KVec<'_, D> {
+impl<D: Direction> Clone for MemVec<'_, D, Shared> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D: Direction> Copy for MemVec<'_, D, Shared> {}
+
+impl<D: Direction, A: Access> fmt::Debug for MemVec<'_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KVec")
+        f.debug_struct(if A::PLAIN { "KVec" } else { "SharedVec" })
             .field("direction", &format_args!("{}", D::NAME))
             .field("len", &self.len())
             .finish()
     }
 }
 
-impl<D: Direction> Span for KVec<'_, D> {
+impl<D: Direction, A: Access> Span for MemVec<'_, D, A> {
     #[inline]
     fn size(&self) -> usize {
         self.len()
@@ -198,14 +277,26 @@ impl<D: Direction> Span for KVec<'_, D> {
     }
 }
 
-impl<D: Direction> Extent for KVec<'_, D> {
+impl<D: Direction, A: Access> Extent for MemVec<'_, D, A> {
     #[inline]
     fn behind(&self, len: usize) -> Self {
         Self { piece: self.piece.behind(len) }
     }
 }
 
-impl<D: Direction> Segment for KVec<'_, D> {
+impl<D: Direction, A: Access> Segment for Piece<'_, D, A> {
+    #[inline]
+    fn len(&self) -> usize {
+        Piece::len(self)
+    }
+
+    #[inline]
+    fn address(&self) -> usize {
+        self.as_ptr().addr()
+    }
+}
+
+impl<D: Direction, A: Access> Segment for MemVec<'_, D, A> {
     #[inline]
     fn len(&self) -> usize {
         self.piece.len()
@@ -220,21 +311,25 @@ impl<D: Direction> Segment for KVec<'_, D> {
 impl<'a> From<&'a [u8]> for KVec<'a, Source> {
     #[inline]
     fn from(bytes: &'a [u8]) -> Self {
-        Self { piece: Piece::from(bytes) }
+        // SAFETY: the bytes are borrowed, so that nothing writes them; nor does anything here.
+        unsafe { Self::new(bytes.as_ptr().cast_mut(), bytes.len()) }
     }
 }
 
 impl<'a> From<&'a mut [u8]> for KVec<'a, Dest> {
     #[inline]
     fn from(bytes: &'a mut [u8]) -> Self {
-        Self { piece: Piece::from(bytes) }
+        // SAFETY: the borrow is exclusive. Only initialised bytes are ever written, so the slice stays
+        // initialised.
+        unsafe { Self::new(bytes.as_mut_ptr(), bytes.len()) }
     }
 }
 
 impl<'a> From<&'a mut [MaybeUninit<u8>]> for KVec<'a, Dest> {
     #[inline]
     fn from(bytes: &'a mut [MaybeUninit<u8>]) -> Self {
-        Self { piece: Piece::from(bytes) }
+        // SAFETY: the borrow is exclusive.
+        unsafe { Self::new(bytes.as_mut_ptr().cast(), bytes.len()) }
     }
 }
 
@@ -245,9 +340,16 @@ mod layout {
 
     // struct kvec { void *iov_base; size_t iov_len; }
     // The piece inside is laid out like this; see there.
-    assert_eq_size!(KVec<'static, Source>, Piece<'static, Source>, IoVec);
+    assert_eq_size!(
+        KVec<'static, Source>,
+        MemVec<'static, Dest, Shared>,
+        Piece<'static, Source>,
+        IoVec
+    );
     assert_eq_align!(KVec<'static, Dest>, Piece<'static, Dest>, IoVec);
     assert_impl_all!(KVec<'static, Source>: Send, Sync, Copy);
     assert_impl_all!(KVec<'static, Dest>: Send);
     assert_not_impl_any!(KVec<'static, Dest>: Sync, Clone);
+    assert_impl_all!(MemVec<'static, Source, Shared>: Send, Sync, Copy);
+    assert_impl_all!(MemVec<'static, Dest, Shared>: Send, Sync, Copy);
 }

@@ -1,0 +1,111 @@
+//! x86-64: `mov` for integers, `movups` for 16 bytes, string instructions for many.
+//!
+//! The string instructions go upward: the direction flag is clear where Rust code runs.
+
+use core::arch::asm;
+
+use super::Word;
+
+/// Whether accesses are assembly.
+pub const ASSEMBLY: bool = true;
+
+/// Bytes from which on a string instruction is not slower than registers in a loop.
+const STRING: usize = if cfg!(target_feature = "sse2") { 2048 } else { 256 };
+
+/// 16 bytes.
+#[cfg(target_feature = "sse2")]
+pub type Wide = core::arch::x86_64::__m128i;
+/// 16 bytes. Kernels and firmware are compiled without vector registers.
+#[cfg(not(target_feature = "sse2"))]
+pub type Wide = u128;
+
+macro_rules! words {
+    ($($type:ty, $class:ident, $load:literal, $store:literal;)*) => {$(
+        impl Word for $type {
+            #[inline(always)]
+            unsafe fn load(src: *const u8) -> Self {
+                let value;
+                // SAFETY: the instruction reads the bytes that the caller lends, and nothing else.
+                unsafe {
+                    asm!($load, out($class) value, src = in(reg) src,
+                        options(readonly, nostack, preserves_flags));
+                }
+                value
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, dst: *mut u8) {
+                // SAFETY: the instruction writes the bytes that the caller lends, and nothing else.
+                unsafe {
+                    asm!($store, in($class) self, dst = in(reg) dst,
+                        options(nostack, preserves_flags));
+                }
+            }
+        }
+    )*};
+}
+words! {
+    u8, reg_byte, "mov {0}, byte ptr [{src}]", "mov byte ptr [{dst}], {0}";
+    u16, reg, "mov {0:x}, word ptr [{src}]", "mov word ptr [{dst}], {0:x}";
+    u32, reg, "mov {0:e}, dword ptr [{src}]", "mov dword ptr [{dst}], {0:e}";
+    u64, reg, "mov {0}, qword ptr [{src}]", "mov qword ptr [{dst}], {0}";
+    usize, reg, "mov {0}, qword ptr [{src}]", "mov qword ptr [{dst}], {0}";
+}
+// In functions compiled for AVX the form of SSE would wait for the upper halves of the registers.
+#[cfg(all(target_feature = "sse2", not(target_feature = "avx")))]
+words! { Wide, xmm_reg, "movups {0}, xmmword ptr [{src}]", "movups xmmword ptr [{dst}], {0}"; }
+#[cfg(target_feature = "avx")]
+words! { Wide, xmm_reg, "vmovups {0}, xmmword ptr [{src}]", "vmovups xmmword ptr [{dst}], {0}"; }
+
+/// Copies `len` bytes by a string instruction where that pays; elsewhere false, and nothing has moved.
+///
+/// # Safety
+///
+/// `src` must be valid for reads of `len` initialised bytes and `dst` for writes; `dst` must not begin
+/// within the bytes at `src`, unless it begins with them.
+#[inline(always)]
+pub unsafe fn copy_string(src: *const u8, dst: *mut u8, len: usize) -> bool {
+    if len < STRING {
+        return false;
+    }
+    // SAFETY: the instructions read and write the bytes that the caller lends, upward. The last word
+    // is read before any of it can have been overwritten, and written last.
+    unsafe {
+        if cfg!(target_feature = "sse2") {
+            asm!("rep movsb", inout("rcx") len => _, inout("rsi") src => _, inout("rdi") dst => _,
+                options(nostack, preserves_flags));
+        } else {
+            // By eight bytes: processors and emulators without fast byte strings have fast words.
+            let last = u64::load(src.add(len).sub(8));
+            asm!("rep movsq", inout("rcx") len >> 3 => _, inout("rsi") src => _, inout("rdi") dst => _,
+                options(nostack, preserves_flags));
+            last.store(dst.add(len).sub(8));
+        }
+    }
+    true
+}
+
+/// Sets `len` bytes by a string instruction where that pays; elsewhere false, and nothing has changed.
+///
+/// # Safety
+///
+/// `dst` must be valid for writes of `len` bytes.
+#[inline(always)]
+pub unsafe fn fill_string(dst: *mut u8, value: u8, len: usize) -> bool {
+    if len < STRING {
+        return false;
+    }
+    let word = u64::from_ne_bytes([value; 8]);
+    // SAFETY: the instructions write the bytes that the caller lends, upward.
+    unsafe {
+        if cfg!(target_feature = "sse2") {
+            asm!("rep stosb", inout("rcx") len => _, inout("rdi") dst => _, in("al") value,
+                options(nostack, preserves_flags));
+        } else {
+            asm!("rep stosq", inout("rcx") len >> 3 => _, inout("rdi") dst => _, in("rax") word,
+                options(nostack, preserves_flags));
+            word.store(dst.add(len).sub(8));
+        }
+    }
+    true
+}
