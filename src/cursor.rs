@@ -89,6 +89,11 @@ impl<L: Segments> Cursor<L> {
         Cursor { list, at, count: self.count, cut: self.cut }
     }
 
+    /// The same cursor over another handle of the same segments.
+    pub(crate) const fn with_list<M: Segments<Segment = L::Segment>>(&self, list: M) -> Cursor<M> {
+        Cursor { list, at: self.at, count: self.count, cut: self.cut }
+    }
+
     /// The list that the cursor walks.
     #[inline]
     #[must_use]

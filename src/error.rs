@@ -25,6 +25,8 @@ pub enum Error {
     Exhausted,
     /// The iterator's kind has no pages to hand out.
     NoPages,
+    /// The host does not map user memory, or pages only one at a time.
+    NoMapping,
     /// The kind cannot be described by a scatter list.
     NoScatterList,
     /// Memory for a list could not be allocated, or its inline storage is full.
@@ -59,7 +61,8 @@ impl Error {
             | Self::ForeignState
             | Self::TooManySegments
             | Self::NegativeLength
-            | Self::OutOfRange => 22,
+            | Self::OutOfRange
+            | Self::NoMapping => 22,
         }
     }
 }
@@ -70,6 +73,7 @@ impl fmt::Display for Error {
             Self::Fault => "memory could not be accessed",
             Self::Exhausted => "fewer bytes are left than were asked for",
             Self::NoPages => "this kind of iterator has no pages to hand out",
+            Self::NoMapping => "this memory cannot be mapped for a transport",
             Self::NoScatterList => "this kind of iterator cannot be described by a scatter list",
             Self::NoMemory => "no memory left for the list",
             Self::CountExceedsSegments => "the count is larger than the segments together",

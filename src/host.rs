@@ -3,7 +3,7 @@
 //! ```text
 //!   your kernel, hypervisor or firmware           this crate
 //!   ───────────────────────────────────           ─────────────────────────
-//!   UserMemory: copy, probe, pin         ◄─────   IovIter over IoVec
+//!   UserMemory: copy, probe, map, pin    ◄─────   IovIter over IoVec
 //!   Page:       map, reference, pin      ◄─────   IovIter over BioVec
 //!   (nothing)                            ◄─────   IovIter over KVec: KernelOnly
 //! ```
@@ -64,14 +64,15 @@ bitflags! {
 /// memory.
 ///
 /// Each piece is checked once with [`access_ok`](Self::access_ok) before anything accesses it.
-/// [`read`](Self::read), [`write`](Self::write) and [`zero`](Self::zero) rely on that and do not check
-/// again.
+/// [`read`](Self::read), [`write`](Self::write), [`zero`](Self::zero) and [`map`](Self::map) rely on that
+/// and do not check again.
 ///
 /// Memory that ends, as a hypervisor may keep it for a guest:
 ///
 /// ```
 /// use std::{cell::Cell, marker::PhantomData};
-/// use iov_iter::{CopyFlags, Dest, Host, IovIter, Piece, Source, UserMemory, host::NoPage};
+/// use iov_iter::{CopyFlags, Dest, Direction, Error, Host, host::NoPage};
+/// use iov_iter::{IovIter, Piece, Source, UserMemory};
 ///
 /// /// The guest's addresses count from the first byte.
 /// #[derive(Clone, Copy)]
@@ -113,6 +114,15 @@ bitflags! {
 ///     fn fault_in_writeable(&self, addr: usize, len: usize) -> usize {
 ///         self.at(addr, len).1
 ///     }
+///
+///     // Only a host whose memory is mapped here has this one.
+///     unsafe fn map<D: Direction>(&self, addr: usize, len: usize) -> Result<Piece<'_, D>, Error> {
+///         match self.at(addr, len) {
+///             (_, 0) => Err(Error::Fault),
+///             // SAFETY: as above, for as long as the slice is borrowed.
+///             (start, len) => Ok(unsafe { Piece::from_raw_parts(start, len) }),
+///         }
+///     }
 /// }
 ///
 /// struct Hypervisor<'m>(PhantomData<Guest<'m>>);
@@ -126,7 +136,24 @@ bitflags! {
 /// let guest = Guest(Cell::from_mut(&mut ram[..]).as_slice_of_cells());
 /// let mut iter = IovIter::<Dest, Hypervisor>::ubuf(guest, 6, 100);
 /// assert_eq!(iter.copy_to_iter(b"MEMORY that ends"), 6);
-/// assert_eq!((iter.remaining(), &ram), (94, b"guest MEMORY"));
+/// assert_eq!(iter.remaining(), 94);
+///
+/// // What is mapped is sent as it is: the bytes there are, then a fault.
+/// # use iov_iter::{TransferError, iov::{CallError, Stop, VectoredWrite}};
+/// # struct Wire(Vec<u8>);
+/// # impl VectoredWrite for Wire {
+/// #     type Error = ();
+/// #     fn write_vectored(&mut self, list: &[Piece<'_, Source>]) -> Result<usize, CallError<()>> {
+/// #         let mut bytes = [0; 100];
+/// #         let len = list[0].copy_to(Piece::from(&mut bytes[..]));
+/// #         self.0.extend(&bytes[..len]);
+/// #         Ok(len)
+/// #     }
+/// # }
+/// let mut wire = Wire(vec![]);
+/// let sent = IovIter::<Source, Hypervisor>::ubuf(guest, 3, 100).send(&mut wire);
+/// assert_eq!((sent.moved, &wire.0[..]), (9, &b"st MEMORY"[..]));
+/// assert_eq!(sent.stop, Stop::Failed(TransferError::Memory(Error::Fault)));
 /// ```
 ///
 /// A range may be empty, wherever it lies; then there is nothing to do.
@@ -140,11 +167,12 @@ bitflags! {
 /// - `read` must not write an uninitialised byte to `dst`, not even past the count that it returns: `dst`
 ///   may be a `&mut [u8]`. A host that copies whole blocks through a buffer of its own must take care.
 /// - If handles can be sent to or shared with other threads, accesses of two threads must not be a data
-///   race, neither with each other nor with whoever else accesses the memory.
+///   race, neither with each other nor with whoever else accesses the memory. Accesses through
+///   [mapped](Self::map) pieces are [`Shared`](crate::Shared) ones, on the thread that asked for them.
 ///
 /// A processor may begin an access although `access_ok` is about to refuse it, and the crate does nothing
 /// against that. A host whose users must not observe what is read then ends `access_ok` with a speculation
-/// barrier, or masks the address in `read`, `write` and `zero`.
+/// barrier, or masks the address in `read`, `write`, `zero` and `map`.
 pub unsafe trait UserMemory: Copy {
     /// The pages that back this memory; [`NoPage`] if they cannot be taken hold of.
     type Page: Page;
@@ -208,6 +236,40 @@ pub unsafe trait UserMemory: Copy {
     /// Makes `len` bytes at `addr` present for writing, without changing them; otherwise as
     /// [`fault_in_readable`](Self::fault_in_readable).
     fn fault_in_writeable(&self, addr: usize, len: usize) -> usize;
+
+    /// The memory here that holds the bytes at `addr`: a piece of the first of them, at most `len`.
+    ///
+    /// Optional: for memory that is mapped here, such as a guest's. Where a region ends, so does the piece,
+    /// and the caller asks again for the bytes after it. An [`IovIter`](crate::IovIter) is
+    /// [sent](crate::IovIter::send) and [received](crate::IovIter::receive) through such pieces, without a
+    /// copy.
+    ///
+    /// The piece borrows the handle, so the memory must stay mapped for as long as the handle is borrowed.
+    /// A host that replaces memory while requests are in flight gives handles that keep the old memory
+    /// alive, such as a reference to a snapshot of its regions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fault`] if the first byte is not mapped, or not for this direction. The provided form maps
+    /// nothing ([`Error::NoMapping`]).
+    ///
+    /// # Safety
+    ///
+    /// As for [`read`](Self::read), for the `len` bytes at `addr`.
+    unsafe fn map<D: Direction>(&self, addr: usize, len: usize) -> Result<Piece<'_, D>, Error> {
+        let _ = (addr, len);
+        Err(Error::NoMapping)
+    }
+
+    /// Called after the `len` bytes at `addr` were written through [mapped](Self::map) pieces, for dirty
+    /// tracking.
+    ///
+    /// The range is exact to the byte, as far as the transport reports what it wrote, and may span several
+    /// regions. What goes through [`write`](Self::write) and [`zero`](Self::zero) is not announced. The
+    /// provided form does nothing.
+    fn mark_written(&self, addr: usize, len: usize) {
+        let _ = (addr, len);
+    }
 
     /// References up to `count` pages from the one holding `addr` on, and gives each to `sink` in
     /// order. Returns how many it gave, which may be fewer than asked.

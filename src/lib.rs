@@ -129,7 +129,8 @@ pub use error::Error;
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
 pub use iter::{
     Abi, Checksum, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource, Kind,
-    PageRange, Retention, ScatterEntry, State, UserCursor, UserPiece, copy_iter_to_iter,
+    PageRange, Retention, ScatterEntry, State, TransferError, UserCursor, UserPiece,
+    copy_iter_to_iter,
 };
 pub use list::{InlineVec, List};
 pub use memory::{Access, Exclusive, FLUSHES_CACHE, Piece, Shared};

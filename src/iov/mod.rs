@@ -48,6 +48,7 @@ mod view;
 
 pub use discard::{Scope, Undo};
 pub use error::Error;
+pub(crate) use send_recv::{BATCH, Limits, MAX_BYTES, one_call, transfer};
 pub use send_recv::{CallError, Stop, Transfer, VectoredRead, VectoredWrite};
 pub use vector::{IoVector, Refused};
 pub use view::{Described, Pieces, View};

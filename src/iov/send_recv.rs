@@ -93,7 +93,7 @@ pub trait VectoredRead {
 #[must_use = "a transfer may have moved less than all"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer<E> {
-    /// Bytes moved, counted from the start of the view.
+    /// Bytes moved, counted from the start of the view, or from where the iterator was.
     ///
     /// The sum of what the transport reported, each report cut to what the call was given. Transports are
     /// safe to implement and may lie, so unsafe code must not conclude from the number that this memory is
@@ -170,7 +170,12 @@ impl<A: Access> View<'_, Source, A> {
     #[doc(alias = "do_send_recv")]
     pub fn send<T: VectoredWrite + ?Sized>(&self, transport: &mut T) -> Transfer<T::Error> {
         let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
-        transfer(*self, limits, |segments| transport.write_vectored(segments))
+        let mut left = *self;
+        transfer(self.size(), || {
+            let moved = one_call(&left, limits, &mut |list| transport.write_vectored(list))?;
+            left.discard_front(moved);
+            Ok(moved)
+        })
     }
 }
 
@@ -185,7 +190,12 @@ impl<A: Access> View<'_, Dest, A> {
     #[doc(alias = "do_send_recv")]
     pub fn receive<T: VectoredRead + ?Sized>(&self, transport: &mut T) -> Transfer<T::Error> {
         let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
-        transfer(*self, limits, |segments| transport.read_vectored(segments))
+        let mut left = *self;
+        transfer(self.size(), || {
+            let moved = one_call(&left, limits, &mut |list| transport.read_vectored(list))?;
+            left.discard_front(moved);
+            Ok(moved)
+        })
     }
 
     /// Receives in one call: one datagram, or what has come of a stream. Returns its length in bytes.
@@ -233,51 +243,48 @@ impl<A: Access> View<'_, Dest, A> {
 
 /// What a transport takes in one call.
 #[derive(Clone, Copy)]
-struct Limits {
+pub(crate) struct Limits {
     /// Segments, at least 1.
-    segments: usize,
+    pub(crate) segments: usize,
     /// As many pieces as possible go into each call.
-    messages: bool,
+    pub(crate) messages: bool,
 }
 
 impl Limits {
-    fn new(segments: usize, messages: bool) -> Self {
+    pub(crate) fn new(segments: usize, messages: bool) -> Self {
         Self { segments: segments.max(1), messages }
     }
 }
 
-/// Calls `call` with segment after segment of `view` until all bytes have moved or it must stop.
-fn transfer<D: Direction, A: Access, E>(
-    view: View<'_, D, A>,
-    limits: Limits,
-    mut call: impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
+/// Repeats `call` until it has moved `size` bytes in all, or must stop.
+pub(crate) fn transfer<E>(
+    size: usize,
+    mut call: impl FnMut() -> Result<usize, CallError<E>>,
 ) -> Transfer<E> {
-    let mut left = view;
+    let mut moved = 0_usize;
     let stop = loop {
-        if left.is_empty() {
+        if moved >= size {
             break Stop::Finished;
         }
-        match one_call(&left, limits, &mut call) {
+        match call() {
             Ok(0) => break Stop::Closed,
-            Ok(moved) => {
-                left.discard_front(moved);
-            }
+            Ok(more) => moved = moved.saturating_add(more),
             Err(CallError::Interrupted) => {}
             Err(CallError::WouldBlock) => break Stop::WouldBlock,
             Err(CallError::Failed(error)) => break Stop::Failed(error),
         }
     };
-    Transfer { moved: view.size().saturating_sub(left.size()), stop }
+    Transfer { moved, stop }
 }
 
 /// Segments that a call is given from the stack. A call for more is given those of the vector.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 
 /// Bytes that a call is given at most.
-const MAX_BYTES: usize = isize::MAX.unsigned_abs();
+pub(crate) const MAX_BYTES: usize = isize::MAX.unsigned_abs();
 
 /// Calls `call` once, with the first segments of `view`, and returns the bytes it moved.
-fn one_call<D: Direction, A: Access, E>(
+pub(crate) fn one_call<D: Direction, A: Access, E>(
     view: &View<'_, D, A>,
     limits: Limits,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,

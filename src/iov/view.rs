@@ -81,6 +81,11 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
         Ok(Self { cursor, start: 0 })
     }
 
+    /// A view of the bytes that `cursor` has left.
+    pub(crate) const fn over(cursor: Cursor<&'v [MemVec<'v, D, A>]>) -> Self {
+        Self { cursor, start: 0 }
+    }
+
     /// The number of bytes in view.
     #[inline]
     #[must_use]

@@ -12,7 +12,7 @@ impl embedded_io::Error for Error {
         match self {
             Self::Exhausted => ErrorKind::WriteZero,
             Self::NoMemory => ErrorKind::OutOfMemory,
-            Self::NoPages | Self::NoScatterList => ErrorKind::Unsupported,
+            Self::NoPages | Self::NoMapping | Self::NoScatterList => ErrorKind::Unsupported,
             Self::Fault => ErrorKind::Other,
             _ => ErrorKind::InvalidInput,
         }

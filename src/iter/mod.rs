@@ -26,6 +26,7 @@ mod page_copy;
 mod pages;
 mod query;
 mod scatter;
+mod send_recv;
 mod transfer;
 mod user;
 
@@ -36,6 +37,7 @@ pub use integer::Integer;
 pub use pages::{HeldPage, PageRange, Retention};
 pub use query::Kind;
 pub use scatter::ScatterEntry;
+pub use send_recv::TransferError;
 pub use transfer::copy_iter_to_iter;
 pub use user::{UserCursor, UserPiece};
 

@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 
 use crate::cursor::{Cursor, Window};
 use crate::direction::{Dest, Direction, Source};
+use crate::error::Error;
 use crate::host::{CopyFlags, PageFlags, UserMemory};
 use crate::memory::{Extent, Piece, unlikely};
 use crate::segment::{IoVec, Segments};
@@ -44,18 +45,83 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
         extent: E,
         mut step: impl FnMut(UserPiece<U, D>, E) -> usize,
     ) -> usize {
-        let (memory, list) = (self.memory, self.cursor.list());
-        self.cursor.share_tails(extent, list.as_slice(), Window::tail, |window, part| {
-            // A segment that wraps around the address space ends where it wraps.
-            let Some(address) = window.segment.base.checked_add(window.offset) else { return 0 };
+        let memory = self.memory;
+        accepted(&memory, &mut self.cursor, extent, |address, part| {
             let len = part.size();
-            if !memory.access_ok(address, len) {
-                unlikely();
-                return 0;
-            }
             step(UserPiece { memory, address, len, _direction: PhantomData }, part)
         })
     }
+
+    /// Maps the next bytes, at most `max_bytes`, and appends the pieces to `list` until it has `limit`.
+    ///
+    /// Returns the bytes mapped, and what ended them early: neither a full list nor `max_bytes` is that.
+    pub(super) fn map<'m, D: Direction, const N: usize>(
+        &'m self,
+        list: &mut heapless::Vec<Piece<'m, D>, N>,
+        limit: usize,
+        max_bytes: usize,
+    ) -> (usize, Option<Error>) {
+        let (memory, mut cursor) = (&self.memory, self.cursor);
+        let (wanted, limit) = (cursor.remaining().min(max_bytes), limit.min(N));
+        // Also where a range is not accepted.
+        let mut error = Error::Fault;
+        let mapped = accepted(memory, &mut cursor, wanted, |address, len| {
+            let mut done = 0_usize;
+            while done < len && list.len() < limit {
+                let (Some(at), rest) = (address.checked_add(done), len.saturating_sub(done)) else {
+                    break;
+                };
+                // SAFETY: a part of the range that was accepted.
+                match unsafe { memory.map(at, rest) } {
+                    Ok(piece) if !piece.is_empty() => {
+                        let piece = piece.slice(0, rest);
+                        done = done.saturating_add(piece.len());
+                        // There is room.
+                        let _ = list.push(piece);
+                    }
+                    Ok(_) => break,
+                    Err(why) => {
+                        error = why;
+                        break;
+                    }
+                }
+            }
+            done
+        });
+        (mapped, (mapped < wanted && list.len() < limit).then_some(error))
+    }
+
+    /// Announces that the next `len` bytes were written through mapped pieces.
+    pub(super) fn mark_written(&self, len: usize) {
+        let mut cursor = self.cursor;
+        accepted(&self.memory, &mut cursor, len, |address, len| {
+            if len > 0 {
+                self.memory.mark_written(address, len);
+            }
+            len
+        });
+    }
+}
+
+/// Calls `step` with range after range of user addresses that `memory` accepts, and the part of `extent`
+/// that goes with each; otherwise as [`Cursor::walk`], but that empty segments give a range, too.
+#[inline(always)]
+fn accepted<U: UserMemory, L: Segments<Segment = IoVec>, E: Extent>(
+    memory: &U,
+    cursor: &mut Cursor<L>,
+    extent: E,
+    mut step: impl FnMut(usize, E) -> usize,
+) -> usize {
+    let list = cursor.list();
+    cursor.share_tails(extent, list.as_slice(), Window::tail, |window, part| {
+        // A segment that wraps around the address space ends where it wraps.
+        let Some(address) = window.segment.base.checked_add(window.offset) else { return 0 };
+        if !memory.access_ok(address, part.size()) {
+            unlikely();
+            return 0;
+        }
+        step(address, part)
+    })
 }
 
 impl<U, L: Segments> fmt::Debug for UserCursor<U, L> {

@@ -14,7 +14,7 @@ pub enum Step {
     Fail,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenPipe;
 
 /// Moves what its script says; behind the end of the script it moves nothing.

@@ -78,6 +78,17 @@ unsafe impl UserMemory for Anything {
         black_box((addr, len)).1
     }
 
+    unsafe fn map<D: Direction>(&self, addr: usize, len: usize) -> Result<Piece<'_, D>, Error> {
+        let start = black_box(NonNull::dangling()).as_ptr();
+        // SAFETY: the program is linked and never run.
+        let piece = unsafe { Piece::from_raw_parts(start, black_box(len)) };
+        if black_box(addr) == 0 { Err(Error::Fault) } else { Ok(piece) }
+    }
+
+    fn mark_written(&self, addr: usize, len: usize) {
+        black_box((addr, len));
+    }
+
     fn get_pages(
         &self,
         addr: usize,
@@ -199,6 +210,7 @@ fn read_all<H: Host>(iter: &mut IovIter<'_, Source, H>, page: Option<&H::Page>) 
     black_box(sum.folded());
     black_box((iter.read_be::<u64>().is_ok(), iter.read_le::<i16>().is_ok()));
     black_box((iter.next_chunk(), iter.fault_in_readable(any())));
+    black_box(iter.send(&mut vectors::Anything).finished().is_err());
     if let Some(page) = page {
         black_box(iter.copy_page_from_iter(page, any(), any()).is_err());
         black_box(iter.copy_page_from_iter_atomic(page, any(), any()).is_err());
@@ -218,6 +230,7 @@ fn write_all<H: Host>(iter: &mut IovIter<'_, Dest, H>, page: Option<&H::Page>) {
     black_box(iter.csum_and_copy_to_iter(any_bytes(), &mut Checksum::with_sum(1)));
     black_box((iter.write_be(1u32).is_ok(), iter.write_le(1u128).is_ok()));
     black_box(iter.fault_in_writeable(any()));
+    black_box(iter.receive(&mut vectors::Anything).finished().is_err());
     if let Some(page) = page {
         black_box(iter.copy_page_to_iter(page, any(), any()).is_err());
         black_box(iter.copy_page_to_iter_nofault(page, any(), any()).is_err());

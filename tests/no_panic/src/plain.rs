@@ -110,6 +110,9 @@ pub fn every_operation() {
     black_box(Plain.zero_at(any(), any()).is_err());
     // SAFETY: the program is linked and never run.
     black_box(unsafe { Plain.zero(any(), any()) });
+    // SAFETY: as above.
+    black_box(unsafe { UserMemory::map::<Source>(&Plain, any(), any()) }.is_err());
+    Plain.mark_written(any(), any());
     let flags = PageFlags::NOFAULT;
     black_box(Plain.get_pages(any(), any(), flags, |_| ()).is_err());
     black_box(Plain.pin_pages(any(), any(), flags, |_| ()).is_err());

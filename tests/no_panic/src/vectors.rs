@@ -10,7 +10,7 @@ use crate::segments::{Text, cloned, default};
 use crate::{any, any_bytes, any_list};
 
 /// A transport, and a writer of text, whose answers the optimiser cannot guess.
-struct Anything;
+pub struct Anything;
 
 fn any_answer() -> Result<usize, CallError<usize>> {
     match any() {
@@ -32,7 +32,10 @@ impl VectoredWrite for Anything {
         any() == 0
     }
 
-    fn write_vectored(&mut self, segments: &[Piece<'_, Source>]) -> Result<usize, CallError<usize>> {
+    fn write_vectored(
+        &mut self,
+        segments: &[Piece<'_, Source>],
+    ) -> Result<usize, CallError<usize>> {
         black_box(segments);
         any_answer()
     }
