@@ -236,7 +236,7 @@ unsafe fn by_words<S: Access, D: Access, const OVERLAP: bool>(
         let word = |at: usize| D::store::<usize>(dst.add(at), S::load(src.add(at)));
         let alike = (src.addr() ^ dst.addr()) & WORD.wrapping_sub(1) == 0;
         let front = if alike { src.align_offset(WORD).min(len) } else { len };
-        let words = len.wrapping_sub(front) & WORD.wrapping_sub(1).wrapping_neg();
+        let words = len.wrapping_sub(front) & WORD.wrapping_neg();
         let back = front.wrapping_add(words);
         if OVERLAP && goes_downward(src, dst, len) {
             (back..len).rev().for_each(byte);
@@ -378,10 +378,50 @@ unsafe fn fill_by_words<D: Access>(dst: *mut u8, value: u8, len: usize) {
         }
         let word = usize::from_ne_bytes([value; WORD]);
         let front = dst.align_offset(WORD).min(len);
-        let words = len.wrapping_sub(front) & WORD.wrapping_sub(1).wrapping_neg();
+        let words = len.wrapping_sub(front) & WORD.wrapping_neg();
         let back = front.wrapping_add(words);
         (0..front).for_each(|at| D::store(dst.add(at), value));
         (front..back).step_by(WORD).for_each(|at| D::store(dst.add(at), word));
         (back..len).for_each(|at| D::store(dst.add(at), value));
+    }
+}
+
+/// The way of targets whose words must be aligned, on any target.
+#[cfg(test)]
+mod tests {
+    use super::super::access::Shared;
+    use super::*;
+
+    const LENGTHS: usize = 40;
+
+    /// Each length at each place of a source and a destination in a word, and both memories.
+    fn each(mut check: impl FnMut(usize, usize, usize, &mut [u8], &mut [u8])) {
+        for len in (0..LENGTHS).filter(|len| !cfg!(miri) || len % 5 == 3) {
+            for (from, to) in (0..WORD).flat_map(|from| (0..2 * WORD).map(move |to| (from, to))) {
+                let mut memory: [u8; LENGTHS + 3 * WORD] = core::array::from_fn(|at| at as u8);
+                let mut model = memory;
+                check(from, to, len, &mut memory, &mut model);
+                assert_eq!(memory, model, "{len} bytes from {from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn copies_by_words_write_their_bytes_and_no_other() {
+        each(|from, to, len, memory, model| {
+            model.copy_within(from..from + len, to);
+            let base = memory.as_mut_ptr();
+            // SAFETY: both have so many bytes.
+            unsafe { by_words::<Shared, Shared, true>(base.add(from), base.add(to), len) };
+        });
+    }
+
+    #[test]
+    fn fills_by_words_write_their_bytes_and_no_other() {
+        each(|_, to, len, memory, model| {
+            model[to..][..len].fill(0xa5);
+            // SAFETY: there are so many bytes.
+            unsafe { fill_by_words::<Shared>(memory.as_mut_ptr().add(to), 0xa5, len) };
+        });
     }
 }
