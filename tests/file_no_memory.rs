@@ -258,7 +258,7 @@ fn a_buffer_as_a_channel_takes_all_or_nothing() {
     let segments = [KVec::from(&b"one"[..]), KVec::from(&[7; 2000][..])];
     // The chunk, and the list of chunks.
     let written = at_every_allocation(2, ChannelError::NoMemory, || {
-        let result = channel.write(&segments);
+        let result = channel.write_exclusive(&segments);
         assert_eq!(channel.buffer().len(), result.map_or(0, |len| len));
         result
     });

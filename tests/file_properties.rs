@@ -36,6 +36,7 @@ fn put() -> impl Strategy<Value = Put> {
         4 => range(longest).prop_map(Put::Borrowed),
         2 => range(longest).prop_map(Put::Owned),
         3 => (range(8192), any::<bool>()).prop_map(|(range, release)| Put::Region(range, release)),
+        2 => (range(8192), any::<bool>()).prop_map(|(range, release)| Put::Shared(range, release)),
         3 => (0..8192_usize, any::<bool>()).prop_map(|(len, release)| Put::Next(len, release)),
         1 => any::<u8>().prop_map(Put::Counted),
         1 => Just(Put::Flush),

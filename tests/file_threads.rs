@@ -10,7 +10,7 @@ use iov_iter::file::{
     WriteChannel,
 };
 use iov_iter::os::{PairEnd, pair};
-use iov_iter::{KVec, Source};
+use iov_iter::{Piece, Source};
 
 #[test]
 fn both_directions_of_a_pair() {
@@ -109,7 +109,7 @@ impl Channel for Telling {
 }
 
 impl WriteChannel for Telling {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         let taken = self.0.write(from)?;
         self.1.send(taken).unwrap();
         Ok(taken)
@@ -165,9 +165,9 @@ struct Sizes(Arc<Mutex<Vec<Vec<usize>>>>);
 impl Channel for Sizes {}
 
 impl WriteChannel for Sizes {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        self.0.lock().unwrap().push(from.iter().map(KVec::len).collect());
-        Ok(from.iter().map(KVec::len).sum())
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+        self.0.lock().unwrap().push(from.iter().map(Piece::len).collect());
+        Ok(from.iter().map(Piece::len).sum())
     }
 }
 
@@ -243,7 +243,7 @@ impl ReadChannel for Ending {
 }
 
 impl WriteChannel for Ending {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         self.0.write(from)
     }
 }

@@ -3,7 +3,7 @@
 
 mod file_support;
 
-use file_support::{BLOCK, EIO, Recorder, Step};
+use file_support::{BLOCK, EIO, Recorder, Step, copied};
 use iov_iter::file::{ChannelError, Error, FileWriter, Region, Scratch};
 
 /// Bytes that follow no short period.
@@ -230,7 +230,7 @@ fn the_second_flush_of_100000_fails() {
     assert_eq!(writer.flushed(), 32768);
     assert_eq!(writer.rate().used(), 65536, "the remaining 34464 were never stored");
     assert_eq!(writer.pending(), 32768);
-    let unsent: Vec<u8> = writer.unsent().flatten().copied().collect();
+    let unsent: Vec<u8> = writer.unsent().flat_map(copied).collect();
     assert_eq!(unsent, data(100_000)[32768..65536]);
 
     assert_eq!(writer.put_byte(1), Err(error));
@@ -253,7 +253,7 @@ fn the_second_write_takes_1000_and_then_nothing() {
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     assert_eq!(writer.put_buffer(&data(100_000)), Err(Error::WriteZero));
     assert_eq!(writer.flushed(), 33768);
-    assert_eq!(writer.unsent().map(<[u8]>::len).sum::<usize>(), 65536 - 33768);
+    assert_eq!(writer.unsent().map(|piece| piece.len()).sum::<usize>(), 65536 - 33768);
     assert_eq!(writer.close(), Err(Error::WriteZero));
     assert_eq!(recorder.bytes, data(100_000)[..33768]);
 }

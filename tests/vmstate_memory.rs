@@ -7,7 +7,7 @@ mod vmstate_support;
 mod peak;
 
 use iov_iter::file::{Channel, ChannelError, ReadChannel, WriteChannel};
-use iov_iter::{KVec, Source};
+use iov_iter::{Piece, Source};
 use peak::peak;
 use vmstate_support::migration::{Copied, Failure, Options, copy};
 use vmstate_support::{Builder, T2_TEXT, inspect, t1, t2, t2_with};
@@ -42,7 +42,7 @@ struct Counter(u64);
 impl Channel for Counter {}
 
 impl WriteChannel for Counter {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         let len = from.iter().map(|segment| segment.len()).sum();
         self.0 += len as u64;
         Ok(len)

@@ -3,6 +3,7 @@
 use super::channel::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
 use super::sized_buffer::SizedBuffer;
 use crate::direction::Source;
+use crate::memory::{Access, Piece};
 use crate::segment::{KVec, Segments};
 
 /// A [`SizedBuffer`] and a position in it: a file in memory.
@@ -54,6 +55,21 @@ impl BufferChannel {
         &mut self.buffer
     }
 
+    /// Writes pieces of `len` bytes together, or nothing.
+    fn write_all<'p, A: Access>(
+        &mut self,
+        len: usize,
+        from: impl Iterator<Item = Piece<'p, Source, A>>,
+    ) -> Result<usize, ChannelError> {
+        let end = self.position.checked_add(len).ok_or(ChannelError::LimitExceeded)?;
+        self.buffer.reserve(end)?;
+        for piece in from {
+            self.buffer.write_piece_at(self.position, piece)?;
+            self.position = self.position.saturating_add(piece.len());
+        }
+        Ok(len)
+    }
+
     /// Gives the buffer back.
     #[must_use]
     pub fn into_buffer(self) -> SizedBuffer {
@@ -87,16 +103,13 @@ impl ReadChannel for BufferChannel {
 }
 
 impl WriteChannel for BufferChannel {
-    /// Writes all segments or none.
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        let len = from.total();
-        let end = self.position.checked_add(len).ok_or(ChannelError::LimitExceeded)?;
-        self.buffer.reserve(end)?;
-        for segment in from {
-            self.buffer.write_at(self.position, segment.as_slice())?;
-            self.position = self.position.saturating_add(segment.len());
-        }
-        Ok(len)
+    /// Writes all pieces or none.
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+        self.write_all(from.total(), from.iter().copied())
+    }
+
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        self.write_all(from.total(), from.iter().map(|segment| segment.into_piece()))
     }
 
     fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {

@@ -5,8 +5,11 @@ use core::fmt;
 
 use bitflags::bitflags;
 
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+use crate::direction::Dest;
 use crate::direction::Source;
-use crate::segment::KVec;
+use crate::memory::Piece;
+use crate::segment::{KVec, as_pieces};
 
 /// A carrier of bytes: a file, a socket, a pipe, memory.
 ///
@@ -119,7 +122,7 @@ pub trait ReadChannel: Channel {
 ///
 /// ```
 /// use iov_iter::file::{Channel, ChannelError, FileWriter, WriteChannel};
-/// use iov_iter::{KVec, Source};
+/// use iov_iter::{Piece, Source};
 ///
 /// /// A device that takes three bytes at a time.
 /// struct Device(Vec<u8>);
@@ -127,10 +130,11 @@ pub trait ReadChannel: Channel {
 /// impl Channel for Device {}
 ///
 /// impl WriteChannel for Device {
-///     fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-///         let before = self.0.len();
-///         self.0.extend(from.iter().flat_map(|segment| segment.as_slice()).take(3));
-///         Ok(self.0.len() - before)
+///     fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+///         let mut block = [0; 3];
+///         let len = from[0].copy_to(Piece::from(&mut block[..]));
+///         self.0.extend(&block[..len]);
+///         Ok(len)
 ///     }
 /// }
 ///
@@ -142,17 +146,32 @@ pub trait ReadChannel: Channel {
 /// # Ok::<(), iov_iter::file::Error>(())
 /// ```
 pub trait WriteChannel: Channel {
-    /// Writes the front of `from` and returns how many bytes, which may end inside any segment.
+    /// Writes the front of `from` and returns how many bytes, which may end inside any piece.
     ///
-    /// `from` has 1 to [`MAX_ENTRIES`](super::MAX_ENTRIES) segments, none of them empty. 0 means
-    /// that the channel will never take anything again.
+    /// `from` has 1 to [`MAX_ENTRIES`](super::MAX_ENTRIES) pieces, none of them empty, and is laid out as
+    /// an array of `struct iovec`. 0 means that the channel will never take anything again.
+    ///
+    /// Others may write the memory meanwhile, so a piece is only copied. A byte that is read again may
+    /// have another value: a channel that looks at bytes, or needs them twice, works on one copy.
     ///
     /// # Errors
     ///
     /// [`ChannelError::WouldBlock`] if the channel cannot take anything yet. Nothing was written.
     #[doc(alias = "QEMUFileWritevBufferFunc")]
     #[doc(alias = "QEMUFilePutBufferFunc")]
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError>;
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError>;
+
+    /// As [`write`](Self::write), of memory that nothing writes meanwhile. A file calls this one if all
+    /// that it sends is such memory.
+    ///
+    /// The default calls [`write`](Self::write). Channels that need `&[u8]` get it here without a copy.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`](Self::write).
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        self.write(as_pieces(from))
+    }
 
     /// Writes the front of `from` at `position` (in bytes from the start), leaving the channel's
     /// own position alone.
@@ -163,6 +182,47 @@ pub trait WriteChannel: Channel {
     fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
         let (_, _) = (from, position);
         Err(ChannelError::Unsupported)
+    }
+}
+
+/// Writes pieces through a `write` that needs slices, by copies of at most 1 KiB on the stack, until it
+/// takes less than it is offered. Returns how many bytes it took.
+///
+/// A failure after that is not returned: it will come again.
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+pub(crate) fn write_copies(
+    from: &[Piece<'_, Source>],
+    mut write: impl FnMut(&[u8]) -> Result<usize, ChannelError>,
+) -> Result<usize, ChannelError> {
+    let mut block = [0; 1024];
+    let mut from = from.iter().copied();
+    let mut piece = from.next();
+    let mut written = 0_usize;
+    loop {
+        let mut filled = 0_usize;
+        while let Some(rest) = &mut piece
+            && let room @ [_, ..] = block.get_mut(filled..).unwrap_or_default()
+        {
+            let len = KVec::<Dest>::from(room).copy_from(*rest);
+            rest.take(len);
+            filled = filled.saturating_add(len);
+            if rest.is_empty() {
+                piece = from.next();
+            }
+        }
+        let bytes = block.get(..filled).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(written);
+        }
+        let len = match write(bytes) {
+            Ok(len) => len.min(filled),
+            Err(_) if written > 0 => return Ok(written),
+            Err(error) => return Err(error),
+        };
+        written = written.saturating_add(len);
+        if len < filled {
+            return Ok(written);
+        }
     }
 }
 
@@ -321,8 +381,15 @@ macro_rules! forward {
         }
 
         impl<C: WriteChannel + ?Sized> WriteChannel for $pointer {
-            fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+            fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
                 (**self).write(from)
+            }
+
+            fn write_exclusive(
+                &mut self,
+                from: &[KVec<'_, Source>],
+            ) -> Result<usize, ChannelError> {
+                (**self).write_exclusive(from)
             }
 
             fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {

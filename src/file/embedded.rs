@@ -2,15 +2,16 @@
 
 use embedded_io::{BufRead, ErrorKind, ErrorType, Read, Write};
 
-use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel};
+use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel, write_copies};
 use super::error::Error;
 use super::{FileReader, FileWriter};
 use crate::direction::Source;
-use crate::segment::KVec;
+use crate::memory::Piece;
+use crate::segment::{KVec, Segments};
 
 /// Any [`Read`] or [`Write`] as a channel.
 ///
-/// Segments are written one by one, and a flush of the file's queue ends with a flush of the
+/// Segments are written one by one, memory that others may write by copies of at most 1 KiB, and a flush of the file's queue ends with a flush of the
 /// writer.
 ///
 /// ```
@@ -60,7 +61,16 @@ impl<T: Read> ReadChannel for EmbeddedChannel<T> {
 }
 
 impl<T: Write> WriteChannel for EmbeddedChannel<T> {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+        let all = from.total();
+        let written = write_copies(from, |bytes| retry(|| self.inner.write(bytes)))?;
+        if written == all {
+            retry(|| self.inner.flush())?;
+        }
+        Ok(written)
+    }
+
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
         let mut written = 0_usize;
         for segment in from.iter().filter(|segment| !segment.is_empty()) {
             let bytes = segment.as_slice();

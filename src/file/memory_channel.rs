@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel};
 use super::sized_buffer::push_all;
 use crate::direction::{Dest, Source};
+use crate::memory::{Access, Piece};
 use crate::segment::{KVec, Segments};
 
 /// Reading takes bytes from the front of the slice; the end of the slice is the end of the data.
@@ -22,13 +23,25 @@ impl ReadChannel for &[u8] {
 impl Channel for Vec<u8> {}
 
 impl WriteChannel for Vec<u8> {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        let len = from.total();
-        self.try_reserve(len).map_err(|_| ChannelError::NoMemory)?;
-        // There is room for all of them.
-        let all = from.iter().all(|segment| push_all(self, segment.as_slice()));
-        if all { Ok(len) } else { Err(ChannelError::NoMemory) }
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+        append(self, from.total(), from.iter().copied())
     }
+
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        append(self, from.total(), from.iter().map(|segment| segment.into_piece()))
+    }
+}
+
+/// Appends pieces of `len` bytes together.
+fn append<'p, A: Access>(
+    bytes: &mut Vec<u8>,
+    len: usize,
+    mut from: impl Iterator<Item = Piece<'p, Source, A>>,
+) -> Result<usize, ChannelError> {
+    bytes.try_reserve(len).map_err(|_| ChannelError::NoMemory)?;
+    // There is room for all of them.
+    let all = from.all(|piece| push_all(bytes, piece));
+    if all { Ok(len) } else { Err(ChannelError::NoMemory) }
 }
 
 /// A channel that takes nothing: a [`FileWriter`](super::FileWriter) over it is a scratch file.
@@ -45,7 +58,7 @@ impl Channel for Scratch {
 }
 
 impl WriteChannel for Scratch {
-    fn write(&mut self, _from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, _from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         Err(ChannelError::WouldBlock)
     }
 }

@@ -30,6 +30,7 @@
 
 mod buffer;
 mod buffer_channel;
+mod bytes;
 mod channel;
 mod compress;
 #[cfg(feature = "embedded-io")]
@@ -61,6 +62,8 @@ mod writer;
 pub mod zlib;
 
 pub use buffer_channel::BufferChannel;
+#[cfg(any(feature = "std", feature = "embedded-io"))]
+pub(crate) use channel::write_copies;
 pub use channel::{
     Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
 };

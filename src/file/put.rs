@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::bytes::Bytes;
 use super::channel::WriteChannel;
 use super::error::Error;
 use super::queue::Queue;
@@ -35,28 +36,35 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[inline]
     pub fn put_buffer(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let Some(room) = self.queue.take_room(bytes.len()) else {
-            return self.put_pieces(bytes);
+            return self.put_pieces(Bytes::from(bytes));
         };
         KVec::<Dest>::from(room).copy_from_slice(bytes);
         Ok(())
     }
 
+    /// Puts a copy of `bytes`.
+    pub(super) fn put_bytes(&mut self, bytes: Bytes<'_>) -> Result<(), Error> {
+        match self.queue.take_room(bytes.len()) {
+            Some(room) => bytes.copy_to(room),
+            None => return self.put_pieces(bytes),
+        };
+        Ok(())
+    }
+
     /// Puts bytes that fill the buffer, or that are not to be put without a closer look.
     #[inline(never)]
-    fn put_pieces(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+    fn put_pieces(&mut self, mut bytes: Bytes<'_>) -> Result<(), Error> {
         self.check()?;
         while !bytes.is_empty() {
             self.send_unless(Queue::can_copy)?;
-            match bytes.split_at_checked(BUFFER_SIZE) {
-                Some((block, rest)) if self.queue.is_empty() => {
-                    bytes = rest;
-                    self.send_through(block)?;
-                }
-                _ => {
-                    let len = self.queue.copy(bytes);
-                    bytes = bytes.get(len..).unwrap_or_default();
-                    self.send_if_due()?;
-                }
+            if bytes.len() >= BUFFER_SIZE && self.queue.is_empty() {
+                let block = bytes.front(BUFFER_SIZE);
+                bytes = bytes.behind(BUFFER_SIZE);
+                self.send_through(block)?;
+            } else {
+                let len = self.queue.copy(bytes);
+                bytes = bytes.behind(len);
+                self.send_if_due()?;
             }
         }
         Ok(())
@@ -86,7 +94,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[cold]
     fn put_whole(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let before = self.queue.put();
-        let result = self.put_pieces(bytes);
+        let result = self.put_pieces(Bytes::from(bytes));
         if result == Err(Error::WouldBlock) {
             // There is no room, so none of the bytes was sent: otherwise all before them would have
             // been, too, and there were.
@@ -164,7 +172,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ) -> Result<(), Error> {
         let part = region.part(range, release)?;
         if self.linear {
-            return self.put_buffer(part.as_slice());
+            return self.put_bytes(part.bytes());
         }
         self.check()?;
         self.send_unless(Queue::can_queue)?;

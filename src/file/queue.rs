@@ -15,6 +15,8 @@
 use alloc::vec::Vec;
 
 use super::buffer::Buffer;
+use super::bytes::Bytes;
+use super::channel::{ChannelError, WriteChannel};
 use super::error::Error;
 use super::region::Part;
 use super::{BUFFER_SIZE, MAX_ENTRIES};
@@ -206,8 +208,8 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Copies the front of `bytes` into the buffer, as far as there is room; returns how many.
-    pub(super) fn copy(&mut self, bytes: &[u8]) -> usize {
-        let len = KVec::<Dest>::from(self.free()).copy_from_slice(bytes);
+    pub(super) fn copy(&mut self, bytes: Bytes<'_>) -> usize {
+        let len = bytes.copy_to(self.free());
         self.commit(len);
         len
     }
@@ -332,13 +334,13 @@ impl<'buf> Queue<'buf> {
     }
 
     /// The bytes not yet sent, as ranges of memory.
-    pub(super) fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn unsent(&self) -> impl Iterator<Item = Bytes<'_>> {
         let mut skip = self.sent;
         self.entries.iter().copied().chain(self.open_run()).filter_map(move |entry| {
             let bytes = self.bytes(&entry);
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip = skip.saturating_sub(passed as u64);
-            bytes.get(passed..).filter(|rest| !rest.is_empty())
+            Some(bytes.behind(passed)).filter(|rest| !rest.is_empty())
         })
     }
 
@@ -349,31 +351,48 @@ impl<'buf> Queue<'buf> {
     }
 
     #[inline]
-    fn bytes(&self, entry: &Entry<'buf>) -> &[u8] {
+    fn bytes(&self, entry: &Entry<'buf>) -> Bytes<'_> {
         match *entry {
-            Entry::Own { start, end } => self.buffer.get(start..end),
-            Entry::Part(part) => part.as_slice(),
+            Entry::Own { start, end } => self.buffer.get(start..end).into(),
+            Entry::Part(part) => part.bytes(),
             Entry::Owned { slot, len } => {
                 let buffer = self.owned.get(slot).map(Vec::as_slice);
-                buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default()
+                buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default().into()
             }
         }
     }
 
-    /// The bytes not yet sent, as segments for the channel.
-    pub(super) fn segments(&self) -> heapless::Vec<KVec<'_, Source>, MAX_ENTRIES> {
+    /// Writes the bytes not yet sent to the channel, once.
+    pub(super) fn write_to(&self, channel: &mut impl WriteChannel) -> Result<usize, ChannelError> {
+        if let Some(segments) = self.segments() {
+            return channel.write_exclusive(&segments);
+        }
+        let mut pieces = heapless::Vec::<_, MAX_ENTRIES>::new();
+        self.unsent().for_each(|bytes| {
+            // There is room, as in `segments`.
+            let _ = pieces.push(bytes.into_piece());
+        });
+        channel.write(&pieces)
+    }
+
+    /// The bytes not yet sent, as segments for the channel; `None` if others may write some of them.
+    fn segments(&self) -> Option<heapless::Vec<KVec<'_, Source>, MAX_ENTRIES>> {
         let mut segments = heapless::Vec::new();
         // There is room: the queue never has more entries.
-        let mut push = |bytes| {
-            let _ = segments.push(KVec::from(bytes));
+        let mut push = |bytes| match bytes {
+            Bytes::Exclusive(bytes) => {
+                let _ = segments.push(bytes);
+                Some(())
+            }
+            Bytes::Shared(_) => None,
         };
         if self.sent > 0 {
-            self.unsent().for_each(push);
+            self.unsent().try_for_each(push)?;
         } else {
-            self.entries.iter().for_each(|entry| push(self.bytes(entry)));
-            self.open_run().iter().for_each(|run| push(self.bytes(run)));
+            self.entries.iter().try_for_each(|entry| push(self.bytes(entry)))?;
+            self.open_run().iter().try_for_each(|run| push(self.bytes(run)))?;
         }
-        segments
+        Some(segments)
     }
 
     /// Remembers that the channel took `len` more bytes, at most as many as are pending.

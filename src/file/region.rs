@@ -3,9 +3,11 @@
 use core::fmt;
 use core::ops::Range;
 
+use super::bytes::Bytes;
 use super::error::Error;
 use crate::direction::Source;
-use crate::segment::KVec;
+use crate::memory::{Extent, Span};
+use crate::segment::{KVec, SharedVec};
 
 /// A block of memory, such as guest RAM, whose pages are written without copying.
 ///
@@ -26,9 +28,13 @@ use crate::segment::KVec;
 /// assert_eq!(sent, ram[..8192]);
 /// # Ok::<(), iov_iter::file::Error>(())
 /// ```
+///
+/// The RAM of a guest that runs meanwhile is [shared](Self::shared).
 #[derive(Clone, Copy)]
 pub struct Region<'buf> {
-    memory: KVec<'buf, Source>,
+    memory: SharedVec<'buf, Source>,
+    /// Others may write the memory; if not, it was a `KVec`.
+    shared: bool,
     release: Option<&'buf (dyn Release + Sync)>,
 }
 
@@ -49,7 +55,47 @@ impl<'buf> Region<'buf> {
     #[must_use]
     #[inline]
     pub fn new(memory: impl Into<KVec<'buf, Source>>) -> Self {
-        Self { memory: memory.into(), release: None }
+        Self { memory: memory.into().into(), shared: false, release: None }
+    }
+
+    /// A region of memory that others may write at any time, such as the RAM of a running guest.
+    ///
+    /// A byte is read when it is sent; a [linear](super::FileWriter::linear) file reads it when it is put.
+    /// Every byte sent is a value that the memory held at that moment, and bytes of one range may be of
+    /// different moments. So a page may change between a test, such as
+    /// [`is_zero`](crate::Piece::is_zero), and the sending: a caller that skips pages by a test needs to
+    /// know of later writes, as dirty tracking does, and puts the written pages again.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+    /// use iov_iter::file::{FileWriter, Region};
+    ///
+    /// let ram: [AtomicU8; 4096] = [const { AtomicU8::new(0) }; 4096];
+    /// let region = Region::shared(&ram[..]);
+    /// let mut sent = Vec::new();
+    /// let mut writer = FileWriter::new(&mut sent)?;
+    /// writer.put_region(&region, 1..4)?;
+    /// ram[2].store(7, Relaxed);
+    /// writer.close()?;
+    /// assert_eq!(sent, [0, 7, 0]);
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn shared(memory: impl Into<SharedVec<'buf, Source>>) -> Self {
+        Self { memory: memory.into(), shared: true, release: None }
+    }
+
+    /// A [shared](Self::shared) region whose ranges can be released after they were sent.
+    ///
+    /// Only ranges put with [`FileWriter::put_region_and_release`](super::FileWriter::put_region_and_release)
+    /// are.
+    #[must_use]
+    pub fn shared_with_release(
+        memory: impl Into<SharedVec<'buf, Source>>,
+        release: &'buf (dyn Release + Sync),
+    ) -> Self {
+        Self { memory: memory.into(), shared: true, release: Some(release) }
     }
 
     /// A region whose ranges can be released after they were sent.
@@ -61,7 +107,7 @@ impl<'buf> Region<'buf> {
         memory: impl Into<KVec<'buf, Source>>,
         release: &'buf (dyn Release + Sync),
     ) -> Self {
-        Self { memory: memory.into(), release: Some(release) }
+        Self { memory: memory.into().into(), shared: false, release: Some(release) }
     }
 
     /// The length in bytes.
@@ -88,14 +134,52 @@ impl<'buf> Region<'buf> {
             return Err(Error::OutOfRegion);
         }
         let release = release && self.release.is_some();
-        Ok(Part { region: *self, offset: range.start, len, release })
+        let Self { memory, shared, release: owner } = *self;
+        Ok(Part { memory, owner, offset: range.start, len, release, shared })
+    }
+}
+
+impl fmt::Debug for Region<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region")
+            .field("len", &self.memory.len())
+            .field("shared", &self.shared)
+            .field("releasable", &self.release.is_some())
+            .finish()
+    }
+}
+
+/// A range of a region.
+// The fields of the region are among its own, so that the flags share one word.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'buf> {
+    memory: SharedVec<'buf, Source>,
+    owner: Option<&'buf (dyn Release + Sync)>,
+    offset: usize,
+    pub(super) len: usize,
+    pub(super) release: bool,
+    shared: bool,
+}
+
+impl<'buf> Part<'buf> {
+    /// The bytes.
+    #[inline]
+    pub(super) fn bytes(&self) -> Bytes<'buf> {
+        let part = self.memory.behind(self.offset).front(self.len);
+        if self.shared {
+            return Bytes::Shared(part);
+        }
+        let (base, len) = (part.as_ptr().cast_mut(), part.len());
+        // SAFETY: the memory of a region, and of its parts, is marked as shared unless it was a `KVec` of
+        // the same lifetime; these are bytes of it, or none.
+        Bytes::Exclusive(unsafe { KVec::from_raw_parts(base, len) })
     }
 
-    /// Whether both describe the same memory, so that offsets in them mean the same bytes, and
-    /// release it in the same way.
+    /// Whether both are of the same memory, so that offsets in them mean the same bytes, and release it in
+    /// the same way.
     #[inline]
-    fn is(&self, other: &Self) -> bool {
-        let same_owner = match (self.release, other.release) {
+    fn is_of_same_region(&self, other: &Self) -> bool {
+        let same_owner = match (self.owner, other.owner) {
             (None, None) => true,
             (Some(one), Some(other)) => core::ptr::eq(one, other),
             _ => false,
@@ -104,40 +188,13 @@ impl<'buf> Region<'buf> {
             && core::ptr::eq(self.memory.as_ptr(), other.memory.as_ptr())
             && self.memory.len() == other.memory.len()
     }
-}
-
-impl fmt::Debug for Region<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Region")
-            .field("len", &self.memory.len())
-            .field("releasable", &self.release.is_some())
-            .finish()
-    }
-}
-
-/// A range of a region.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Part<'buf> {
-    region: Region<'buf>,
-    offset: usize,
-    pub(super) len: usize,
-    pub(super) release: bool,
-}
-
-impl<'buf> Part<'buf> {
-    /// The bytes.
-    #[inline]
-    pub(super) fn as_slice(&self) -> &'buf [u8] {
-        let rest = self.region.memory.as_slice().get(self.offset..).unwrap_or_default();
-        rest.get(..self.len).unwrap_or(rest)
-    }
 
     /// Makes `next` a part of this one if it continues it in the same region.
     #[inline]
     pub(super) fn absorb(&mut self, next: &Self) -> bool {
         let continues = self.offset.saturating_add(self.len) == next.offset
-            && self.release == next.release
-            && self.region.is(&next.region);
+            && (self.release, self.shared) == (next.release, next.shared)
+            && self.is_of_same_region(next);
         if continues {
             self.len = self.len.saturating_add(next.len);
         }
@@ -146,8 +203,19 @@ impl<'buf> Part<'buf> {
 
     /// Tells the region's owner that the bytes were sent.
     pub(super) fn give_back(&self) {
-        if let Some(release) = self.region.release {
-            release.release(self.offset..self.offset.saturating_add(self.len));
+        if let Some(owner) = self.owner {
+            owner.release(self.offset..self.offset.saturating_add(self.len));
         }
+    }
+}
+
+impl fmt::Debug for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part")
+            .field("offset", &self.offset)
+            .field("len", &self.len)
+            .field("release", &self.release)
+            .field("shared", &self.shared)
+            .finish()
     }
 }

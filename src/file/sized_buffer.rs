@@ -14,8 +14,9 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::channel::ChannelError;
-use crate::direction::Dest;
+use crate::direction::{Dest, Source};
 use crate::list::List;
+use crate::memory::{Access, Piece};
 use crate::segment::KVec;
 
 /// Size of a chunk.
@@ -166,6 +167,15 @@ impl SizedBuffer {
     /// [`ChannelError::NoMemory`]. Nothing has changed then.
     #[doc(alias = "qsb_write_at")]
     pub fn write_at(&mut self, position: usize, bytes: &[u8]) -> Result<(), ChannelError> {
+        self.write_piece_at(position, KVec::from(bytes).into_piece())
+    }
+
+    /// As [`write_at`](Self::write_at), for either kind of memory.
+    pub(super) fn write_piece_at<A: Access>(
+        &mut self,
+        position: usize,
+        bytes: Piece<'_, Source, A>,
+    ) -> Result<(), ChannelError> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -174,9 +184,8 @@ impl SizedBuffer {
         self.extend_zeros(position);
         // What is there is overwritten; the rest comes behind it.
         let there = self.len.saturating_sub(position);
-        let (over, behind) = bytes.split_at_checked(there).unwrap_or((bytes, &[]));
-        self.overwrite(position, over);
-        self.extend(behind);
+        self.overwrite(position, bytes.slice(0, there));
+        self.extend(bytes.slice(there, usize::MAX));
         Ok(())
     }
 
@@ -192,7 +201,7 @@ impl SizedBuffer {
         let easy = end <= self.limit && bytes.len() <= CHUNK.saturating_sub(offset);
         if easy
             && let Some(chunk) = self.chunks.get_mut(index)
-            && push_all(chunk, bytes)
+            && push_all(chunk, KVec::from(bytes).into_piece())
         {
             self.len = end;
             return Ok(());
@@ -201,30 +210,28 @@ impl SizedBuffer {
     }
 
     /// Writes `bytes` at `position`, where there are as many already.
-    fn overwrite(&mut self, position: usize, bytes: &[u8]) {
-        let mut source = KVec::from(bytes).into_piece();
+    fn overwrite<A: Access>(&mut self, position: usize, mut bytes: Piece<'_, Source, A>) {
         let (index, mut offset) = locate(position);
         for chunk in self.chunks.get_mut(index..).unwrap_or_default() {
-            if source.is_empty() {
+            if bytes.is_empty() {
                 break;
             }
             let into = chunk.get_mut(core::mem::take(&mut offset)..).unwrap_or_default();
-            source.take(KVec::<Dest>::from(into).into_piece().copy_from(source));
+            bytes.take(KVec::<Dest>::from(into).into_piece().copy_from(bytes));
         }
     }
 
     /// Writes `bytes` at the end, where there is room for them.
-    fn extend(&mut self, mut bytes: &[u8]) {
+    fn extend<A: Access>(&mut self, mut bytes: Piece<'_, Source, A>) {
         while !bytes.is_empty() {
             let (index, offset) = locate(self.len);
             let Some(chunk) = self.chunks.get_mut(index) else { return };
             let room = CHUNK.saturating_sub(offset);
-            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            let now = bytes.take(room);
             if !push_all(chunk, now) {
                 return;
             }
             self.len = self.len.saturating_add(now.len());
-            bytes = later;
         }
     }
 
@@ -233,7 +240,7 @@ impl SizedBuffer {
         static ZEROS: [u8; 4096] = [0; 4096];
         while let Some(missing @ 1..) = len.checked_sub(self.len) {
             let before = self.len;
-            self.extend(ZEROS.get(..missing).unwrap_or(&ZEROS));
+            self.extend(KVec::from(&ZEROS[..]).into_piece().slice(0, missing));
             if self.len == before {
                 return;
             }
@@ -322,7 +329,7 @@ impl SizedBuffer {
             // So could this, but then the larger one is kept.
             let mut smaller = Vec::new();
             if smaller.try_reserve_exact(only.len().max(LEAST)).is_ok()
-                && push_all(&mut smaller, only)
+                && push_all(&mut smaller, KVec::from(&only[..]).into_piece())
             {
                 *only = smaller;
             }
@@ -354,11 +361,13 @@ const fn locate(position: usize) -> (usize, usize) {
 
 /// Appends to a chunk if it has room, and returns whether it has.
 #[inline]
-pub(super) fn push_all(chunk: &mut Vec<u8>, bytes: &[u8]) -> bool {
-    // Put like this, the compiler sees that nothing is allocated.
-    let fits = bytes.len() <= chunk.capacity().wrapping_sub(chunk.len());
+pub(super) fn push_all<A: Access>(chunk: &mut Vec<u8>, bytes: Piece<'_, Source, A>) -> bool {
+    let room = chunk.spare_capacity_mut();
+    let fits = bytes.len() <= room.len();
     if fits {
-        chunk.extend_from_slice(bytes);
+        let len = KVec::<Dest>::from(room).copy_from(bytes);
+        // SAFETY: there is room for `len` more bytes, which were just written.
+        unsafe { chunk.set_len(chunk.len().wrapping_add(len)) };
     }
     fits
 }

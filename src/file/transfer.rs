@@ -1,5 +1,6 @@
 //! From file to file, and from a file to any sink.
 
+use super::bytes::Bytes;
 use super::channel::{ChannelError, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
 use super::{FileReader, FileWriter};
@@ -38,7 +39,7 @@ impl<C: ReadChannel> FileReader<C> {
         let mut rest = len;
         while rest > 0 {
             let bytes = self.get_next(rest)?;
-            let taken = match sink.write(&[KVec::from(bytes)]) {
+            let taken = match sink.write_exclusive(&[KVec::from(bytes)]) {
                 Ok(0) => return Err(Error::WriteZero),
                 Ok(taken) => taken.min(bytes.len()),
                 Err(ChannelError::WouldBlock) => match sink.wait(Ready::Write) {
@@ -93,7 +94,7 @@ impl<C: ReadChannel> FileReader<C> {
 impl<C: WriteChannel> FileWriter<'_, C> {
     /// Puts as much of `bytes` as possible; an error only if that is nothing.
     pub(crate) fn put_available(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        match self.put_counting(bytes) {
+        match self.put_counting(bytes.into()) {
             (0, Err(error)) => Err(error),
             (put, _) => Ok(usize::try_from(put).unwrap_or(bytes.len())),
         }
@@ -116,7 +117,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     ) -> Result<(), Error> {
         let mut rest = len;
         while rest > 0 {
-            let (put, result) = self.put_counting(reader.get_next(rest)?);
+            let (put, result) = self.put_counting(reader.get_next(rest)?.into());
             reader.skip_buffered(usize::try_from(put).unwrap_or(usize::MAX))?;
             result?;
             rest = rest.saturating_sub(put);
@@ -156,7 +157,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         let mut moved = 0_u64;
         self.check()?;
         while source.pending() > 0 {
-            let first = source.unsent().next().unwrap_or_default();
+            let Some(first) = source.queue.unsent().next() else { break };
             let (put, result) = self.put_counting(first);
             source.queue.pass(put);
             source.flushed = source.flushed.saturating_add(put);
@@ -167,9 +168,9 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     }
 
     /// Puts a copy of `bytes` and tells how many of them were put, also on failure.
-    fn put_counting(&mut self, bytes: &[u8]) -> (u64, Result<(), Error>) {
+    fn put_counting(&mut self, bytes: Bytes<'_>) -> (u64, Result<(), Error>) {
         let before = self.queue.put();
-        let result = self.put_buffer(bytes);
+        let result = self.put_bytes(bytes);
         (self.queue.put().wrapping_sub(before), result)
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::bytes::Bytes;
 use super::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
 use super::error::Error;
 use super::queue::Queue;
@@ -10,6 +11,8 @@ use super::status::{Status, shut_down};
 #[cfg(target_has_atomic = "ptr")]
 use super::stop::Stopper;
 use super::{FileReader, ReadChannel};
+use crate::direction::Source;
+use crate::memory::Piece;
 use crate::segment::KVec;
 
 /// A buffered stream of bytes into a channel.
@@ -347,9 +350,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Sends `block`, which fills the buffer, from where it lies while nothing is pending: the same
     /// write as if it had been copied. What the channel does not take at once is copied then.
-    pub(super) fn send_through(&mut self, block: &[u8]) -> Result<(), Error> {
+    pub(super) fn send_through(&mut self, block: Bytes<'_>) -> Result<(), Error> {
         let answer = match self.check() {
-            Ok(()) => self.channel.write(&[KVec::from(block)]),
+            Ok(()) => block.write_to(&mut self.channel),
             // Something stopped the file after it was looked at; the block was put before.
             Err(error) => {
                 self.queue.copy(block);
@@ -397,11 +400,11 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// Offers all pending bytes to the channel once.
     fn offer(&mut self) -> Result<usize, ChannelError> {
         if let Some(copied) = self.queue.only_copied() {
-            return self.channel.write(&[KVec::from(copied)]).map(|taken| taken.min(copied.len()));
+            let taken = self.channel.write_exclusive(&[KVec::from(copied)]);
+            return taken.map(|taken| taken.min(copied.len()));
         }
-        let segments = self.queue.segments();
         let offered = usize::try_from(self.queue.pending()).unwrap_or(usize::MAX);
-        self.channel.write(&segments).map(|taken| taken.min(offered))
+        self.queue.write_to(&mut self.channel).map(|taken| taken.min(offered))
     }
 }
 
@@ -480,9 +483,11 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         }
     }
 
-    /// The bytes put and not sent, as ranges in order: what is lost after a failure.
-    pub fn unsent(&self) -> impl Iterator<Item = &[u8]> {
-        self.queue.unsent()
+    /// The bytes put and not sent, as pieces in order: what is lost after a failure.
+    ///
+    /// Others may write those of [shared](super::Region::shared) regions.
+    pub fn unsent(&self) -> impl Iterator<Item = Piece<'_, Source>> {
+        self.queue.unsent().map(Bytes::into_piece)
     }
 
     /// Forgets the bytes put and not sent, and returns how many they were. They are not released.

@@ -24,15 +24,17 @@ use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use crate::direction::Source;
 use crate::file::{
     Channel, ChannelError, Duplex, Features, MAX_ENTRIES, ReadChannel, SeekFrom, WriteChannel,
+    write_copies,
 };
 #[cfg(unix)]
 use crate::iov::{CallError, VectoredWrite};
-use crate::segment::{KVec, as_pieces};
+use crate::memory::Piece;
+use crate::segment::KVec;
 
 /// Any [`Read`] or [`Write`] as a channel.
 ///
-/// Every write is followed by a flush of the writer, which may buffer but should not be
-/// non-blocking, too.
+/// Memory that others may write is copied to the stack first, at most 1 KiB at a time. Every write is
+/// followed by a flush of the writer, which may buffer but should not be non-blocking, too.
 ///
 /// ```
 /// use iov_iter::file::FileReader;
@@ -79,8 +81,12 @@ impl<T: Read> ReadChannel for IoChannel<T> {
 }
 
 impl<T: Write> WriteChannel for IoChannel<T> {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        write_through(&mut self.inner, from)
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+        write_through(&mut self.inner, |inner| write_copied(inner, from))
+    }
+
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        write_through(&mut self.inner, |inner| write_slices(inner, from))
     }
 }
 
@@ -90,7 +96,7 @@ fn read(reader: &mut impl Read, into: &mut [u8]) -> Result<usize, ChannelError> 
 }
 
 /// Writes once, not counting interruptions.
-fn write(writer: &mut impl Write, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+fn write_slices(writer: &mut impl Write, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
     let mut slices = heapless::Vec::<IoSlice<'_>, MAX_ENTRIES>::new();
     for segment in from {
         // A longer list is written in part.
@@ -101,14 +107,38 @@ fn write(writer: &mut impl Write, from: &[KVec<'_, Source>]) -> Result<usize, Ch
     retry(|| writer.write_vectored(&slices))
 }
 
+/// Writes copies of memory that others may write, until the writer takes less than it is offered.
+fn write_copied(
+    writer: &mut impl Write,
+    from: &[Piece<'_, Source>],
+) -> Result<usize, ChannelError> {
+    write_copies(from, |bytes| retry(|| writer.write(bytes)))
+}
+
 /// Writes once to a socket, or to a file that may be one. No signal tells that its peer is gone.
 #[cfg(unix)]
 fn write_to_socket(
     end: &impl std::os::fd::AsFd,
-    from: &[KVec<'_, Source>],
+    from: &[Piece<'_, Source>],
+) -> Result<usize, ChannelError> {
+    write_vectored(|| super::io::Stream(end).write_vectored(from))
+}
+
+/// Writes once to what is no socket.
+#[cfg(unix)]
+fn write_to_pipe(
+    end: &impl std::os::fd::AsFd,
+    from: &[Piece<'_, Source>],
+) -> Result<usize, ChannelError> {
+    write_vectored(|| super::io::write(end, from))
+}
+
+#[cfg(unix)]
+fn write_vectored(
+    mut call: impl FnMut() -> Result<usize, CallError<io::Error>>,
 ) -> Result<usize, ChannelError> {
     loop {
-        match super::io::Stream(end).write_vectored(as_pieces(from)) {
+        match call() {
             Ok(written) => return Ok(written),
             Err(CallError::Interrupted) => {}
             Err(CallError::WouldBlock) => return Err(ChannelError::WouldBlock),
@@ -117,18 +147,15 @@ fn write_to_socket(
     }
 }
 
-#[cfg(not(unix))]
-use write as write_to_socket;
-
 /// Writes to a writer that may have a buffer of its own, and empties that.
 ///
 /// If that fails, what was written is not counted; it is a failure even if the writer would only
 /// block, because the bytes must not be written again.
-fn write_through(
-    writer: &mut impl Write,
-    from: &[KVec<'_, Source>],
+fn write_through<W: Write>(
+    writer: &mut W,
+    write: impl FnOnce(&mut W) -> Result<usize, ChannelError>,
 ) -> Result<usize, ChannelError> {
-    let written = write(writer, from)?;
+    let written = write(writer)?;
     match retry(|| writer.flush()) {
         Ok(()) => Ok(written),
         Err(ChannelError::WouldBlock) => Err(ChannelError::Os(ChannelError::WouldBlock.errno())),
@@ -178,6 +205,26 @@ impl From<SeekFrom> for io::SeekFrom {
     }
 }
 
+/// The writing methods of a descriptor, which takes pieces; elsewhere a writer takes slices.
+macro_rules! vectored {
+    ($write:ident) => {
+        #[cfg(unix)]
+        fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+            $write(self, from)
+        }
+
+        #[cfg(not(unix))]
+        fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+            write_copied(self, from)
+        }
+
+        #[cfg(not(unix))]
+        fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+            write_slices(self, from)
+        }
+    };
+}
+
 impl Channel for File {
     /// A pipe or a terminal that was opened as a file cannot seek.
     fn features(&self) -> Features {
@@ -209,9 +256,7 @@ impl ReadChannel for File {
 }
 
 impl WriteChannel for File {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        write_to_socket(self, from)
-    }
+    vectored!(write_to_socket);
 
     #[cfg(unix)]
     fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
@@ -260,8 +305,24 @@ macro_rules! readable {
 macro_rules! writable {
     ($writer:ty, $write:ident) => {
         impl WriteChannel for $writer {
-            fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-                $write(self, from)
+            vectored!($write);
+        }
+    };
+}
+
+/// A writer with a buffer of its own.
+macro_rules! buffered {
+    ($writer:ty) => {
+        impl WriteChannel for $writer {
+            fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+                write_through(self, |writer| write_copied(writer, from))
+            }
+
+            fn write_exclusive(
+                &mut self,
+                from: &[KVec<'_, Source>],
+            ) -> Result<usize, ChannelError> {
+                write_through(self, |writer| write_slices(writer, from))
             }
         }
     };
@@ -296,7 +357,7 @@ readable!(ChildStdout);
 readable!(ChildStderr);
 readable!(Stdin);
 readable!(StdinLock<'_>);
-writable!(PipeWriter, write);
-writable!(ChildStdin, write);
-writable!(Stdout, write_through);
-writable!(StdoutLock<'_>, write_through);
+writable!(PipeWriter, write_to_pipe);
+writable!(ChildStdin, write_to_pipe);
+buffered!(Stdout);
+buffered!(StdoutLock<'_>);

@@ -21,7 +21,7 @@ use crate::file::{
     Channel, ChannelError, Duplex, Error, Features, FileReader, FileWriter, ReadChannel,
     WriteChannel,
 };
-use crate::segment::KVec;
+use crate::memory::Piece;
 
 /// The byte that a descriptor rides on.
 const CARRIER: u8 = b' ';
@@ -183,7 +183,7 @@ impl ReadChannel for DescriptorChannel {
 }
 
 impl WriteChannel for DescriptorChannel {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         WriteChannel::write(&mut self.socket, from)
     }
 }

@@ -113,10 +113,7 @@ impl<F: AsFd> VectoredWrite for Stream<F> {
             Err(CallError::Failed(error)) if error.raw_os_error() == Some(libc::ENOTSOCK) => {}
             sent => return sent,
         }
-        let fd = self.0.as_fd().as_raw_fd();
-        let (list, count) = list(segments);
-        // SAFETY: the list has `count` segments that may be read.
-        moved(unsafe { libc::writev(fd, list, count) })
+        write(&self.0, segments)
     }
 
     fn keeps_messages(&self) -> bool {
@@ -314,6 +311,16 @@ const NOSIGNAL: c_int = libc::MSG_NOSIGNAL;
     target_os = "illumos",
 )))]
 const NOSIGNAL: c_int = 0;
+
+/// Writes once, at the position of the file.
+pub(super) fn write(
+    file: &impl AsFd,
+    segments: &[Piece<'_, Source>],
+) -> Result<usize, CallError<io::Error>> {
+    let (list, count) = list(segments);
+    // SAFETY: the list has `count` segments that may be read.
+    moved(unsafe { libc::writev(file.as_fd().as_raw_fd(), list, count) })
+}
 
 /// Writes to a socket once.
 fn send(

@@ -11,8 +11,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::direction::{Dest, Source};
 use crate::file::{
-    Channel, ChannelError, Duplex, Error, Features, ReadChannel, Shared, WriteChannel,
+    Channel, ChannelError, Duplex, Error, Features, ReadChannel, Shared, WriteChannel, write_copies,
 };
+use crate::memory::Piece;
 use crate::segment::KVec;
 
 /// Makes a connection that holds `capacity` bytes (at least 1) in each direction.
@@ -167,24 +168,50 @@ impl ReadChannel for PairEnd {
 }
 
 impl WriteChannel for PairEnd {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+        self.write_with(|content| write_copies(from, |bytes| Ok(content.push(bytes))))
+    }
+
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        self.write_with(|content| {
+            let pushed = from.iter().map(|segment| content.push(segment.as_slice()));
+            Ok(pushed.fold(0, usize::saturating_add))
+        })
+    }
+}
+
+impl PairEnd {
+    /// Writes when there is room.
+    fn write_with(
+        &mut self,
+        write: impl FnOnce(&mut Room<'_>) -> Result<usize, ChannelError>,
+    ) -> Result<usize, ChannelError> {
         let lane = self.outgoing();
         let has_room = |content: &Content| content.bytes.len() < lane.capacity;
         let mut content = lane.lock_when(has_room, self.blocking)?;
         if content.closed {
             return Err(ChannelError::Os(EPIPE));
         }
-        let room = lane.capacity.saturating_sub(content.bytes.len());
-        let mut left = room;
-        for segment in from {
-            let bytes = segment.as_slice();
-            let bytes = bytes.get(..left).unwrap_or(bytes);
-            // There is room for `capacity` bytes, so this does not allocate.
-            content.bytes.extend(bytes);
-            left = left.saturating_sub(bytes.len());
-        }
+        let written = write(&mut Room { bytes: &mut content.bytes, capacity: lane.capacity });
         lane.changed.notify_all();
-        Ok(room.saturating_sub(left))
+        written
+    }
+}
+
+/// The bytes on their way, and how many they may become.
+struct Room<'r> {
+    bytes: &'r mut VecDeque<u8>,
+    capacity: usize,
+}
+
+impl Room<'_> {
+    /// Appends the front of `bytes`, as far as there is room; returns how many.
+    fn push(&mut self, bytes: &[u8]) -> usize {
+        let left = self.capacity.saturating_sub(self.bytes.len());
+        let bytes = bytes.get(..left).unwrap_or(bytes);
+        // There is room for `capacity` bytes, so this does not allocate.
+        self.bytes.extend(bytes);
+        bytes.len()
     }
 }
 

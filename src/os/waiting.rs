@@ -13,6 +13,7 @@ use crate::direction::Source;
 use crate::file::{
     Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
 };
+use crate::memory::Piece;
 use crate::segment::KVec;
 
 /// A channel over a non-blocking descriptor whose files wait nevertheless.
@@ -147,8 +148,12 @@ impl<C: ReadChannel + AsFd> ReadChannel for WaitingChannel<C> {
 }
 
 impl<C: WriteChannel + AsFd> WriteChannel for WaitingChannel<C> {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         self.inner.write(from)
+    }
+
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+        self.inner.write_exclusive(from)
     }
 
     fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use iov_iter::KVec;
 use iov_iter::file::{Error, FileWriter, MAX_ENTRIES, Region, Release, WriteChannel};
 
-use super::super::file_support::{EIO, Fickle};
+use super::super::file_support::{EIO, Fickle, copied};
 
 #[derive(Clone, Debug)]
 pub enum Put {
@@ -19,7 +20,9 @@ pub enum Put {
     Borrowed(Range<usize>),
     Owned(Range<usize>),
     Region(Range<usize>, bool),
-    /// Continues the last range of the region.
+    /// Of a region that others may write, at the same place.
+    Shared(Range<usize>, bool),
+    /// Continues the last range of the region, of whichever kind it was.
     Next(usize, bool),
     Counted(u8),
     Flush,
@@ -51,8 +54,12 @@ struct Model<'m, C: WriteChannel> {
     writer: FileWriter<'m, C>,
     memory: &'m [u8],
     region: Region<'m>,
+    /// The same memory, as if others could write it.
+    shared: Region<'m>,
     watch: &'m Watch,
     next: usize,
+    /// The last range was one of the shared region.
+    was_shared: bool,
     /// All that was put.
     put: Vec<u8>,
 }
@@ -105,11 +112,12 @@ impl<'m, C: WriteChannel> Model<'m, C> {
                 let mut buffer = memory[range.clone()].to_vec();
                 (buffer.clone(), writer.put_owned(&mut buffer))
             }
-            Put::Region(range, release) => self.put_region(range.clone(), *release),
+            Put::Region(range, release) => self.put_region(range.clone(), *release, false),
+            Put::Shared(range, release) => self.put_region(range.clone(), *release, true),
             Put::Next(len, release) => {
                 let start = if self.next >= memory.len() { 0 } else { self.next };
                 let end = (start + len).min(memory.len());
-                self.put_region(start..end, *release)
+                self.put_region(start..end, *release, self.was_shared)
             }
             Put::Counted(len) => {
                 let text = &memory[..usize::from(*len)];
@@ -119,10 +127,17 @@ impl<'m, C: WriteChannel> Model<'m, C> {
         }
     }
 
-    fn put_region(&mut self, range: Range<usize>, release: bool) -> (Vec<u8>, Result<(), Error>) {
+    fn put_region(
+        &mut self,
+        range: Range<usize>,
+        release: bool,
+        shared: bool,
+    ) -> (Vec<u8>, Result<(), Error>) {
+        self.was_shared = shared;
+        let region = if shared { self.shared } else { self.region };
         let bytes = self.memory[range.clone()].to_vec();
         if !release || range.is_empty() {
-            let result = self.writer.put_region(&self.region, range.clone());
+            let result = self.writer.put_region(&region, range.clone());
             self.next = range.end;
             return (bytes, result);
         }
@@ -130,7 +145,7 @@ impl<'m, C: WriteChannel> Model<'m, C> {
         let end = self.put.len() + bytes.len();
         self.watch.due.lock().unwrap().push((range.clone(), end));
         let before = self.writer.tell();
-        let result = self.writer.put_region_and_release(&self.region, range.clone());
+        let result = self.writer.put_region_and_release(&region, range.clone());
         if self.writer.tell() == before {
             self.watch.due.lock().unwrap().pop();
         } else {
@@ -155,7 +170,10 @@ pub fn check(
     let watch = Watch { moved: channel.moved.clone(), due: Mutex::new(Vec::new()) };
     let region = Region::with_release(memory, &watch);
     let writer = FileWriter::new(&mut channel).unwrap();
-    let mut model = Model { writer, memory, region, watch: &watch, next: 0, put: Vec::new() };
+    let shared = Region::shared_with_release(KVec::from(memory), &watch);
+    let (watch, put) = (&watch, Vec::new());
+    let mut model =
+        Model { writer, memory, region, shared, watch, next: 0, was_shared: false, put };
     let error = Error::Write(EIO);
     let failed = operations.iter().chain([&Put::Flush]).any(|operation| {
         let result = model.apply(operation);
@@ -169,7 +187,7 @@ pub fn check(
         assert!(writer.entries() <= MAX_ENTRIES);
         let mut unsent = &model.put[writer.flushed() as usize..];
         for part in writer.unsent() {
-            assert!(unsent.starts_with(part));
+            assert!(unsent.starts_with(&copied(part)));
             unsent = &unsent[part.len()..];
         }
         assert!(unsent.is_empty());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use iov_iter::file::{Channel, ChannelError, Features, ReadChannel, Ready, WriteChannel};
-use iov_iter::{KVec, Source};
+use iov_iter::{Piece, Source};
 
 /// One answer of a scripted channel.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,13 @@ pub struct Recorder {
     pub closed: usize,
     pub close_result: Option<ChannelError>,
     pub abandoned: Option<u64>,
+}
+
+/// A copy of the bytes of a piece.
+pub fn copied(piece: Piece<'_, Source>) -> Vec<u8> {
+    let mut bytes = vec![0; piece.len()];
+    assert_eq!(piece.copy_to(Piece::from(&mut bytes[..])), bytes.len());
+    bytes
 }
 
 impl Recorder {
@@ -65,20 +72,20 @@ impl Channel for Recorder {
 }
 
 impl WriteChannel for Recorder {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         assert!((1..=64).contains(&from.len()), "1 to 64 segments");
         assert!(from.iter().all(|segment| !segment.is_empty()), "none is empty");
-        self.calls.push(from.iter().map(KVec::len).collect());
+        self.calls.push(from.iter().map(Piece::len).collect());
         let mut left = match self.steps.pop_front() {
             None => usize::MAX,
             Some(Step::Move(len)) => len,
             Some(Step::Fail(error)) => return Err(error),
         };
         let before = self.bytes.len();
-        for segment in from {
-            let len = segment.len().min(left);
-            self.bytes.extend_from_slice(&segment.as_slice()[..len]);
-            left -= len;
+        for piece in from {
+            let piece = piece.slice(0, left);
+            self.bytes.extend_from_slice(&copied(piece));
+            left -= piece.len();
         }
         Ok(self.bytes.len() - before)
     }
@@ -191,14 +198,14 @@ impl Fickle {
 impl Channel for Fickle {}
 
 impl WriteChannel for Fickle {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         assert!((1..=64).contains(&from.len()) && from.iter().all(|segment| !segment.is_empty()));
         let mut left = self.portion()?;
         let before = self.bytes.len();
-        for segment in from {
-            let len = segment.len().min(left);
-            self.bytes.extend_from_slice(&segment.as_slice()[..len]);
-            left -= len;
+        for piece in from {
+            let piece = piece.slice(0, left);
+            self.bytes.extend_from_slice(&copied(piece));
+            left -= piece.len();
         }
         self.moved.store(self.bytes.len(), Ordering::SeqCst);
         Ok(self.bytes.len() - before)

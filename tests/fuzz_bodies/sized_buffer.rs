@@ -5,6 +5,7 @@ use iov_iter::KVec;
 use iov_iter::file::{
     BufferChannel, Channel, ChannelError, ReadChannel, SeekFrom, SizedBuffer, WriteChannel,
 };
+use iov_iter::segment::as_pieces;
 
 /// No buffer grows larger: into the second chunk of the largest size.
 const MOST: usize = if cfg!(miri) { 5000 } else { 3 << 20 };
@@ -167,7 +168,11 @@ impl Model {
                 }
                 let expected = self.write(self.position, &all).map(|()| all.len());
                 let segments = [&parts[0][..], &parts[1]].map(KVec::from);
-                assert_eq!(self.channel.write(&segments), expected);
+                let written = match first % 2 {
+                    0 => self.channel.write_exclusive(&segments),
+                    _ => self.channel.write(as_pieces(&segments)),
+                };
+                assert_eq!(written, expected);
                 self.position += expected.unwrap_or(0);
             }
             Op::ChannelRead(count) => {

@@ -31,7 +31,7 @@ EXCEPTIONS = [
 # that may be on the heap.
 MAY_ALLOCATE = [
     r"Vec as List>::(make_room|try_push)$",
-    r"(Vec|BufferChannel|&) as WriteChannel>::write(_at)?$",
+    r"(Vec|BufferChannel|&) as WriteChannel>::write(_at|_exclusive)?$",
     r"::Cursor::dup$",
     r"::IovIter::(copy_from_iter_vec|dup|extract_pages|extract_to_scatter_list|import_iovec)$",
     r"::IoVector::(add|add_layout_of|concat|extended|single|with_capacity)$",

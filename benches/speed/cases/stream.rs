@@ -10,7 +10,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use iov_iter::file::{
     BUFFER_SIZE, Channel, ChannelError, FileReader, FileWriter, ReadChannel, Region, WriteChannel,
 };
-use iov_iter::{KVec, Segments, Source};
+use iov_iter::{KVec, Piece, Segments, SharedVec, Source};
 
 use crate::harness::{Case, Mode, Suite};
 use crate::memory::{Memory, PAGE, Part, slice, slice_mut};
@@ -42,6 +42,18 @@ impl Sink {
         self.at += black_box(bytes).len();
     }
 
+    #[inline]
+    fn take_piece(&mut self, piece: Piece<'_, Source>) {
+        if self.copying {
+            let room = self.memory.len - self.at;
+            assert!(piece.len() <= room);
+            // SAFETY: there is room for as many bytes, and the sink alone writes them.
+            let to = unsafe { Piece::from_raw_parts(self.memory.base.wrapping_add(self.at), room) };
+            piece.copy_to(to);
+        }
+        self.at += black_box(piece).len();
+    }
+
     /// The bytes taken since the last call.
     fn taken(&mut self) -> u64 {
         std::mem::take(&mut self.at) as u64
@@ -51,7 +63,12 @@ impl Sink {
 impl Channel for Sink {}
 
 impl WriteChannel for Sink {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+        from.iter().for_each(|piece| self.take_piece(*piece));
+        Ok(from.total())
+    }
+
+    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
         from.iter().for_each(|segment| self.take(segment.as_slice()));
         Ok(from.total())
     }
@@ -334,6 +351,31 @@ fn pages(suite: &mut Suite) {
                 }
                 black_box(&mut list).clear();
                 (QUEUED * PAGE) as u64
+            })
+            .finish(suite);
+    }
+    if let Some(case) = suite.case("put_region of 4096 that others write, sent") {
+        let region = Region::shared(SharedVec::from(KVec::from(ram)));
+        let mut writer = FileWriter::new(Sink::new(&sent, copying)).unwrap();
+        let mut list = Vec::with_capacity(QUEUED);
+        let mut sink = Sink::new(&sent, copying);
+        case.per(QUEUED, "page")
+            .output(&sent)
+            .ours(|| {
+                let region = black_box(&region);
+                for at in places() {
+                    writer.put_region(region, at..at + PAGE).unwrap();
+                }
+                writer.flush().unwrap();
+                writer.channel_mut().taken()
+            })
+            .limit("Vec of slices", || {
+                let ram = black_box(ram);
+                for at in places() {
+                    list.push(&ram[at..at + PAGE]);
+                }
+                list.drain(..).for_each(|page| sink.take(page));
+                sink.taken()
             })
             .finish(suite);
     }

@@ -11,7 +11,7 @@ use iov_iter::file::{
     RamControl, RamPage, ReadChannel, Ready, Region, SaveHooks, Scratch, SeekFrom, SizedBuffer,
     WriteChannel,
 };
-use iov_iter::{KVec, Source};
+use iov_iter::{KVec, Piece, Source};
 
 use crate::segments::{Text, default};
 use crate::{any, any_bytes, any_list, files::Anything};
@@ -28,7 +28,7 @@ impl ReadChannel for Plain {
 }
 
 impl WriteChannel for Plain {
-    fn write(&mut self, _: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, _: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         Ok(any())
     }
 }
@@ -62,6 +62,7 @@ fn read<C: ReadChannel>(mut from: C) {
 
 fn write<C: WriteChannel>(mut to: C) {
     black_box(to.write(any_list()).is_err());
+    black_box(to.write_exclusive(any_list()).is_err());
     black_box(to.write_at(any_bytes(), any() as u64).is_err());
     channel(to);
 }
@@ -109,7 +110,10 @@ pub fn every_operation() {
     {
         hooks(&mut writer, &mut reader);
     }
-    let region = Region::new(&*any_bytes());
+    let region = match any() {
+        0 => Region::new(&*any_bytes()),
+        _ => Region::shared(KVec::from(&*any_bytes())),
+    };
     black_box((region.len(), region.is_empty()));
     let _ = black_box(write!(Text, "{region:?}"));
     if let Ok(name) = core::str::from_utf8(any_bytes()) {

@@ -10,7 +10,8 @@ use iov_iter::file::{
     FileWriter, NoHooks, RamControl, ReadChannel, Ready, Region, Release, Scratch, SeekFrom,
     SizedBuffer, WriteChannel,
 };
-use iov_iter::{Dest, IovIter, KVec, Source};
+use iov_iter::segment::as_pieces;
+use iov_iter::{Dest, IovIter, KVec, Piece, Source};
 
 use crate::{any, any_bytes};
 
@@ -65,7 +66,7 @@ impl ReadChannel for Anything {
 }
 
 impl WriteChannel for Anything {
-    fn write(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
+    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
         black_box(from.len());
         any_answer()
     }
@@ -131,6 +132,8 @@ fn write() -> Result<(), Error> {
     writer.put_borrowed(bytes)?;
     writer.put_region(&region, any()..any())?;
     writer.put_region_and_release(&region, any()..any())?;
+    let shared = Region::shared_with_release(KVec::from(bytes), &RELEASE);
+    writer.put_region_and_release(&shared, any()..any())?;
     writer.put_counted_string(bytes)?;
     writer.put_owned(&mut Vec::new())?;
     writer.put_buffer_at(bytes, any() as u64)?;
@@ -149,7 +152,9 @@ fn write() -> Result<(), Error> {
     black_box(writer.channel_mut());
     black_box(writer.flushed_channel()?);
     black_box(writer.flush_and_tell()?);
-    FileWriter::linear(Anything)?.close()?;
+    let mut linear = FileWriter::linear(Anything)?;
+    linear.put_region(&shared, any()..any())?;
+    linear.close()?;
     black_box((writer.tell(), writer.pending(), writer.entries(), writer.is_rate_exceeded()));
     black_box(writer.unsent().next());
     black_box(writer.set_error(Error::Compress));
@@ -239,7 +244,11 @@ fn keep() -> Result<(), ChannelError> {
     black_box((buffer.read_at(any(), any_bytes()), buffer.try_clone()?.len()));
     buffer.shrink_to_fit();
     let mut channel = BufferChannel::new(buffer);
-    channel.write(&[KVec::from(&*any_bytes())])?;
+    let segments = [KVec::from(&*any_bytes())];
+    channel.write_exclusive(&segments)?;
+    channel.write(as_pieces(&segments))?;
+    let mut bytes = Vec::new();
+    bytes.write(as_pieces(&segments))?;
     channel.seek(SeekFrom::End(any() as i64))?;
     channel.read(any_bytes())?;
     Ok(())

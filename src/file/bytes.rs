@@ -1,0 +1,80 @@
+//! Bytes on their way into the stream: borrowed, or in memory that others may write.
+
+use super::channel::{ChannelError, WriteChannel};
+use crate::direction::{Dest, Source};
+use crate::memory::{Extent, Piece, Span};
+use crate::segment::{KVec, SharedVec};
+
+/// Bytes to be copied or sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Bytes<'b> {
+    /// Nothing writes them.
+    Exclusive(KVec<'b, Source>),
+    /// Others may write them.
+    Shared(SharedVec<'b, Source>),
+}
+
+impl<'b> Bytes<'b> {
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Exclusive(bytes) => bytes.len(),
+            Self::Shared(bytes) => bytes.len(),
+        }
+    }
+
+    #[inline]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first `len` bytes, which is at most the length.
+    pub(super) fn front(self, len: usize) -> Self {
+        match self {
+            Self::Exclusive(bytes) => Self::Exclusive(bytes.front(len)),
+            Self::Shared(bytes) => Self::Shared(bytes.front(len)),
+        }
+    }
+
+    /// All but the first `len` bytes, which is at most the length.
+    pub(super) fn behind(self, len: usize) -> Self {
+        match self {
+            Self::Exclusive(bytes) => Self::Exclusive(bytes.behind(len)),
+            Self::Shared(bytes) => Self::Shared(bytes.behind(len)),
+        }
+    }
+
+    /// The bytes as if others could write them.
+    pub(super) fn into_piece(self) -> Piece<'b, Source> {
+        match self {
+            Self::Exclusive(bytes) => bytes.into_piece().into_shared(),
+            Self::Shared(bytes) => bytes.into_piece(),
+        }
+    }
+
+    /// Copies the front to `room` and returns how many bytes: the smaller of both lengths.
+    pub(super) fn copy_to(self, room: &mut [u8]) -> usize {
+        match self {
+            Self::Exclusive(bytes) => KVec::<Dest>::from(room).copy_from(bytes.into_piece()),
+            Self::Shared(bytes) => KVec::<Dest>::from(room).copy_from(bytes.into_piece()),
+        }
+    }
+
+    /// Writes the front to `channel`.
+    pub(super) fn write_to(
+        self,
+        channel: &mut (impl WriteChannel + ?Sized),
+    ) -> Result<usize, ChannelError> {
+        match self {
+            Self::Exclusive(bytes) => channel.write_exclusive(&[bytes]),
+            Self::Shared(bytes) => channel.write(&[bytes.into_piece()]),
+        }
+    }
+}
+
+impl<'b> From<&'b [u8]> for Bytes<'b> {
+    #[inline]
+    fn from(bytes: &'b [u8]) -> Self {
+        Self::Exclusive(KVec::from(bytes))
+    }
+}
