@@ -41,6 +41,12 @@ MAY_ALLOCATE = [
     # Putting may send, which may tidy up the list of what is pending: it keeps its room.
     r"::FileWriter::(new|linear|return_path|stopper|put_|flush|offset|seek|close)",
 ]
+# Names that the documentation keeps and symbols do not.
+ALIASES = {
+    "heapless::vec::Vec": "heapless::vec::VecInner",
+    "iov_iter::segment::memvec::KVec": "iov_iter::segment::memvec::MemVec",
+    "iov_iter::segment::shared::SharedVec": "iov_iter::segment::memvec::MemVec",
+}
 ALLOCATOR = ["__rustc::__rust_alloc", "__rustc::__rust_alloc_zeroed", "__rustc::__rust_realloc"]
 
 
@@ -105,7 +111,7 @@ def type_name(kind, paths):
     """The type of an implementation, as `plain` would write it."""
     if "resolved_path" in kind:
         path = "::".join(paths[str(kind["resolved_path"]["id"])]["path"])
-        return {"heapless::vec::Vec": "heapless::vec::VecInner"}.get(path, path)
+        return ALIASES.get(path, path)
     if "primitive" in kind:
         return kind["primitive"]
     return {"borrowed_ref": "&", "slice": "[", "array": "[", "tuple": "("}.get(next(iter(kind)))

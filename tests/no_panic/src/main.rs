@@ -249,6 +249,7 @@ fn every_kind<D: Direction>(mut each: impl FnMut(&mut IovIter<'_, D, Everything>
         IovIter::import_ubuf(Anything, any(), any()),
         IovIter::iovec(Anything, any_list(), any()),
         IovIter::kvec(any_list(), any()),
+        IovIter::shared(any_list(), any()),
         IovIter::bvec(any_list(), any()),
         Uniform::new(any_list())
             .ok_or(Error::OutOfRange)

@@ -4,12 +4,14 @@ use core::fmt::{self, Write};
 use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::ops::DerefMut;
+use core::sync::atomic::AtomicU8;
 
 use iov_iter::host::Host;
-use iov_iter::segment::{Hole, Single};
+use iov_iter::segment::{Hole, SharedList, Single, as_pieces};
 use iov_iter::{
-    BioVec, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage, InlineVec, IoVec,
-    IovIter, KVec, List, Piece, ScatterEntry, Segment, Segments, Source, Uniform, UserCursor,
+    Access, BioVec, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage, InlineVec,
+    IoVec, IovIter, KVec, List, MemVec, Piece, ScatterEntry, Segment, Segments, SharedVec, Source,
+    TransferError, Uniform, UserCursor,
 };
 
 use crate::{Anything, Everything, Frame, any, any_bytes, any_list, any_position, iov};
@@ -86,14 +88,31 @@ fn use_pieces() {
     black_box((source.copy_to(dest), dest.copy_from(raw), dest.copy_from_flushing(raw)));
     black_box((dest.fill(any() as u8), dest.as_mut_ptr()));
     cloned(&dest).flush_cache();
+    ask_a_segment(&KVec::<Source>::from(&*any_bytes()).piece(any(), any()).into_shared());
     black_box(Piece::<Dest>::from(&mut [MaybeUninit::uninit(); 9][..]).len());
 }
 
-fn use_segments<D: Direction>(mut segment: KVec<'_, D>) {
+fn use_segments<D: Direction, A: Access>(mut segment: MemVec<'_, D, A>) {
     segment.truncate(any());
+    black_box(as_pieces(core::slice::from_ref(&segment)).len());
+    black_box(MemVec::<D, A>::empty().len());
     black_box((segment.len(), segment.is_empty(), segment.as_ptr()));
     black_box(segment.piece(any(), any()).len());
     black_box(KVec::<Dest>::from(&mut [MaybeUninit::uninit(); 9][..]).len());
+}
+
+/// Memory that others write.
+fn shared() {
+    let atomics = any_list::<AtomicU8>();
+    use_segments(cloned(&SharedVec::<Source>::from(atomics)));
+    use_segments(SharedVec::<Dest>::from(atomics));
+    use_segments(SharedVec::from(KVec::<Dest>::from(any_bytes())));
+    // SAFETY: the program is linked and never run.
+    use_segments(unsafe { SharedVec::<Dest>::from_raw_parts(any_bytes().as_mut_ptr(), any()) });
+    let list = SharedList::<Source, Everything>::new(any_list());
+    black_box(list.segments().len());
+    let _ = black_box(write!(Text, "{list:?}"));
+    walk(cloned(&list));
 }
 
 fn use_a_run(segment: &BioVec<Frame>) {
@@ -155,6 +174,9 @@ fn held_pages(pages: &[HeldPage<'_, Frame>], entries: &[ScatterEntry<'_, Frame>]
 fn errors(error: Error) {
     black_box(error.errno());
     let _ = black_box(write!(Text, "{error}{error:?}"));
+    for failed in [TransferError::Memory(error), TransferError::Transport(error)] {
+        let _ = black_box(write!(Text, "{failed}{failed:?}"));
+    }
     let error = iov::Error::OffsetOutOfRange { offset: any(), size: any() };
     black_box((error.errno(), Error::from(error)));
     let _ = black_box(write!(Text, "{error}{error:?}"));
@@ -192,6 +214,7 @@ pub fn every_operation() {
     use_segments(segment);
     // SAFETY: the program is linked and never run.
     use_segments(unsafe { KVec::<Dest>::from_raw_parts(any_bytes().as_mut_ptr(), any()) });
+    shared();
     for segment in any_list::<BioVec<Frame>>() {
         use_a_run(segment);
         let _ = black_box(write!(Text, "{segment:?}"));
