@@ -83,6 +83,6 @@ impl<A: Access> View<'_, Dest, A> {
     #[doc(alias = "qemu_iovec_memset")]
     pub fn fill(&self, offset: usize, value: u8, len: usize) -> Result<usize, Error> {
         let mut into = self.clip(offset, len)?.cursor;
-        Ok(into.share_pieces(len, |piece, _| piece.fill(value)))
+        Ok(into.share_pieces(len, move |piece, _| piece.fill(value)))
     }
 }

@@ -424,4 +424,53 @@ mod tests {
             unsafe { fill_by_words::<Shared>(memory.as_mut_ptr().add(to), 0xa5, len) };
         });
     }
+
+    /// Bytes around each copy, which must not change.
+    const ROOM: usize = 150;
+    const LONGEST: usize = if cfg!(miri) { 70 } else { 2200 };
+
+    /// Lengths around those from which on a copy goes another way.
+    fn lens() -> impl Iterator<Item = usize> {
+        let (step, all) = if cfg!(miri) { (23, 30) } else { (149, 420) };
+        let far = (all..LONGEST).step_by(step);
+        (0..all).chain(far).chain((LONGEST > 2048).then_some(2047..2050).into_iter().flatten())
+    }
+
+    #[test]
+    fn shared_memory_is_copied_at_every_length_wherever_it_overlaps() {
+        let bytes: [u8; 2 * ROOM + LONGEST] = core::array::from_fn(|at| (at * at / 7) as u8);
+        for len in lens() {
+            for to in [0, 1, 31, 33, 63, 64, 97, 99, 100, 101, 117, 127, 132, 150] {
+                let mut expected = bytes;
+                expected.copy_within(100..100 + len, to);
+                let mut copied = bytes;
+                let base = copied.as_mut_ptr();
+                // SAFETY: both parts lie in the array, which has that much room.
+                unsafe { copy::<Shared, Shared, true>(base.add(100), base.add(to), len) };
+                assert!(copied == expected, "{len} bytes from 100 to {to}");
+
+                let mut apart = [0; 2 * ROOM + LONGEST];
+                let mut expected = apart;
+                expected[to..to + len].copy_from_slice(&bytes[to / 2..][..len]);
+                let (src, dst) = (bytes.as_ptr(), apart.as_mut_ptr());
+                // SAFETY: as above, in two arrays.
+                unsafe { copy::<Shared, Exclusive, false>(src.add(to / 2), dst.add(to), len) };
+                assert!(apart == expected, "{len} bytes to {to} of another array");
+            }
+        }
+    }
+
+    #[test]
+    fn shared_memory_is_filled_at_every_length() {
+        for len in lens() {
+            for to in [0, 1, 31, 33, 64, 97] {
+                let mut filled = [1; 2 * ROOM + LONGEST];
+                let mut expected = filled;
+                expected[to..to + len].fill(0xa7);
+                // SAFETY: the part lies in the array.
+                unsafe { fill::<Shared>(filled.as_mut_ptr().add(to), 0xa7, len) };
+                assert!(filled == expected, "{len} bytes at {to}");
+            }
+        }
+    }
 }

@@ -5,8 +5,8 @@
 //! without those is the sum of the lower halves, and no addition waits for a carry. Without, the carry
 //! of each addition goes into the next one.
 //!
-//! Memory that others may access is summed in a copy on the stack, block by block, so that what is
-//! summed is what was copied.
+//! Memory that others may access is summed in a copy that nobody else accesses, block by block, so that
+//! what is summed is what was copied: where it was copied to, or else on the stack.
 
 use super::access::{Access, Exclusive};
 use super::copy::copy;
@@ -36,6 +36,13 @@ const MANY: usize = 1 << 30;
 /// block begins with the first byte of a word.
 const COPIED: usize = 512;
 
+/// Bytes that are summed where they were copied to, while the nearest cache holds them; even.
+const IN_CACHE: usize = 4096;
+
+/// Space for [`COPIED`] bytes.
+#[repr(C, align(64))]
+struct Block([u8; COPIED]);
+
 /// The folded sum of the native-endian 16-bit words in `len` bytes at `src`, the last one padded with
 /// a zero byte; copies them to `dst` if `COPY`.
 ///
@@ -58,7 +65,7 @@ pub unsafe fn sum<S: Access, D: Access, const COPY: bool>(
     }
 }
 
-/// As [`sum`], of a copy on the stack.
+/// As [`sum`], of a copy: the one that nobody else accesses of `src`, `dst` and a block on the stack.
 ///
 /// # Safety
 ///
@@ -69,18 +76,20 @@ unsafe fn sum_copied<S: Access, D: Access, const COPY: bool>(
     dst: *mut u8,
     len: usize,
 ) -> u16 {
-    let mut block = core::mem::MaybeUninit::<[u8; COPIED]>::uninit();
-    let block = block.as_mut_ptr().cast::<u8>();
+    let in_place = const { COPY && D::PLAIN };
+    let mut space = core::mem::MaybeUninit::<Block>::uninit();
     let (mut sum, mut at) = (0u64, 0usize);
     while at < len {
-        let part = len.wrapping_sub(at).min(COPIED);
+        let part = len.wrapping_sub(at).min(if in_place { IN_CACHE } else { COPIED });
         // SAFETY: the caller's promise for this part of the bytes; the block has room for them, and
         // nobody else accesses it.
         unsafe {
-            copy::<S, Exclusive, false>(src.add(at), block, part);
+            let (src, dst) = (src.add(at), dst.add(at));
+            let block = if in_place { dst } else { space.as_mut_ptr().cast() };
+            copy::<S, Exclusive, false>(src, block, part);
             sum = add(sum, sum_exclusive::<false>(block, block, part).into());
-            if COPY {
-                copy::<Exclusive, D, false>(block, dst.add(at), part);
+            if COPY && !in_place {
+                copy::<Exclusive, D, false>(block, dst, part);
             }
         }
         at = at.wrapping_add(part);
@@ -242,6 +251,17 @@ unsafe fn side_by_side<const COPY: bool, const N: usize>(
     at: &mut usize,
     blocks: usize,
 ) -> u64 {
+    if !COPY {
+        // LLVM makes vectors of a loop that only reads, and scalars of unrolled lanes that nothing stores.
+        let (mut whole, mut upper) = (0u64, 0u64);
+        for _ in 0..blocks.wrapping_mul(N) {
+            // SAFETY: the blocks are the caller's.
+            let word: u64 = unsafe { take::<COPY, _>(src, dst, at) };
+            whole = whole.wrapping_add(word);
+            upper = upper.wrapping_add(word >> 32);
+        }
+        return halves(whole.wrapping_sub(upper << 32)).wrapping_add(halves(upper));
+    }
     let (mut wholes, mut uppers) = ([0u64; N], [0u64; N]);
     for _ in 0..blocks {
         // SAFETY: the blocks are the caller's.
@@ -308,7 +328,7 @@ mod tests {
 
     const LONGEST: usize = 3 * 256;
 
-    /// Sums, and copies, as many blocks of `N` words as there are.
+    /// Sums, and copies, as many blocks of `N` words as there are; and sums them by themselves.
     fn lanes<const N: usize>(bytes: &[u8]) -> u16 {
         let (mut copy, mut at) = ([0; LONGEST], 0);
         let blocks = bytes.len() / (8 * N);
@@ -316,6 +336,10 @@ mod tests {
         let sum =
             unsafe { side_by_side::<true, N>(bytes.as_ptr(), copy.as_mut_ptr(), &mut at, blocks) };
         assert_eq!((at, &copy[..at]), (bytes.len(), bytes));
+        let (dst, mut at) = (core::ptr::null_mut(), 0);
+        // SAFETY: as above, and nothing is written.
+        let alone = unsafe { side_by_side::<false, N>(bytes.as_ptr(), dst, &mut at, blocks) };
+        assert_eq!((at, fold(alone)), (bytes.len(), fold(sum)));
         fold(sum)
     }
 

@@ -47,33 +47,52 @@ pub unsafe fn is_zero<A: Access>(base: *const u8, len: usize) -> bool {
 /// As there.
 #[inline]
 unsafe fn every_zero<A: Access, const ANYWHERE: bool>(base: *const u8, len: usize) -> bool {
-    // SAFETY: the caller's promise, for the same bytes: every read ends at `len` at most, and is
-    // aligned unless words may lie anywhere.
+    // SAFETY: the caller's promise, for the same bytes: every offset that is asked for ends at `len` at
+    // most, and is aligned unless words may lie anywhere.
     unsafe {
-        let byte_is_zero = |at| A::load::<u8>(base.add(at)) == 0;
-        let mut at = bytes_to_word::<ANYWHERE>(base, len);
-        if !(0..at).all(byte_is_zero) {
+        no_bit::<ANYWHERE>(
+            bytes_to_word::<ANYWHERE>(base, len),
+            len,
+            |at| block::<A>(base.add(at)),
+            |at| A::load(base.add(at)),
+            |at| A::load(base.add(at)),
+        )
+    }
+}
+
+/// Whether no bit is set in `len` bytes, which are read in blocks and words that lie anywhere, or in
+/// words from the offset `front` on.
+#[inline(always)]
+fn no_bit<const ANYWHERE: bool>(
+    front: usize,
+    len: usize,
+    block: impl Fn(usize) -> [usize; BLOCK],
+    word: impl Fn(usize) -> usize,
+    byte: impl Fn(usize) -> u8,
+) -> bool {
+    let byte_is_zero = |at| byte(at) == 0;
+    let mut at = front;
+    if !(0..at).all(byte_is_zero) {
+        return false;
+    }
+    while let Some(end) = inner::<BLOCK, ANYWHERE>(at, len) {
+        if any(block(at)) {
             return false;
         }
-        while let Some(end) = inner::<BLOCK, ANYWHERE>(at, len) {
-            if any(block::<A>(base.add(at))) {
-                return false;
-            }
-            at = end;
+        at = end;
+    }
+    if let Some(last) = last::<BLOCK, ANYWHERE>(len) {
+        return !any(block(last));
+    }
+    while let Some(end) = inner::<1, ANYWHERE>(at, len) {
+        if word(at) != 0 {
+            return false;
         }
-        if let Some(last) = last::<BLOCK, ANYWHERE>(len) {
-            return !any(block::<A>(base.add(last)));
-        }
-        while let Some(end) = inner::<1, ANYWHERE>(at, len) {
-            if A::load::<usize>(base.add(at)) != 0 {
-                return false;
-            }
-            at = end;
-        }
-        match last::<1, ANYWHERE>(len) {
-            Some(last) => A::load::<usize>(base.add(last)) == 0,
-            None => (at..len).all(byte_is_zero),
-        }
+        at = end;
+    }
+    match last::<1, ANYWHERE>(len) {
+        Some(last) => word(last) == 0,
+        None => (at..len).all(byte_is_zero),
     }
 }
 
@@ -118,6 +137,18 @@ pub unsafe fn equal<A: Access, B: Access>(left: *const u8, right: *const u8, len
                     .all(|at| A::load::<u64>(left.add(at)) == B::load::<u64>(right.add(at)))
             }
             _ if asks_memcmp::<A, B>() => memcmp(left.cast(), right.cast(), len) == 0,
+            // Only whether, not where: in vector registers.
+            _ if A::UNALIGNED && B::UNALIGNED => no_bit::<true>(
+                0,
+                len,
+                |at| {
+                    let (mut left, right) = (block::<A>(left.add(at)), block::<B>(right.add(at)));
+                    left.iter_mut().zip(right).for_each(|(word, other)| *word ^= other);
+                    left
+                },
+                |at| A::load::<usize>(left.add(at)) ^ B::load::<usize>(right.add(at)),
+                |at| A::load::<u8>(left.add(at)) ^ B::load::<u8>(right.add(at)),
+            ),
             _ => difference::<A, B>(left, right, len).is_none(),
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! Inline assembly is outside what the compiler may assume: it cannot tear, repeat or invent such an
 //! access, and a race with it is not undefined behaviour of this program. Each rule below is one
-//! instruction with one memory operand; [`Shared`](super::Shared) says what follows from them.
+//! instruction with one memory operand, or a loop of such; [`Shared`](super::Shared) says what follows
+//! from them.
 //!
 //! | target | 1, 2, 4, 8 bytes | 16 bytes | many |
 //! |---|---|---|---|
-//! | x86-64 | `mov` | `movups`; two `mov` without vector registers | `rep movsb`, `rep movsq`, `rep stosb` |
+//! | x86-64 | `mov` | `movups`; two `mov` without vector registers | `rep movsb`, `rep movsq`, `rep stosb`, `rep stosq`; `vmovups` of 32 bytes in a loop |
 //! | AArch64 | `ldrb`, `ldrh`, `ldr` and `strb`, `strh`, `str` | `ldp`, `stp` | – |
 //! | RISC-V, 64-bit | `lbu`, `lhu`, `lwu`, `ld` and `sb`, `sh`, `sw`, `sd` | two of 8 bytes | – |
 //! | others, and Miri | relaxed atomics, up to the width of a pointer | words | – |

@@ -4,6 +4,9 @@
 
 use core::arch::asm;
 
+#[cfg(all(target_feature = "sse2", any(feature = "std", target_feature = "avx")))]
+#[path = "avx.rs"]
+mod avx;
 use super::Word;
 
 /// Whether accesses are assembly.
@@ -57,7 +60,8 @@ words! { Wide, xmm_reg, "movups {0}, xmmword ptr [{src}]", "movups xmmword ptr [
 #[cfg(target_feature = "avx")]
 words! { Wide, xmm_reg, "vmovups {0}, xmmword ptr [{src}]", "vmovups xmmword ptr [{dst}], {0}"; }
 
-/// Copies `len` bytes by a string instruction where that pays; elsewhere false, and nothing has moved.
+/// Copies `len` bytes by a string instruction, or by AVX, where that pays; elsewhere false, and nothing
+/// has moved.
 ///
 /// # Safety
 ///
@@ -66,8 +70,24 @@ words! { Wide, xmm_reg, "vmovups {0}, xmmword ptr [{src}]", "vmovups xmmword ptr
 #[inline(always)]
 pub unsafe fn copy_string(src: *const u8, dst: *mut u8, len: usize) -> bool {
     if len < STRING {
+        #[cfg(all(target_feature = "sse2", any(feature = "std", target_feature = "avx")))]
+        // SAFETY: the caller's promise.
+        return unsafe { avx::copy(src, dst, len) };
+        #[cfg(not(all(target_feature = "sse2", any(feature = "std", target_feature = "avx"))))]
         return false;
     }
+    // SAFETY: the caller's promise.
+    unsafe { move_string(src, dst, len) };
+    true
+}
+
+/// As [`copy_string`], in any case; at least 8 bytes.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+unsafe fn move_string(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: the instructions read and write the bytes that the caller lends, upward. The last word
     // is read before any of it can have been overwritten, and written last.
     unsafe {
@@ -82,10 +102,10 @@ pub unsafe fn copy_string(src: *const u8, dst: *mut u8, len: usize) -> bool {
             last.store(dst.add(len).sub(8));
         }
     }
-    true
 }
 
-/// Sets `len` bytes by a string instruction where that pays; elsewhere false, and nothing has changed.
+/// Sets `len` bytes by a string instruction, or by AVX, where that pays; elsewhere false, and nothing
+/// has changed.
 ///
 /// # Safety
 ///
@@ -93,8 +113,24 @@ pub unsafe fn copy_string(src: *const u8, dst: *mut u8, len: usize) -> bool {
 #[inline(always)]
 pub unsafe fn fill_string(dst: *mut u8, value: u8, len: usize) -> bool {
     if len < STRING {
+        #[cfg(all(target_feature = "sse2", any(feature = "std", target_feature = "avx")))]
+        // SAFETY: the caller's promise.
+        return unsafe { avx::fill(dst, value, len) };
+        #[cfg(not(all(target_feature = "sse2", any(feature = "std", target_feature = "avx"))))]
         return false;
     }
+    // SAFETY: the caller's promise.
+    unsafe { set_string(dst, value, len) };
+    true
+}
+
+/// As [`fill_string`], in any case; at least 8 bytes.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+unsafe fn set_string(dst: *mut u8, value: u8, len: usize) {
     let word = u64::from_ne_bytes([value; 8]);
     // SAFETY: the instructions write the bytes that the caller lends, upward.
     unsafe {
@@ -107,5 +143,4 @@ pub unsafe fn fill_string(dst: *mut u8, value: u8, len: usize) -> bool {
             word.store(dst.add(len).sub(8));
         }
     }
-    true
 }
