@@ -271,7 +271,7 @@ impl<'buf> Queue<'buf> {
     #[inline]
     fn append_part(&mut self, part: Part<'buf>) {
         self.count(part.len);
-        self.releases |= part.release;
+        self.releases |= part.releases();
         if let Some(Entry::Part(last)) = self.entries.last_mut()
             && last.absorb(&part)
         {
@@ -405,7 +405,7 @@ impl<'buf> Queue<'buf> {
     pub(super) fn pass(&mut self, len: u64) {
         for entry in &mut self.entries {
             if let Entry::Part(part) = entry {
-                part.release = false;
+                part.keep();
             }
         }
         self.sent = self.sent.saturating_add(len).min(self.total());
@@ -429,7 +429,7 @@ impl<'buf> Queue<'buf> {
         let mut merged: Option<Part<'buf>> = None;
         for entry in &self.entries {
             let Entry::Part(part) = entry else { continue };
-            if !part.release {
+            if !part.releases() {
                 continue;
             }
             let absorbed = merged.as_mut().is_some_and(|range| range.absorb(part));
@@ -466,7 +466,9 @@ impl<'buf> Queue<'buf> {
                     *start = start.saturating_add(usize::try_from(passed).unwrap_or(usize::MAX));
                     (passed, start < end)
                 }
-                Entry::Part(part) if !part.release && passed == part.len as u64 => (passed, false),
+                Entry::Part(part) if !part.releases() && passed == part.len as u64 => {
+                    (passed, false)
+                }
                 Entry::Owned { len, .. } if passed == *len as u64 => (passed, false),
                 Entry::Part(_) | Entry::Owned { .. } => (0, true),
             };
