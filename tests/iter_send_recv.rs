@@ -311,10 +311,13 @@ fn addressable_memory_moves_from_where_the_iterator_is_up_to_its_truncation() {
 #[test]
 fn what_is_discarded_is_received_all_the_same() {
     let mut iter = IovIter::<Dest>::discard(66_000);
-    let mut wire = transport(&[Move(65_000), Move(900), Move(5000)], &[1; 70_000]);
-    assert_eq!(iter.receive(&mut wire), Transfer { moved: 66_000, stop: Stop::Finished });
-    assert_eq!((iter.remaining(), wire.data.len()), (0, 4000));
-    assert_eq!(wire.calls, [vec![1024; 64], vec![1000], vec![100]]);
+    let mut wire = transport(&[Move(300), Block, Move(2000)], &[1; 2000]);
+    assert_eq!(iter.receive(&mut wire), Transfer { moved: 300, stop: Stop::WouldBlock });
+    assert_eq!((iter.remaining(), wire.data.len()), (65_700, 1700));
+    iter.truncate(1100);
+    assert_eq!(iter.receive(&mut wire), Transfer { moved: 1100, stop: Stop::Finished });
+    assert_eq!((iter.remaining(), wire.data.len()), (0, 600));
+    assert_eq!(wire.calls, [vec![1024; 64], vec![1024; 64], vec![1024, 76]]);
 }
 
 /// A page of the heap.
