@@ -25,7 +25,6 @@ impl Flat {
     pub fn new(memory: &Memory) -> Self {
         Self { start: memory.at(0), len: memory.len() }
     }
-
 }
 
 // SAFETY: `read` returns the number of bytes that it copied to the start of `dst`, and copies initialised

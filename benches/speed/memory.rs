@@ -5,7 +5,7 @@ use std::io::{IoSlice, IoSliceMut};
 
 use buf_list::BufList;
 use bytes::Bytes;
-use iov_iter::{Direction, IoVec, KVec};
+use iov_iter::{Direction, IoVec, KVec, SharedVec};
 use vm_memory::mmap::MmapRegion;
 use vm_memory::{GuestAddress, GuestMemoryMmap, GuestRegionMmap, VolatileSlice};
 
@@ -117,6 +117,16 @@ pub fn total(parts: &[Part]) -> usize {
 /// The memory must live for `'a`, and no Rust reference into it may be used.
 pub const unsafe fn kvecs<'a, D: Direction>(parts: &'a [Part]) -> &'a [KVec<'a, D>] {
     // SAFETY: `KVec` is laid out as `struct iovec`; the rest is the caller's promise.
+    unsafe { std::slice::from_raw_parts(parts.as_ptr().cast(), parts.len()) }
+}
+
+/// The parts as segments that others may write.
+///
+/// # Safety
+///
+/// As for [`kvecs`].
+pub const unsafe fn shared_vecs<'a, D: Direction>(parts: &'a [Part]) -> &'a [SharedVec<'a, D>] {
+    // SAFETY: `SharedVec` is laid out as `struct iovec`; the rest is the caller's promise.
     unsafe { std::slice::from_raw_parts(parts.as_ptr().cast(), parts.len()) }
 }
 

@@ -28,7 +28,7 @@ fn copies_within<'c>(case: Case<'c>, layout: &Layout) -> Case<'c> {
 }
 
 /// Runs on every list, and adds up what was moved.
-fn every(lists: &[List], mut run: impl FnMut(&List) -> usize) -> u64 {
+pub fn every(lists: &[List], mut run: impl FnMut(&List) -> usize) -> u64 {
     lists.iter().map(|list| run(black_box(list)) as u64).sum()
 }
 
@@ -38,7 +38,7 @@ fn every(lists: &[List], mut run: impl FnMut(&List) -> usize) -> u64 {
 ///
 /// The buffer is as long as all parts, and neither is accessed otherwise meanwhile.
 #[inline(always)]
-unsafe fn gather_parts(parts: &[Part], mut to: *mut u8) {
+pub unsafe fn gather_parts(parts: &[Part], mut to: *mut u8) {
     for part in parts {
         // SAFETY: as the caller promises.
         unsafe { to.copy_from_nonoverlapping(part.base, part.len) };
@@ -52,7 +52,7 @@ unsafe fn gather_parts(parts: &[Part], mut to: *mut u8) {
 ///
 /// As for [`gather_parts`].
 #[inline(always)]
-unsafe fn scatter_parts(parts: &[Part], mut from: *const u8) {
+pub unsafe fn scatter_parts(parts: &[Part], mut from: *const u8) {
     for part in parts {
         // SAFETY: as the caller promises.
         unsafe { part.base.copy_from_nonoverlapping(from, part.len) };

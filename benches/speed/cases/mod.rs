@@ -2,6 +2,7 @@
 
 mod copy;
 mod layouts;
+mod shared;
 mod sized_buffer;
 mod stream;
 mod user;
@@ -15,6 +16,11 @@ pub fn all(suite: &mut Suite) {
     copy::scatter(suite);
     copy::calls(suite);
     copy::between(suite);
+    shared::gather(suite);
+    shared::scatter(suite);
+    shared::fill(suite);
+    shared::look(suite);
+    shared::checksum(suite);
     user::user_memory(suite);
     user::pages(suite);
     user::import(suite);
