@@ -21,9 +21,7 @@ fn moves_within<'c>(case: Case<'c>, layout: &Layout) -> Case<'c> {
         // A call with its checks weighs as much as a copy of one short segment.
         (..4096, 1) => case,
         (64.., _) => case.of_limit(1.05),
-        // The form for exclusive memory accesses 16 bytes twice; this one by one access, as it must for
-        // integers, which takes a comparison.
-        (16, _) => case.of_limit(0.7).of_alternative(2.0),
+        (16, _) => case.of_limit(0.7),
         _ => case,
     }
 }
