@@ -118,7 +118,7 @@ type Segments<'m> = (Vec<SharedVec<'m, Source>>, Vec<SharedVec<'m, Dest>>);
 /// Reads `count` descriptors of a request, each once.
 fn read_descriptors(ram: &[AtomicU8], at: usize, count: usize) -> Result<Segments<'_>, Malformed> {
     let ram_segment = [SharedVec::<Source>::from(ram)];
-    let table = View::new(&ram_segment)?.slice(at, count * DESCRIPTOR)?;
+    let table = View::new(&ram_segment).slice(at, count * DESCRIPTOR)?;
     let (mut out, mut input) = (vec![], vec![]);
     for index in 0..count {
         let mut copy = [0; DESCRIPTOR];
@@ -348,7 +348,7 @@ impl Request {
         let (out, input) = read_descriptors(&guest.ram, table, count)?;
         guest.scribble(table..out_at, 1);
         println!("  descriptors: out {:?}, in {:?}", self.out.1, self.input);
-        let (mut out, mut input) = (View::new(&out)?, View::new(&input)?);
+        let (mut out, mut input) = (View::new(&out), View::new(&input));
         let header_read = || guest.scribble(out_at..out_at + HEADER, 1);
         let served = thread::scope(|scope| {
             // Views of shared memory may go to another thread.

@@ -78,9 +78,81 @@ impl<L: Segments> Cursor<L> {
         Self { count: whole.count.min(count), ..whole }
     }
 
-    /// A cursor over the first `count` bytes of `list`, which the caller knows to hold them.
-    pub(crate) fn known(list: L, count: usize) -> Self {
-        Self { list, at: Position::default(), count, cut: 0 }
+    /// A cursor over `len` bytes from `offset` bytes into `list` on. It finds its place and checks the
+    /// length in one walk, which ends with the last of these bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if they leave the segments.
+    ///
+    /// ```
+    /// use iov_iter::{Cursor, IovIter, KVec, Source};
+    ///
+    /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+    /// let cursor = Cursor::range(&segments[..], 5, 4)?;
+    /// let mut bytes = [0; 4];
+    /// assert_eq!(IovIter::<Source>::KVec(cursor).copy_from_iter(&mut bytes), 4);
+    /// assert_eq!(&bytes, b"er g");
+    /// assert!(Cursor::range(&segments[..], 5, 10).is_err());
+    /// # Ok::<(), iov_iter::Error>(())
+    /// ```
+    pub fn range(list: L, offset: usize, len: usize) -> Result<Self, Error> {
+        let segments = list.as_slice();
+        let mut at = Position { index: 0, offset };
+        while let Some(segment) = segments.get(at.index) {
+            match at.offset.checked_sub(segment.len()) {
+                Some(rest) => at = Position { index: at.index.wrapping_add(1), offset: rest },
+                None => break,
+            }
+        }
+        Self::resumed(list, at, len)
+    }
+
+    /// A cursor over `count` bytes from the place `at` on, such as the [position](Self::position) of a
+    /// cursor before.
+    ///
+    /// The owner of a list cannot keep a cursor over it beside it, but can keep a position.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CountExceedsSegments`] if the place is not in the list, or the segments hold fewer
+    /// bytes from there on.
+    ///
+    /// ```
+    /// use iov_iter::{Cursor, KVec};
+    ///
+    /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+    /// let mut cursor = Cursor::new(&segments[..]);
+    /// cursor.advance(9);
+    /// let kept = cursor.position();
+    /// let resumed = Cursor::resumed(&segments[..], kept, cursor.remaining())?;
+    /// assert_eq!((resumed.position(), resumed.remaining()), (kept, 5));
+    /// # Ok::<(), iov_iter::Error>(())
+    /// ```
+    pub fn resumed(list: L, at: Position, count: usize) -> Result<Self, Error> {
+        let rest = list.as_slice().get(at.index..).ok_or(Error::CountExceedsSegments)?;
+        let mut missing = count;
+        let mut skip = at.offset;
+        for segment in rest {
+            let here = segment.len().checked_sub(skip).ok_or(Error::CountExceedsSegments)?;
+            missing = missing.saturating_sub(here);
+            skip = 0;
+            if missing == 0 {
+                break;
+            }
+        }
+        if missing > 0 || skip > 0 || !L::EXISTS && count > 0 {
+            return Err(Error::CountExceedsSegments);
+        }
+        // The engine never stands at the end of a segment.
+        let at = list.forward(at, 0);
+        Ok(Self { list, at, count, cut: 0 })
+    }
+
+    /// A cursor over the `count` bytes from `at` on, which the caller knows to be there.
+    #[inline]
+    pub(crate) const fn known(list: L, at: Position, count: usize) -> Self {
+        Self { list, at, count, cut: 0 }
     }
 
     /// The same cursor over a list that begins with the segment of the next byte.

@@ -38,7 +38,7 @@ fn closed_tcp() -> TcpStream {
 fn vectors_get_an_error() {
     fn broken(transport: &mut impl VectoredWrite<Error = std::io::Error>) {
         let segments = [KVec::from(&b"nobody"[..]), KVec::from(&b"reads"[..])];
-        let sent = View::new(&segments).unwrap().send(transport);
+        let sent = View::new(&segments).send(transport);
         let Stop::Failed(error) = sent.stop else { panic!("{:?}", sent.stop) };
         assert_eq!((sent.moved, error.kind()), (0, ErrorKind::BrokenPipe));
     }
@@ -83,7 +83,7 @@ fn what_is_no_socket_is_still_written() {
     signals_are_not_ignored();
     let (mut from, to) = std::io::pipe().unwrap();
     let segments = [KVec::from(&b"pi"[..]), KVec::from(&b"pe"[..])];
-    let sent = View::new(&segments).unwrap().send(&mut Stream(&to));
+    let sent = View::new(&segments).send(&mut Stream(&to));
     assert_eq!(sent.finished().unwrap(), 4);
     let mut writer = FileWriter::new(File::from(OwnedFd::from(to))).unwrap();
     writer.put_be16(7).unwrap();
@@ -93,6 +93,6 @@ fn what_is_no_socket_is_still_written() {
     assert_eq!(bytes, b"pipe\0\x07");
     // A datagram socket that nobody is connected to is an error of its own.
     let alone = UnixDatagram::unbound().unwrap();
-    let sent = View::new(&segments).unwrap().send(&mut Stream(&alone));
+    let sent = View::new(&segments).send(&mut Stream(&alone));
     assert!(matches!(sent.stop, Stop::Failed(error) if error.kind() == ErrorKind::NotConnected));
 }

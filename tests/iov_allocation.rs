@@ -129,7 +129,7 @@ fn add_fails_at_every_growth_and_keeps_what_there_is() {
 fn concat_is_all_or_nothing() {
     let ones = ones();
     let (start, rest) = ones.split_at(3);
-    let rest = View::new(rest).unwrap();
+    let rest = View::new(rest);
     let mut vector = IoVector::<Source, 4>::new();
     for segment in start {
         vector.add(*segment).unwrap();
@@ -146,7 +146,7 @@ fn a_layout_is_all_or_nothing() {
     let ones = ones();
     let (first, second) = BYTES.split_at(2);
     let buffer = KVec::from(second);
-    let model = View::new(&ones).unwrap().slice(2, 62).unwrap();
+    let model = View::new(&ones).slice(2, 62).unwrap();
     let mut vector = IoVector::<Source, 2>::new();
     vector.add(KVec::from(&first[..1])).unwrap();
     vector.add(KVec::from(&first[1..])).unwrap();
@@ -156,7 +156,7 @@ fn a_layout_is_all_or_nothing() {
 #[test]
 fn construction_without_memory() {
     let ones = ones();
-    let view = View::new(&ones).unwrap();
+    let view = View::new(&ones);
     let none = KVec::from(&[][..]);
     let (refused, _) = with_allowance(0, || IoVector::<Source>::with_capacity(9).map(drop));
     assert_eq!(refused, Err(Error::NoMemory));
@@ -175,7 +175,7 @@ fn construction_without_memory() {
 #[test]
 fn describe_without_memory() {
     let ones = ones();
-    let view = View::new(&ones).unwrap();
+    let view = View::new(&ones);
     let mut list = InlineVec::<_, 4>::new();
     view.slice(0, 3).unwrap().describe(&mut list).unwrap();
     let (refused, _) = with_allowance(0, || view.describe(&mut list));
@@ -187,7 +187,7 @@ fn everything_else_needs_no_memory() {
     let ones = ones();
     let mut text = heapless::String::<256>::new();
     let (sum, _) = with_allowance(0, || {
-        let mut view = View::new(&ones).unwrap();
+        let mut view = View::new(&ones);
         let undo = view.discard_front_undoable(16);
         view.discard_back(1);
         let mut bytes = [0; 8];

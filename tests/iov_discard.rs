@@ -30,7 +30,7 @@ fn row(
     remaining: &[(usize, usize)],
 ) {
     let segments = v();
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     let undo = discard(&mut view);
     assert_eq!(undo.discarded(), discarded);
     assert_eq!(pieces(&view), remaining);
@@ -67,7 +67,7 @@ fn back() {
 #[test]
 fn without_a_token() {
     let segments = v();
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     assert_eq!((view.discard_front(3), view.discard_back(3)), (3, 3));
     assert_eq!(pieces(&view), [(3, 1), (4, 5)]);
     assert_eq!((view.discard_front(3), view.discard_back(9)), (3, 3));
@@ -79,11 +79,11 @@ fn without_a_token() {
 fn empty_elements_at_the_ends_vanish() {
     let bytes = [1, 2, 3];
     let segments = [&[][..], &[], &bytes, &[]].map(KVec::from);
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     assert_eq!((view.discard_front(0), view.discard_back(0)), (0, 0));
     assert_eq!(view.piece_count(), 1);
     let nothing = [KVec::from(&[][..]); 2];
-    let mut view = View::new(&nothing).unwrap();
+    let mut view = View::new(&nothing);
     let undo = view.discard_front_undoable(1);
     assert_eq!((undo.discarded(), view.piece_count()), (0, 0));
     view.undo(undo).unwrap();
@@ -100,7 +100,7 @@ fn two(
 ) -> (usize, usize) {
     let bytes = vec![0; lengths.iter().sum()];
     let segments = iov_support::flat::cut(&bytes, lengths);
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     let (first, second) = if front_first {
         (view.discard_front_undoable(front), view.discard_back_undoable(back))
     } else {
@@ -143,7 +143,7 @@ fn an_exhausted_vector_is_restored() {
 #[test]
 fn an_undone_token_has_no_say_in_later_discards() {
     let segments = v();
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     let first = view.discard_front_undoable(4);
     let second = view.discard_front_undoable(4);
     view.undo(first).unwrap();
@@ -157,8 +157,8 @@ fn an_undone_token_has_no_say_in_later_discards() {
 #[test]
 fn a_token_of_another_vector_is_refused() {
     let (mine, other) = (v(), v());
-    let mut view = View::new(&mine).unwrap();
-    let mut stranger = View::new(&other).unwrap();
+    let mut view = View::new(&mine);
+    let mut stranger = View::new(&other);
     let undo = stranger.discard_front_undoable(5);
     view.discard_front(3);
     assert_eq!(view.undo(undo), Err(Error::ForeignUndo));
@@ -168,7 +168,7 @@ fn a_token_of_another_vector_is_refused() {
 #[test]
 fn a_scope_undoes_everything() {
     let segments = v();
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     view.discard_front(1);
     {
         let mut scope = view.scope();
@@ -187,7 +187,7 @@ fn a_scope_undoes_everything() {
 #[test]
 fn a_scope_can_be_kept() {
     let segments = v();
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     let mut scope = view.scope();
     scope.discard_front(4);
     scope.keep();
@@ -197,7 +197,7 @@ fn a_scope_can_be_kept() {
 #[test]
 fn a_scope_restores_what_was_replaced() {
     let (segments, others) = (v(), v());
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     {
         let mut scope = view.scope();
         *scope = scope.slice(5, 2).unwrap();
@@ -205,7 +205,7 @@ fn a_scope_restores_what_was_replaced() {
     assert_eq!(pieces(&view), [A, C, D]);
     {
         let mut scope = view.scope();
-        *scope = View::new(&others).unwrap().slice(5, 2).unwrap();
+        *scope = View::new(&others).slice(5, 2).unwrap();
     }
     assert_eq!(pieces(&view), [A, C, D]);
     let all = view;
@@ -223,7 +223,7 @@ fn a_scope_undoes_on_every_way_out() {
         Ok(())
     }
     let segments = v();
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     assert!(reject(&mut view).is_err());
     assert_eq!(view.size(), 12);
 }
@@ -231,7 +231,7 @@ fn a_scope_undoes_on_every_way_out() {
 #[test]
 fn an_older_token_undone_within_a_scope_is_taken_back_with_it() {
     let segments = v();
-    let mut view = View::new(&segments).unwrap().slice(0, 10).unwrap();
+    let mut view = View::new(&segments).slice(0, 10).unwrap();
     let undo = view.discard_front_undoable(4);
     {
         let mut scope = view.scope();
@@ -245,7 +245,7 @@ fn an_older_token_undone_within_a_scope_is_taken_back_with_it() {
 #[test]
 fn a_slice_is_peeled_on_its_own() {
     let segments = v();
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let mut slice = view.slice(3, 6).unwrap();
     let undo = slice.discard_front_undoable(2);
     assert_eq!(pieces(&slice), [(5, 4)]);
@@ -268,8 +268,8 @@ fn block_request(out: &[usize], input: &[usize]) -> (Vec<usize>, Vec<usize>) {
         lengths.iter().map(|len| KVec::from(&bytes[..*len])).collect()
     };
     let (out_segments, in_segments) = (vector(out), vector(input));
-    let mut out_view = View::new(&out_segments).unwrap();
-    let mut in_view = View::new(&in_segments).unwrap();
+    let mut out_view = View::new(&out_segments);
+    let mut in_view = View::new(&in_segments);
     let header = out_view.discard_front_undoable(16);
     let status = in_view.discard_back_undoable(1);
     let lengths = |view: &View<'_, Source>| view.pieces().map(|piece| piece.len()).collect();

@@ -9,7 +9,7 @@ use iov_iter::iov::View;
 fn dump(parts: &[&[u8]], prefix: &str, limit: usize) -> String {
     let segments: Vec<_> = parts.iter().map(|part| KVec::from(*part)).collect();
     let mut out = String::new();
-    View::new(&segments).unwrap().hexdump(&mut out, prefix, limit).unwrap();
+    View::new(&segments).hexdump(&mut out, prefix, limit).unwrap();
     out
 }
 
@@ -76,7 +76,7 @@ fn offsets_have_as_many_digits_as_they_need() {
     segments.push(KVec::from(&zeros[..rest - 0x10]));
     segments.push(KVec::from(&b"sixteen letters!"[..]));
     let mut tail = Tail::default();
-    View::new(&segments).unwrap().hexdump(&mut tail, "d", usize::MAX).unwrap();
+    View::new(&segments).hexdump(&mut tail, "d", usize::MAX).unwrap();
     assert_eq!(tail.lines, lines);
     let offset = format!("d: {:04x}:", (lines - 1) * 0x10);
     assert_eq!(offset.len(), if cfg!(miri) { 8 } else { 9 });
@@ -93,7 +93,7 @@ fn a_full_writer_stops_the_dump() {
         }
     }
     let segments = [KVec::from(&b"x"[..])];
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     assert!(view.hexdump(&mut Full, "p", 1).is_err());
     assert!(view.hexdump(&mut Full, "p", 0).is_ok());
 }

@@ -16,7 +16,7 @@ fn places(view: &View<'_, Source>, base: *const u8) -> Vec<(usize, usize)> {
 fn layout(model: &[(usize, usize)], room: usize) -> Result<(Vec<(usize, usize)>, usize), Error> {
     let (memory, space) = (vec![0; 4096], vec![0; room]);
     let segments = elements(&memory, model);
-    let model = View::new(&segments)?;
+    let model = View::new(&segments);
     let buffer = KVec::from(&space[..]);
     let mut vector = IoVector::<Source, 401>::new();
     let used = vector.add_layout_of(model, &buffer)?;
@@ -50,7 +50,7 @@ fn nothing_needs_no_buffer() {
 fn a_layout_is_appended() {
     let (memory, mut space) = ([0; 8], [0; 8]);
     let segments = elements(&memory, &[(4, 2), (0, 3)]);
-    let model = View::new(&segments).unwrap();
+    let model = View::new(&segments);
     let (first, second) = space.split_at_mut(3);
     let (first, second) = (KVec::from(first), KVec::from(second));
     let mut vector = IoVector::<Dest>::new();
@@ -69,7 +69,7 @@ fn results_of_two_devices_are_compared() {
     let used = {
         let (low, high) = request.split_at_mut(6);
         let segments = [KVec::from(high), KVec::from(&mut low[1..])];
-        let model = View::new(&segments).unwrap();
+        let model = View::new(&segments);
         let buffer = KVec::from(&mut copy[..]);
         let mut vector = IoVector::<Dest>::new();
         let used = vector.add_layout_of(model, &buffer).unwrap();
@@ -78,7 +78,7 @@ fn results_of_two_devices_are_compared() {
         used
     };
     let model = [KVec::from(&request[6..]), KVec::from(&request[1..6])];
-    let model = View::new(&model).unwrap();
+    let model = View::new(&model);
     let buffer = KVec::from(&copy[..used]);
     let mut vector = IoVector::<Source>::new();
     vector.add_layout_of(model, &buffer).unwrap();
@@ -95,7 +95,7 @@ fn more_pieces_than_one_call_takes_are_refused() {
     let memory = vec![0; 2 * MAX_SEGMENTS + 2];
     let buffer = KVec::from(&memory[..]);
     let segments = downwards(&memory, MAX_SEGMENTS + 1);
-    let all = View::new(&segments).unwrap();
+    let all = View::new(&segments);
     let most = all.slice(1, MAX_SEGMENTS).unwrap();
     let mut vector = IoVector::<Source, { MAX_SEGMENTS + 1 }>::new();
     let refused = Error::TooManySegments { segments: 1025, limit: 1024 };

@@ -59,7 +59,7 @@ proptest! {
         let (segments, model) = (elements(&memory, &at), flat(&memory, &at));
         let (offset, len) = (up_to(offset, model.len()), up_to(len, model.len()));
         let mut buffer = vec![0xee; len];
-        let moved = View::new(&segments).unwrap().to_buf(offset, &mut buffer);
+        let moved = View::new(&segments).to_buf(offset, &mut buffer);
         match range(&model, offset, len) {
             Ok(expected) => {
                 prop_assert_eq!(moved, Ok(expected.len()));
@@ -85,7 +85,7 @@ proptest! {
             model[offset..offset + len].copy_from_slice(&data[..len]);
         }
         let segments = cut_mut(&mut real, &lengths);
-        prop_assert_eq!(View::new(&segments).unwrap().from_buf(offset, &data), expected);
+        prop_assert_eq!(View::new(&segments).from_buf(offset, &data), expected);
         drop(segments);
         prop_assert_eq!(&real, &model);
 
@@ -93,7 +93,7 @@ proptest! {
             model[offset..offset + len].fill(0x5a);
         }
         let segments = cut_mut(&mut real, &lengths);
-        prop_assert_eq!(View::new(&segments).unwrap().fill(offset, 0x5a, len), expected);
+        prop_assert_eq!(View::new(&segments).fill(offset, 0x5a, len), expected);
         drop(segments);
         prop_assert_eq!(&real, &model);
     }
@@ -103,7 +103,7 @@ proptest! {
         let memory = memory();
         let (segments, model) = (elements(&memory, &at), flat(&memory, &at));
         let (offset, len) = (up_to(offset, model.len()), up_to(len, model.len()));
-        let view = View::new(&segments).unwrap();
+        let view = View::new(&segments);
         prop_assert_eq!(view.size(), model.len());
 
         let size = model.len();
@@ -148,7 +148,7 @@ proptest! {
         for cut in cuts {
             padded.insert((cut * padded.len() as f64) as usize, KVec::from(&[][..]));
         }
-        let (plain, padded) = (View::new(&segments).unwrap(), View::new(&padded).unwrap());
+        let (plain, padded) = (View::new(&segments), View::new(&padded));
         prop_assert_eq!(plain.compare(&padded), Ok(None));
         let size = plain.size();
         let (offset, len) = (up_to(offset, size).min(size), up_to(len, size));
@@ -168,7 +168,7 @@ proptest! {
     fn compare(at in overlapping(), lengths in lengths(), flips in prop::collection::vec(FRACTION, 0..3)) {
         let memory = memory();
         let (segments, mut model) = (elements(&memory, &at), flat(&memory, &at));
-        let view = View::new(&segments).unwrap();
+        let view = View::new(&segments);
         for flip in flips {
             let at = up_to(flip, model.len());
             if let Some(byte) = model.get_mut(at) {
@@ -186,7 +186,7 @@ proptest! {
             rest = behind;
         }
         others.push(KVec::from(rest));
-        let other = View::new(&others).unwrap();
+        let other = View::new(&others);
         prop_assert_eq!(view.mismatch(&other), expected);
         prop_assert_eq!(other.mismatch(&view), expected);
         let lengths = |view: &View<'_, Source>| view.pieces().map(|piece| piece.len()).collect::<Vec<_>>();
@@ -201,7 +201,7 @@ proptest! {
             *byte = 1;
         }
         let segments = cut(&model, &lengths);
-        let part = View::new(&segments).unwrap().clip(up_to(offset, size), up_to(len, size));
+        let part = View::new(&segments).clip(up_to(offset, size), up_to(len, size));
         let expected = range(&model, up_to(offset, size), up_to(len, size));
         prop_assert_eq!(part.map(|part| part.is_zero()), expected.map(|bytes| bytes.iter().all(|byte| *byte == 0)));
     }
@@ -223,7 +223,7 @@ proptest! {
             expected += &format!("x: {:04x}:{hex:<52} {text}\n", line * 16);
         }
         let mut real = String::new();
-        View::new(&segments).unwrap().hexdump(&mut real, "x", limit).unwrap();
+        View::new(&segments).hexdump(&mut real, "x", limit).unwrap();
         prop_assert_eq!(real, expected);
     }
 
@@ -246,7 +246,7 @@ proptest! {
         prop_assert_eq!((vector.count(), vector.size()), (count, model.len()));
 
         let offset = (offset * more_model.len() as f64) as usize;
-        let part = View::new(&more).unwrap().clip(offset, up_to(len, more_model.len())).unwrap();
+        let part = View::new(&more).clip(offset, up_to(len, more_model.len())).unwrap();
         let appended = range(&more_model, offset, up_to(len, more_model.len())).unwrap();
         prop_assert_eq!(vector.concat(part), Ok(appended.len()));
         model.extend(appended);
@@ -278,7 +278,7 @@ proptest! {
         let (segments, model) = (elements(&memory, &at), flat(&memory, &at));
         let offset = (offset * model.len() as f64) as usize;
         let len = (len * (model.len() - offset) as f64) as usize;
-        let middle = View::new(&segments).unwrap().slice(offset, len).unwrap();
+        let middle = View::new(&segments).slice(offset, len).unwrap();
         let (head, tail) = (&memory[..head], &memory[100..100 + tail]);
         let (head_segment, tail_segment) = (KVec::from(head), KVec::from(tail));
         let vector = IoVector::<Source, 42>::extended(&head_segment, middle, &tail_segment).unwrap();
@@ -308,7 +308,7 @@ proptest! {
     ) {
         let memory = memory();
         let (segments, model) = (elements(&memory, &at), flat(&memory, &at));
-        let mut view = View::new(&segments).unwrap();
+        let mut view = View::new(&segments);
         let mut edges = (0, model.len());
         let mut tokens = vec![];
         for what in peels {
@@ -332,7 +332,7 @@ proptest! {
     fn scopes_restore_the_view(at in overlapping(), outer in peels(), inner in peels()) {
         let memory = memory();
         let (segments, model) = (elements(&memory, &at), flat(&memory, &at));
-        let mut view = View::new(&segments).unwrap();
+        let mut view = View::new(&segments);
         {
             let mut scope = view.scope();
             let mut edges = (0, model.len());
@@ -358,7 +358,7 @@ proptest! {
     fn discards_add_up(at in overlapping(), first in 0_usize..200, second in 0_usize..200) {
         let memory = memory();
         let segments = elements(&memory, &at);
-        let (mut twice, mut once) = (View::new(&segments).unwrap(), View::new(&segments).unwrap());
+        let (mut twice, mut once) = (View::new(&segments), View::new(&segments));
         let sum = twice.discard_front(first) + twice.discard_front(second);
         prop_assert_eq!(once.discard_front(first + second), sum);
         prop_assert_eq!(twice.compare(&once), Ok(None));

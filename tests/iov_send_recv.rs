@@ -15,7 +15,7 @@ static BYTES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 fn send(offset: usize, len: usize, script: &[Step]) -> (Transfer<BrokenPipe>, Vec<Vec<usize>>) {
     let segments = [&BYTES[..4], &[], &BYTES[4..10], &BYTES[10..]].map(KVec::from);
     let mut transport = Scripted::new(script);
-    let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+    let view = View::new(&segments).slice(offset, len).unwrap();
     let sent = view.send(&mut transport);
     assert_eq!(transport.data, &BYTES[offset..offset + sent.moved]);
     (sent, transport.calls)
@@ -75,7 +75,7 @@ fn nothing_makes_no_call() {
 #[test]
 fn a_range_that_leaves_the_vector_is_refused_before_any_call() {
     let segments = [KVec::from(&BYTES[..])];
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     for (offset, len) in [(3, 10), (11, 2), (12, 1), (13, 1)] {
         assert!(view.slice(offset, len).is_err(), "({offset}, {len})");
     }
@@ -94,7 +94,7 @@ fn receive(
     let (a, rest) = memory.split_at_mut(4);
     let (c, d) = rest.split_at_mut(6);
     let segments = [a, &mut [], c, d].map(KVec::from);
-    let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+    let view = View::new(&segments).slice(offset, len).unwrap();
     let received = view.receive(&mut transport);
     (received, memory.to_vec())
 }
@@ -130,7 +130,7 @@ fn split_as(segments: usize, skip: usize, limit: usize, messages: bool) -> Vec<u
     let mut transport = Scripted::new(&[Move(usize::MAX); 2000]);
     transport.limit = limit;
     transport.messages = messages;
-    let view = View::new(&vector).unwrap();
+    let view = View::new(&vector);
     let rest = view.slice(skip, view.size() - skip).unwrap();
     assert_eq!(rest.send(&mut transport).finished(), Ok(rest.size()));
     assert_eq!(transport.data, &bytes[skip..]);
@@ -175,7 +175,7 @@ fn a_message_is_split_at_the_limit_only() {
     let segments = cut(&bytes, &lengths);
     let mut transport = Scripted::new(&[Move(180)]);
     transport.messages = true;
-    assert_eq!(View::new(&segments).unwrap().send(&mut transport).finished(), Ok(180));
+    assert_eq!(View::new(&segments).send(&mut transport).finished(), Ok(180));
     assert_eq!(transport.calls, [vec![1; 180]]);
 }
 
@@ -184,7 +184,7 @@ fn a_message_is_received_by_one_call() {
     for messages in [false, true] {
         let mut memory = [0xff; 200];
         let segments = cut_mut(&mut memory, &[2; 100]);
-        let into = View::new(&segments).unwrap().slice(1, 150).unwrap();
+        let into = View::new(&segments).slice(1, 150).unwrap();
         let mut transport = Scripted::new(&[Interrupt, Interrupt, Move(140), Block, Move(0), Fail]);
         transport.messages = messages;
         transport.data.extend(&[7; 150]);
@@ -209,7 +209,7 @@ fn empty_segments_are_never_sent_however_many_there_are() {
     let lengths = [vec![0; 100], vec![1; 100], vec![0; 100], vec![1; 100]].concat();
     let segments = cut(&bytes, &lengths);
     let mut transport = Scripted::new(&[Move(usize::MAX); 9]);
-    assert_eq!(View::new(&segments).unwrap().send(&mut transport).finished(), Ok(200));
+    assert_eq!(View::new(&segments).send(&mut transport).finished(), Ok(200));
     assert!(transport.calls.iter().flatten().all(|len| *len == 1));
     let calls: Vec<_> = transport.calls.iter().map(Vec::len).collect();
     assert_eq!(calls, [100, 100]);
@@ -239,12 +239,12 @@ fn a_transport_that_sets_no_limit_gets_as_much_as_linux_takes() {
         }
     }
     let segments: Vec<_> = (0..2048).map(|_| KVec::from(&BYTES[..1])).collect();
-    let sent = View::new(&segments).unwrap().send(&mut Plain);
+    let sent = View::new(&segments).send(&mut Plain);
     assert_eq!(sent, stopped(2048, Stop::Finished));
 
     let mut bytes = [0; 2048];
     let segments: Vec<_> = bytes.chunks_mut(1).map(KVec::from).collect();
-    let received = View::new(&segments).unwrap().receive(&mut Plain);
+    let received = View::new(&segments).receive(&mut Plain);
     assert_eq!(received, stopped(2048, Stop::Finished));
 }
 
@@ -266,7 +266,7 @@ fn a_transport_without_a_limit_still_gets_one_segment() {
     }
     let segments = [KVec::from(&BYTES[..4]), KVec::from(&BYTES[4..])];
     let mut transport = Zero(Scripted::new(&[Move(12), Move(12)]));
-    let sent = View::new(&segments).unwrap().send(&mut transport);
+    let sent = View::new(&segments).send(&mut transport);
     assert_eq!(sent, stopped(12, Stop::Finished));
 }
 
@@ -288,7 +288,7 @@ fn a_transport_that_exaggerates_is_not_believed() {
     }
     let segments = [KVec::from(&BYTES[..4]), KVec::from(&BYTES[4..])];
     let mut liar = Liar(0);
-    let sent = View::new(&segments).unwrap().send(&mut liar);
+    let sent = View::new(&segments).send(&mut liar);
     // Each call counts for what it was given.
     assert_eq!((sent.moved, liar.0), (12, 2));
 }
@@ -313,7 +313,7 @@ fn no_call_describes_more_than_half_the_address_space() {
     let huge = unsafe { KVec::<Source>::from_raw_parts(std::ptr::null_mut(), half) };
     let segments = [KVec::from(&BYTES[..1]), huge, huge];
     let mut counter = Counter(vec![]);
-    let sent = View::new(&segments).unwrap().send(&mut counter);
+    let sent = View::new(&segments).send(&mut counter);
     assert_eq!(sent.moved, usize::MAX);
     assert_eq!(counter.0, [half, half, 1]);
 }
@@ -348,7 +348,7 @@ proptest! {
         let segments = cut(&bytes, &lengths);
         let mut transport = Scripted::new(&script);
         transport.limit = limit;
-        let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+        let view = View::new(&segments).slice(offset, len).unwrap();
         let sent = view.send(&mut transport);
         prop_assert_eq!((sent.moved, &sent.stop), (moved, &stop));
         prop_assert_eq!(transport.data, &bytes[offset..offset + moved]);
@@ -359,7 +359,7 @@ proptest! {
         let mut transport = Scripted::new(&script);
         transport.limit = limit;
         transport.data.extend(&bytes);
-        let view = View::new(&segments).unwrap().slice(offset, len).unwrap();
+        let view = View::new(&segments).slice(offset, len).unwrap();
         let received = view.receive(&mut transport);
         prop_assert_eq!((received.moved, &received.stop), (moved, &stop));
         let mut model = vec![0xff; size];

@@ -74,7 +74,7 @@ fn a_slow_reader_gets_every_byte() {
             }
         }
     });
-    let sent = View::new(&segments).unwrap().send(&mut Stream(&sender));
+    let sent = View::new(&segments).send(&mut Stream(&sender));
     assert_eq!(sent.finished().unwrap(), data.len());
     drop(sender);
     assert!(reader.join().unwrap() == data);
@@ -86,7 +86,7 @@ fn a_sender_that_would_block_goes_on_where_it_stopped() {
     sender.set_nonblocking(true).unwrap();
     let data = pattern();
     let segments = cut(&data, &LENGTHS);
-    let mut rest = View::new(&segments).unwrap();
+    let mut rest = View::new(&segments);
     let (mut received, mut part, mut stops) = (vec![], [0; 5000], 0);
     while !rest.is_empty() {
         let sent = rest.send(&mut Stream(&sender));
@@ -117,7 +117,7 @@ fn a_peer_that_closes_leaves_the_progress() {
         receiver.read_exact(&mut some).unwrap();
         some
     });
-    let sent = View::new(&segments).unwrap().send(&mut Stream(&sender));
+    let sent = View::new(&segments).send(&mut Stream(&sender));
     let Stop::Failed(error) = sent.stop else { panic!("{:?}", sent.stop) };
     assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
     assert!(sent.moved >= 6000 && sent.moved < data.len(), "{} bytes", sent.moved);
@@ -137,7 +137,7 @@ fn receiving_ends_with_the_stream() {
     });
     let mut memory = vec![0xff; data.len()];
     let segments = cut_mut(&mut memory, &LENGTHS);
-    let received = View::new(&segments).unwrap().receive(&mut Stream(&receiver));
+    let received = View::new(&segments).receive(&mut Stream(&receiver));
     assert!(matches!(received.stop, Stop::Closed));
     assert_eq!(received.moved, half);
     writer.join().unwrap();
@@ -150,7 +150,7 @@ fn flags_reach_the_socket() {
     let (sender, receiver) = small_pair();
     let mut memory = [0; 8];
     let segments = [KVec::from(&mut memory[..])];
-    let into = View::new(&segments).unwrap();
+    let into = View::new(&segments);
     // The sockets block; the calls do not.
     let mut waiting = Socket { socket: &receiver, flags: libc::MSG_DONTWAIT };
     let received = into.receive(&mut waiting);
@@ -158,7 +158,7 @@ fn flags_reach_the_socket() {
     let data = pattern();
     let from = cut(&data, &LENGTHS);
     let mut waiting = Socket { socket: &sender, flags: libc::MSG_DONTWAIT };
-    let sent = View::new(&from).unwrap().send(&mut waiting);
+    let sent = View::new(&from).send(&mut waiting);
     assert!(matches!(sent.stop, Stop::WouldBlock));
     // What is peeked at comes again.
     let peeking = Socket { socket: &receiver, flags: libc::MSG_DONTWAIT };
@@ -167,7 +167,7 @@ fn flags_reach_the_socket() {
     drop(receiver);
     // Without this flag or an ignored signal the process would end.
     let mut closed = Socket { socket: &sender, flags: libc::MSG_NOSIGNAL };
-    let refused = View::new(&from).unwrap().send(&mut closed);
+    let refused = View::new(&from).send(&mut closed);
     assert!(matches!(refused.stop, Stop::Failed(error) if error.kind() != ErrorKind::WouldBlock));
     assert_eq!(memory, data[..8]);
 }
@@ -189,7 +189,7 @@ fn flags_with_which_a_count_misleads_are_refused() {
     sender.write_all(&[7; 4]).unwrap();
     let mut memory = [0; 8];
     let segments = [KVec::from(&mut memory[..])];
-    let into = View::new(&segments).unwrap();
+    let into = View::new(&segments);
     let from = [KVec::from(&b"lost"[..])];
     // Linux's number: libc does not name it.
     const MSG_PROBE: i32 = 0x10;
@@ -203,7 +203,7 @@ fn flags_with_which_a_count_misleads_are_refused() {
     ];
     for flags in flags.map(|flag| flag | libc::MSG_DONTWAIT) {
         let received = into.receive(&mut Socket { socket: &receiver, flags });
-        let sent = View::new(&from).unwrap().send(&mut Socket { socket: &datagrams[0], flags });
+        let sent = View::new(&from).send(&mut Socket { socket: &datagrams[0], flags });
         for transfer in [received, sent] {
             assert_eq!(transfer.moved, 0, "{flags:#x}");
             let Stop::Failed(error) = transfer.stop else { panic!("{:?}", transfer.stop) };
@@ -227,18 +227,18 @@ fn tcp_both_ways() {
         let mut memory = vec![0; 5000];
         let segments = cut_mut(&mut memory, &[1; 5000]);
         // As many as a call takes, again and again.
-        let received = View::new(&segments).unwrap().receive(&mut Stream(&there));
+        let received = View::new(&segments).receive(&mut Stream(&there));
         drop(segments);
         let segments = cut(&memory, &[250; 20]);
-        let sent = View::new(&segments).unwrap().send(&mut Stream(&there));
+        let sent = View::new(&segments).send(&mut Stream(&there));
         (received.finished().unwrap(), sent.finished().unwrap())
     });
     let data = &pattern()[..5000];
     let segments = cut(data, &[100; 50]);
-    assert_eq!(View::new(&segments).unwrap().send(&mut Stream(&here)).finished().unwrap(), 5000);
+    assert_eq!(View::new(&segments).send(&mut Stream(&here)).finished().unwrap(), 5000);
     let mut back = vec![0; 4998];
     let segments = cut_mut(&mut back, &[3; 1666]);
-    let received = View::new(&segments).unwrap().receive(&mut Stream(&here));
+    let received = View::new(&segments).receive(&mut Stream(&here));
     assert_eq!(received.finished().unwrap(), 4998);
     assert_eq!(echo.join().unwrap(), (5000, 5000));
     assert!(back == data[..4998]);
@@ -253,7 +253,7 @@ fn a_datagram_of_many_pieces_is_one() {
         [(&hundred, 1), (&hundred, 0), (&with_empty, 0), (&with_empty, 2), (&most, 0), (&most, 1)]
     {
         let segments = cut(&data, lengths);
-        let view = View::new(&segments).unwrap();
+        let view = View::new(&segments);
         let view = view.slice(skip, view.size() - skip).unwrap();
         let expected = &data[skip..skip + view.size()];
         let (here, there) = UnixDatagram::pair().unwrap();
@@ -271,7 +271,7 @@ fn a_datagram_of_many_pieces_is_one() {
     // A call takes no more.
     let segments = cut(&data, &[3; 1025]);
     let (here, there) = UnixDatagram::pair().unwrap();
-    assert_eq!(View::new(&segments).unwrap().send(&mut Stream(&here)).finished().unwrap(), 3075);
+    assert_eq!(View::new(&segments).send(&mut Stream(&here)).finished().unwrap(), 3075);
     assert_eq!([(); 2].map(|()| there.recv(&mut [0; 4000]).unwrap()), [3072, 3]);
 }
 
@@ -282,7 +282,7 @@ fn one_datagram_at_a_time_is_received() {
     there.set_nonblocking(true).unwrap();
     let mut memory = [0xff; 400];
     let segments = cut_mut(&mut memory, &[[3; 60].as_slice(), &[0], &[3; 70]].concat());
-    let into = View::new(&segments).unwrap().slice(1, 389).unwrap();
+    let into = View::new(&segments).slice(1, 389).unwrap();
     let (mut stream, mut socket) = (Stream(&there), Socket { socket: &there, flags: 0 });
     assert!(matches!(into.receive_once(&mut stream), Err(CallError::WouldBlock)));
     for len in [380, 10, 0, 5, 7] {
@@ -291,7 +291,7 @@ fn one_datagram_at_a_time_is_received() {
     assert_eq!(into.receive_once(&mut stream).unwrap(), 380);
     assert_eq!(into.receive_once(&mut socket).unwrap(), 10);
     assert_eq!(into.receive_once(&mut stream).unwrap(), 0);
-    assert_eq!(View::new(&segments[..0]).unwrap().receive_once(&mut stream).unwrap(), 0);
+    assert_eq!(View::new(&segments[..0]).receive_once(&mut stream).unwrap(), 0);
     // Without a border between them.
     let both = into.receive(&mut stream);
     assert!(matches!((both.moved, both.stop), (12, Stop::WouldBlock)));
@@ -314,7 +314,7 @@ fn files_at_offsets() {
     let data = pattern();
     let segments = cut(&data, &LENGTHS);
     let mut at = FileAt { file: &file, offset: 1000 };
-    let written = View::new(&segments).unwrap().send(&mut at);
+    let written = View::new(&segments).send(&mut at);
     assert_eq!(written.finished().unwrap(), data.len());
     assert_eq!(at.offset, 1000 + data.len() as u64);
     assert_eq!(file.stream_position().unwrap(), 0);
@@ -322,7 +322,7 @@ fn files_at_offsets() {
     let mut memory = vec![0xff; 3000];
     let segments = cut_mut(&mut memory, &[1000, 0, 1, 1999]);
     let mut at = FileAt { file: &file, offset: 500 };
-    let read = View::new(&segments).unwrap().receive(&mut at);
+    let read = View::new(&segments).receive(&mut at);
     assert_eq!((read.finished().unwrap(), at.offset), (3000, 3500));
     assert!(memory[..500].iter().all(|byte| *byte == 0));
     assert!(memory[500..] == data[..2500]);
@@ -334,12 +334,12 @@ fn a_short_file_ends_a_read() {
     file.write_all(b"only this").unwrap();
     let mut memory = [0xff; 12];
     let segments = cut_mut(&mut memory, &[2, 10]);
-    let read = View::new(&segments).unwrap().receive(&mut FileAt { file: &file, offset: 5 });
+    let read = View::new(&segments).receive(&mut FileAt { file: &file, offset: 5 });
     assert!(matches!(read.stop, Stop::Closed));
     assert_eq!((read.moved, &memory), (4, b"this\xff\xff\xff\xff\xff\xff\xff\xff"));
     // The position of the file itself is at its end.
     let segments = cut_mut(&mut memory, &[2, 10]);
-    let read = View::new(&segments).unwrap().receive(&mut Stream(&file));
+    let read = View::new(&segments).receive(&mut Stream(&file));
     assert!(matches!((read.moved, read.stop), (0, Stop::Closed)));
 }
 
@@ -348,7 +348,7 @@ fn an_offset_that_no_file_has() {
     let file = temporary("beyond");
     let segments = [KVec::from(&b"x"[..])];
     let mut at = FileAt { file: &file, offset: u64::MAX };
-    let written = View::new(&segments).unwrap().send(&mut at);
+    let written = View::new(&segments).send(&mut at);
     let Stop::Failed(error) = written.stop else { panic!("{:?}", written.stop) };
     assert_eq!((written.moved, error.kind()), (0, ErrorKind::InvalidInput));
     assert_eq!(at.offset, u64::MAX);
@@ -358,7 +358,7 @@ fn an_offset_that_no_file_has() {
 fn a_file_that_cannot_be_written() {
     let file = File::open("/dev/null").unwrap();
     let segments = [KVec::from(&b"x"[..])];
-    let written = View::new(&segments).unwrap().send(&mut Stream(&file));
+    let written = View::new(&segments).send(&mut Stream(&file));
     let Stop::Failed(error) = written.stop else { panic!("{:?}", written.stop) };
     assert_eq!(error.raw_os_error(), Some(libc::EBADF));
 }

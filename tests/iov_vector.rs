@@ -40,7 +40,7 @@ fn extended(
     tail: &KVec<'_, Source>,
 ) -> Result<(Vec<usize>, usize, Vec<u8>), Error> {
     let segments = v();
-    let middle = View::new(&segments)?.slice(range.0, range.1)?;
+    let middle = View::new(&segments).slice(range.0, range.1)?;
     let vector = IoVector::<Source, 5>::extended(head, middle, tail)?;
     assert_eq!(vector.count(), lengths(&vector).len());
     Ok((lengths(&vector), vector.size(), bytes(&vector)))
@@ -67,7 +67,7 @@ fn extended_by_a_range_that_leaves_the_vector() {
 fn an_extended_vector_of_one_segment_can_grow() {
     // C embeds a single element and aborts when another is added.
     let segments = v();
-    let middle = View::new(&segments).unwrap().slice(5, 2).unwrap();
+    let middle = View::new(&segments).slice(5, 2).unwrap();
     let mut vector = IoVector::<Source, 2>::extended(&NONE, middle, &NONE).unwrap();
     vector.add(T).unwrap();
     assert_eq!(bytes(&vector), [5, 6, 2, 3]);
@@ -81,7 +81,7 @@ fn extended_lengths_at_the_top() {
     // No memory is larger than half the address space, so two halves make C's 2^64 - 2.
     let half = isize::MAX as usize;
     let halves = [huge(half), huge(half)];
-    let middle = View::new(&halves).unwrap();
+    let middle = View::new(&halves);
     assert_eq!(middle.size(), usize::MAX - 1);
     let one = part(0, 1);
     let size = IoVector::<Source, 3>::extended(&one, middle, &NONE).unwrap().size();
@@ -101,7 +101,7 @@ fn extended_lengths_at_the_top() {
 fn extended_counts_the_segments_of_the_result() {
     let one = part(0, 1);
     let most = vec![one; MAX_SEGMENTS];
-    let all = View::new(&most).unwrap();
+    let all = View::new(&most);
     type Large<'a> = IoVector<'a, Source, MAX_SEGMENTS>;
     assert_eq!(Large::extended(&NONE, all, &NONE).unwrap().count(), 1024);
     assert_eq!(
@@ -112,14 +112,14 @@ fn extended_counts_the_segments_of_the_result() {
     assert_eq!(Large::extended(&one, first, &NONE).unwrap().count(), 1024);
     // C aborts where the source has more elements, even for a range of one.
     let more = vec![one; MAX_SEGMENTS + 1];
-    let range = View::new(&more).unwrap().slice(0, 1).unwrap();
+    let range = View::new(&more).slice(0, 1).unwrap();
     assert_eq!(Large::extended(&NONE, range, &NONE).unwrap().count(), 1);
 }
 
 #[test]
 fn a_copy_of_a_view_sees_the_same() {
     let segments = v();
-    let view = View::new(&segments).unwrap().slice(1, 9).unwrap();
+    let view = View::new(&segments).slice(1, 9).unwrap();
     let copy = Clone::clone(&view);
     assert_eq!(copy.size(), 9);
     let pieces = |view: &View<'_, Source>| -> Vec<_> {
@@ -131,7 +131,7 @@ fn a_copy_of_a_view_sees_the_same() {
 #[test]
 fn borrowed_slices() {
     let segments = v();
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let slice = |offset, len| view.slice(offset, len).map(IoVector::<Source>::borrowed);
     assert_eq!(lengths(&slice(3, 5).unwrap()), [1, 4]);
     assert_eq!((slice(12, 0).unwrap().count(), slice(5, 0).unwrap().count()), (0, 0));
@@ -146,7 +146,7 @@ fn borrowed_slices() {
 #[test]
 fn concat_appends_ranges() {
     let segments = v();
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let mut vector = IoVector::<Source>::single(part(1, 2)).unwrap();
     assert_eq!(vector.concat(view.clip(3, 5).unwrap()), Ok(5));
     assert_eq!((lengths(&vector), vector.size()), (vec![2, 1, 4], 7));
@@ -168,7 +168,7 @@ fn concat_of_destinations_writes_the_same_memory() {
     let mut memory = [0; 8];
     let (front, back) = memory.split_at_mut(3);
     let segments = [KVec::from(front), KVec::from(back)];
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let mut swapped = IoVector::<Dest>::new();
     swapped.concat(view.slice(5, 3).unwrap()).unwrap();
     swapped.concat(view.slice(0, 5).unwrap()).unwrap();
@@ -180,7 +180,7 @@ fn concat_of_destinations_writes_the_same_memory() {
 #[test]
 fn a_borrowed_vector_refuses_to_grow() {
     let segments = v();
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let mut vector = IoVector::<Source>::borrowed(view);
     let refused = vector.add(T).unwrap_err();
     assert_eq!((refused.error, refused.segment.as_ptr()), (Error::NotGrowable, T.as_ptr()));
@@ -193,7 +193,7 @@ fn a_borrowed_vector_refuses_to_grow() {
 #[test]
 fn discard_back_on_borrowed_segments() {
     let segments = v();
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let mut vector = IoVector::<Source>::borrowed(view);
     vector.discard_back(3).unwrap();
     assert_eq!((lengths(&vector), vector.size()), (vec![4, 5], 9));
@@ -275,7 +275,7 @@ fn a_size_at_the_top_is_the_largest() {
     let refused = vector.add(part(0, 1)).unwrap_err();
     assert_eq!(refused.error, Error::LengthOverflow { size: usize::MAX, added: 1 });
     assert_eq!((vector.size(), vector.count()), (usize::MAX, 3));
-    let more = View::new(&segment).unwrap();
+    let more = View::new(&segment);
     let refused = Err(Error::LengthOverflow { size: usize::MAX, added: 2 });
     assert_eq!(vector.concat(more), refused);
     assert_eq!(vector.add_layout_of(more, &buffer), refused);

@@ -1,8 +1,9 @@
-//! Lists that grow, or do not: what every one of them promises, and where they end.
+//! Lists that grow, or do not: what every one of them promises, and where they end. And cursors over
+//! parts of them.
 
 use std::ops::Deref;
 
-use iov_iter::{Error, InlineVec, List};
+use iov_iter::{Cursor, Error, InlineVec, IovIter, KVec, List, Position, Source};
 
 /// Fills `list`, which takes so many elements, and cuts it.
 fn fill_and_cut<L: List<u32> + Deref<Target = [u32]>>(mut list: L, elements: u32) {
@@ -54,5 +55,39 @@ fn a_list_with_a_heap_makes_all_the_room_or_none() {
     } else {
         assert_eq!((more, most), (Ok(2), Ok(2)));
         assert!(list.is_inline() && list.capacity() == 2);
+    }
+}
+
+#[test]
+fn a_cursor_begins_at_any_place_and_takes_what_is_there() {
+    let bytes: Vec<u8> = (0..9).collect();
+    let segments = [&bytes[..2], &[], &bytes[2..5], &[], &bytes[5..], &[]].map(KVec::from);
+    for offset in 0..=10 {
+        for len in 0..=10 {
+            let cursor = Cursor::range(&segments[..], offset, len);
+            if offset + len > bytes.len() {
+                assert_eq!(cursor.unwrap_err(), Error::CountExceedsSegments, "{len} from {offset}");
+                continue;
+            }
+            let cursor = cursor.unwrap();
+            let mut moved = Cursor::with_count(&segments[..], offset + len).unwrap();
+            moved.advance(offset);
+            assert_eq!((cursor.position(), cursor.remaining()), (moved.position(), len));
+            let mut copy = vec![0; len];
+            let mut iter = IovIter::<Source>::KVec(cursor);
+            assert_eq!(iter.copy_from_iter(&mut copy), len);
+            assert_eq!(copy, bytes[offset..offset + len]);
+            assert_eq!(iter.revert(len + offset), Ok(()));
+
+            let resumed = Cursor::resumed(&segments[..], moved.position(), len).unwrap();
+            assert_eq!((resumed.position(), resumed.remaining()), (moved.position(), len));
+            let left = bytes.len() - offset;
+            let more = Cursor::resumed(&segments[..], moved.position(), left + 1);
+            assert_eq!(more.unwrap_err(), Error::CountExceedsSegments);
+        }
+    }
+    for (index, offset) in [(0, 3), (1, 1), (6, 1), (7, 0)] {
+        let nowhere = Cursor::resumed(&segments[..], Position { index, offset }, 0);
+        assert_eq!(nowhere.unwrap_err(), Error::CountExceedsSegments, "{index}, {offset}");
     }
 }

@@ -252,7 +252,7 @@ fn every_operation_on_whole_vectors() {
     let (mut sink, mut text) = (Fixed::<u8, 8>::new(), heapless::String::<128>::new());
     let segments = [KVec::from(&bytes[..3]), KVec::from(&bytes[3..])];
     without(|| {
-        let mut view = View::new(&segments).unwrap();
+        let mut view = View::new(&segments);
         assert_eq!(view.to_buf(1, &mut [0; 4]), Ok(4));
         assert!(!view.is_zero());
         assert_eq!(view.mismatch(&view), None);
@@ -283,7 +283,7 @@ fn every_operation_on_whole_vectors() {
         assert_eq!(extended.size(), 16);
 
         let segments = [KVec::from(&mut space[..])];
-        let dest = View::new(&segments).unwrap();
+        let dest = View::new(&segments);
         assert_eq!(dest.from_buf(1, b"1234"), Ok(4));
         assert_eq!(dest.fill(0, 7, 2), Ok(2));
         assert_eq!(dest.receive(&mut Transport(&mut sink)).finished(), Ok(8));

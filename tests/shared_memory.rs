@@ -120,7 +120,7 @@ fn range(at: usize) -> (usize, usize) {
 /// Every second round by the crate, the others by atomics.
 fn write_pattern(memory: &[AtomicU8], segments: &[SharedVec<'_, Dest>], round: usize) {
     if round.is_multiple_of(2) {
-        assert_eq!(View::new(segments).unwrap().from_buf(0, &pattern(round)), Ok(LEN));
+        assert_eq!(View::new(segments).from_buf(0, &pattern(round)), Ok(LEN));
     } else {
         memory.iter().enumerate().for_each(|(at, byte)| byte.store(value(at, round), Relaxed));
     }
@@ -134,7 +134,7 @@ fn a_copy_holds_bytes_that_were_there() {
     for segment in &segments {
         vector.add(*segment).unwrap();
     }
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let mut buffer = vec![0; LEN];
     let elsewhere = self::memory(|_| 0);
     let elsewhere_into = cut::<Dest>(&elsewhere);
@@ -193,7 +193,7 @@ fn what_is_written_is_read_by_others_byte_by_byte() {
         let mut iter = IovIter::<Dest, SharedOnly>::shared(&segments, LEN).unwrap();
         iter.advance(offset);
         match round / 4 % 5 {
-            0 => assert_eq!(View::new(&segments).unwrap().from_buf(offset, bytes), Ok(len)),
+            0 => assert_eq!(View::new(&segments).from_buf(offset, bytes), Ok(len)),
             1 => assert_eq!(iter.copy_to_iter(bytes), len),
             2 => {
                 let (mut checksum, mut expected) = (Checksum::new(), Checksum::new());
@@ -253,7 +253,7 @@ fn zeros_are_those_of_the_bytes_asked_about() {
         }
     };
     while_written(tries(), write, |at| {
-        let view = View::new(&segments).unwrap();
+        let view = View::new(&segments);
         assert!(!view.is_zero());
         if !cfg!(miri) {
             let offset = at % still;
@@ -264,14 +264,14 @@ fn zeros_are_those_of_the_bytes_asked_about() {
     memory.iter().for_each(|byte| byte.store(0, Relaxed));
     let (inner, outer) = (&segments[1..segments.len() - 1], [0, LEN - 1]);
     let write = |round: usize| outer.iter().for_each(|at| memory[*at].store(round as u8, Relaxed));
-    while_written(tries(), write, |_| assert!(View::new(inner).unwrap().is_zero()));
+    while_written(tries(), write, |_| assert!(View::new(inner).is_zero()));
 }
 
 #[test]
 fn a_difference_is_where_bytes_differed() {
     let memory = memory(|at| value(at, 0));
     let (segments, into) = (cut::<Source>(&memory), cut::<Dest>(&memory));
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     // Every fifth byte stays what it is, in which the last one of the second differs.
     let last = (LEN - 1) / 5 * 5;
     let (same, mut other) = (pattern(0), pattern(0));
@@ -280,7 +280,7 @@ fn a_difference_is_where_bytes_differed() {
         let mut rest = &bytes[..];
         CUTS.iter().map(|len| KVec::from(rest.split_off(..*len).unwrap())).collect::<Vec<_>>()
     });
-    let [same, other] = [&same, &other].map(|segments| View::new(segments).unwrap());
+    let [same, other] = [&same, &other].map(|segments| View::new(segments));
     let write = |round| write_pattern(&memory, &into, round);
     let changes = |at: usize| assert!(!at.is_multiple_of(5), "the byte at {at} never changes");
     while_written(tries(), write, |at| {
@@ -302,7 +302,7 @@ fn a_difference_is_where_bytes_differed() {
 fn a_dump_shows_bytes_that_were_there() {
     let memory = memory(|at| value(at, 0));
     let (segments, into) = (cut::<Source>(&memory), cut::<Dest>(&memory));
-    let view = View::new(&segments).unwrap();
+    let view = View::new(&segments);
     let mut text = String::new();
     let write = |round| write_pattern(&memory, &into, round);
     while_written(tries() / 20, write, |_| {
@@ -347,7 +347,7 @@ macro_rules! integers_are_not_torn {
                     whole(read(&from, offset));
                 } else {
                     let buffer = &mut unaligned[at / 2 % 2..][..SIZE];
-                    assert_eq!(View::new(&from).unwrap().to_buf(offset, buffer), Ok(SIZE));
+                    assert_eq!(View::new(&from).to_buf(offset, buffer), Ok(SIZE));
                     whole(<$int>::from_ne_bytes((&*buffer).try_into().unwrap()));
                 }
             });
@@ -360,13 +360,13 @@ macro_rules! integers_are_not_torn {
                     let mut bytes = [0; SIZE + 1];
                     let bytes = &mut bytes[round / 2 % 2..][..SIZE];
                     bytes.copy_from_slice(&of(round).to_ne_bytes());
-                    assert_eq!(View::new(&into).unwrap().from_buf(offset, bytes), Ok(SIZE));
+                    assert_eq!(View::new(&into).from_buf(offset, bytes), Ok(SIZE));
                 }
             };
             while_written(INTEGERS * tries(), write, |at| whole(memory[at % 8].load(Relaxed)));
 
             let write = |round: usize| {
-                let view = View::new(&into).unwrap();
+                let view = View::new(&into);
                 assert_eq!(view.fill(round % 8 * SIZE, round as u8, SIZE), Ok(SIZE));
             };
             while_written(INTEGERS * tries(), write, |at| whole(memory[at % 8].load(Relaxed)));
@@ -426,7 +426,7 @@ fn a_request_is_served_on_another_thread_while_a_guest_writes_its_memory() {
         memory.iter().enumerate().for_each(|(at, byte)| byte.store(value(at, round), Relaxed));
     };
     while_written(tries() / 20, write, |at| {
-        let request: View<'_, Dest, _> = View::new(&segments).unwrap();
+        let request: View<'_, Dest, _> = View::new(&segments);
         let mut vector = IoVector::<Dest, 8, _>::new();
         vector.concat(request).unwrap();
         thread::scope(|scope| {
@@ -440,7 +440,7 @@ fn a_request_is_served_on_another_thread_while_a_guest_writes_its_memory() {
         check(&bytes, 0, "what the disk read");
     });
     // Without the guest what is there is what the disk read.
-    let request = View::new(&segments).unwrap();
+    let request = View::new(&segments);
     let mut disk = Disk { data: pattern(1), at: 0 };
     let worker = |disk: &mut Disk| request.receive(disk).finished();
     assert_eq!(thread::scope(|scope| scope.spawn(|| worker(&mut disk)).join().unwrap()), Ok(LEN));

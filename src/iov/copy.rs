@@ -11,9 +11,10 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// Headers do, nearly always; a copy of known length is then two instructions instead of a walk.
     #[inline]
     fn in_first_segment(&self, offset: usize, len: usize) -> Option<Piece<'v, D, A>> {
-        let at = self.cursor.position();
-        let segment = self.cursor.list().get(at.index)?;
-        let piece = segment.piece(at.offset, self.size()).slice(offset, len);
+        let at = self.front;
+        let segment = self.segments.get(at.index)?;
+        let end = if at.index < self.back.index { usize::MAX } else { self.back.offset };
+        let piece = segment.piece(0, end).slice(at.offset, usize::MAX).slice(offset, len);
         (piece.len() == len && len > 0).then_some(piece)
     }
 }
@@ -38,7 +39,7 @@ impl<A: Access> View<'_, Source, A> {
     }
 
     fn gather(&self, offset: usize, buffer: KVec<'_, Dest>) -> Result<usize, Error> {
-        let mut from = self.clip(offset, buffer.len())?.cursor;
+        let mut from = self.cursor_at(self.place(offset)?, buffer.len());
         Ok(from.share_pieces(buffer, |piece, part| {
             part.copy_from(piece);
             piece.len()
@@ -66,7 +67,7 @@ impl<A: Access> View<'_, Dest, A> {
     }
 
     fn scatter(&self, offset: usize, buffer: KVec<'_, Source>) -> Result<usize, Error> {
-        let mut into = self.clip(offset, buffer.len())?.cursor;
+        let mut into = self.cursor_at(self.place(offset)?, buffer.len());
         Ok(into.share_pieces(buffer, |piece, part| {
             part.copy_to(piece);
             piece.len()
@@ -82,7 +83,7 @@ impl<A: Access> View<'_, Dest, A> {
     #[doc(alias = "iov_memset")]
     #[doc(alias = "qemu_iovec_memset")]
     pub fn fill(&self, offset: usize, value: u8, len: usize) -> Result<usize, Error> {
-        let mut into = self.clip(offset, len)?.cursor;
+        let mut into = self.cursor_at(self.place(offset)?, len);
         Ok(into.share_pieces(len, move |piece, _| piece.fill(value)))
     }
 }

@@ -18,7 +18,6 @@ use core::ops::{Deref, DerefMut};
 use super::{Error, View};
 use crate::direction::Direction;
 use crate::memory::{Access, Exclusive};
-use crate::segment::Segments;
 
 /// What takes a discard back: the edges that a view had before.
 ///
@@ -27,7 +26,7 @@ use crate::segment::Segments;
 /// ```compile_fail,E0382
 /// # use iov_iter::{KVec, iov::View};
 /// let segments = [KVec::from(&b"payload"[..])];
-/// let mut view = View::new(&segments).unwrap();
+/// let mut view = View::new(&segments);
 /// let undo = view.discard_front_undoable(3);
 /// view.undo(undo);
 /// view.undo(undo);
@@ -60,17 +59,16 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// Takes `bytes` off the front, or all that are left; returns how many.
     #[doc(alias = "iov_discard_front")]
     pub fn discard_front(&mut self, bytes: usize) -> usize {
-        let discarded = self.cursor.advance(bytes);
-        // At most the size of the vector.
-        self.start = self.start.saturating_add(discarded);
+        let discarded;
+        (self.front, discarded) = self.forward(self.front, bytes);
         discarded
     }
 
     /// Takes `bytes` off the back, or all that are left; returns how many.
     #[doc(alias = "iov_discard_back")]
     pub fn discard_back(&mut self, bytes: usize) -> usize {
-        let discarded = bytes.min(self.size());
-        self.cursor.truncate(self.size().saturating_sub(discarded) as u64);
+        let discarded;
+        (self.back, discarded) = self.backward(bytes);
         discarded
     }
 
@@ -99,16 +97,11 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[doc(alias = "iov_discard_undo")]
     pub fn undo(&mut self, undo: Undo<'v, D, A>) -> Result<(), Error> {
         let before = undo.before;
-        if !self.cursor.list().is_same(&before.cursor.list()) {
+        if !core::ptr::eq(self.segments, before.segments) {
             return Err(Error::ForeignUndo);
         }
-        let start = self.start.min(before.start);
-        let end = self.end().max(before.end());
-        let mut cursor = self.cursor;
-        // Neither can fail: both edges were edges of a view of this vector.
-        cursor.revert(self.start.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
-        cursor.reexpand(end.saturating_sub(start)).map_err(|_| Error::ForeignUndo)?;
-        *self = Self { cursor, start };
+        self.front = self.front.min(before.front);
+        self.back = self.back.max(before.back);
         Ok(())
     }
 
@@ -119,7 +112,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// use iov_iter::{KVec, iov::View};
     ///
     /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body!"[..])];
-    /// let mut request = View::new(&segments)?;
+    /// let mut request = View::new(&segments);
     /// {
     ///     let mut peeled = request.scope();
     ///     peeled.discard_front(4);
@@ -131,11 +124,6 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// ```
     pub fn scope(&mut self) -> Scope<'_, 'v, D, A> {
         Scope { before: *self, view: self }
-    }
-
-    /// Bytes of the vector up to the end of the view.
-    const fn end(&self) -> usize {
-        self.start.saturating_add(self.size())
     }
 }
 

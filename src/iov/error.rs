@@ -8,7 +8,7 @@ use core::fmt;
 /// use iov_iter::{KVec, iov};
 ///
 /// let segments = [KVec::from(&b"twelve bytes"[..])];
-/// let view = iov::View::new(&segments).unwrap();
+/// let view = iov::View::new(&segments);
 /// let refused = view.to_buf(13, &mut [0; 4]).unwrap_err();
 /// assert_eq!(refused, iov::Error::OffsetOutOfRange { offset: 13, size: 12 });
 /// assert_eq!(refused.to_string(), "offset 13 is behind the end of 12 bytes");

@@ -25,7 +25,7 @@ impl<A: Access> View<'_, Source, A> {
     ///
     /// let segments = [KVec::from(&b"\x7fELF"[..]), KVec::from(&b"\x02\x01\x01"[..])];
     /// let mut out = String::new();
-    /// View::new(&segments)?.hexdump(&mut out, "image", 100).unwrap();
+    /// View::new(&segments).hexdump(&mut out, "image", 100).unwrap();
     /// assert_eq!(
     ///     out,
     ///     "image: 0000:  7f 45 4c 46  02 01 01                              .ELF...\n",
@@ -36,8 +36,7 @@ impl<A: Access> View<'_, Source, A> {
     #[doc(alias = "qemu_hexdump")]
     #[doc(alias = "qemu_hexdump_line")]
     pub fn hexdump(&self, out: &mut dyn fmt::Write, prefix: &str, limit: usize) -> fmt::Result {
-        let mut from = self.cursor;
-        from.truncate(limit as u64);
+        let mut from = self.cursor_at(self.front, limit);
         let mut offset = 0_usize;
         loop {
             let mut line = [0; LINE];

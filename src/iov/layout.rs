@@ -62,7 +62,7 @@ impl<'b, D: Direction, const N: usize, A: Access> IoVector<'b, D, N, A> {
     /// let mut space = [b'.'; 8];
     /// let buffer = KVec::from(&mut space[..]);
     /// let mut vector = IoVector::<Dest>::new();
-    /// assert_eq!(vector.add_layout_of(View::new(&model)?, &buffer)?, 7);
+    /// assert_eq!(vector.add_layout_of(View::new(&model), &buffer)?, 7);
     /// vector.view().from_buf(0, b"abcdefgh")?;
     /// drop(vector);
     /// assert_eq!(&space, b"defghbc.");
@@ -78,7 +78,7 @@ impl<'b, D: Direction, const N: usize, A: Access> IoVector<'b, D, N, A> {
         buffer: &'b MemVec<'b, D, A>,
     ) -> Result<usize, Error> {
         let (segments, size) = self.growable()?;
-        let sum = add(*size, model.size())?;
+        let sum = add(*size, model.exact_size()?)?;
         let needed = model.footprint()?;
         if needed > buffer.len() {
             return Err(Error::BufferTooSmall { needed, available: buffer.len() });
@@ -217,7 +217,7 @@ mod tests {
         for order in orders {
             let segments: [_; MAX_SEGMENTS] = core::array::from_fn(|at| piece(order(at)));
             let (mut passes, mut starts) = (0, 0);
-            let covered = for_each_batch(&View::new(&segments).unwrap(), |batch| {
+            let covered = for_each_batch(&View::new(&segments), |batch| {
                 passes += 1;
                 starts += batch.len();
             });

@@ -24,7 +24,7 @@
 //! use iov_iter::{KVec, iov::View};
 //!
 //! let segments = [KVec::from(&b"HEA"[..]), KVec::from(&b"Dpayl"[..]), KVec::from(&b"oad"[..])];
-//! let mut request = View::new(&segments)?;
+//! let mut request = View::new(&segments);
 //!
 //! let mut header = [0; 4];
 //! assert_eq!(request.to_buf(0, &mut header)?, 4);

@@ -160,7 +160,7 @@ impl<A: Access> View<'_, Source, A> {
     ///
     /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
     /// let mut wire = Slow(Vec::new());
-    /// let sent = iov::View::new(&segments)?.slice(1, 7)?.send(&mut wire);
+    /// let sent = iov::View::new(&segments).slice(1, 7)?.send(&mut wire);
     /// assert_eq!((sent.moved, sent.stop), (7, iov::Stop::Finished));
     /// assert_eq!(wire.0, b"cattere");
     /// # Ok::<(), iov_iter::iov::Error>(())
@@ -219,7 +219,7 @@ impl<A: Access> View<'_, Dest, A> {
     /// here.send(b"another").unwrap();
     /// let mut buffer = [0; 100];
     /// let segments = [KVec::from(&mut buffer[..])];
-    /// let view = View::new(&segments).unwrap();
+    /// let view = View::new(&segments);
     /// assert_eq!(view.receive_once(&mut Stream(&there)).unwrap(), 3);
     /// assert_eq!(view.receive_once(&mut Stream(&there)).unwrap(), 7);
     /// # }
@@ -292,7 +292,8 @@ pub(crate) fn one_call<D: Direction, A: Access, E>(
     let limit = limits.segments;
     let (segments, size) = whole_segments(view, limit);
     if segments.len() > BATCH {
-        let are_all = segments.len() == limit || size == view.size().min(MAX_BYTES);
+        let next = view.front.index.saturating_add(segments.len());
+        let are_all = segments.len() == limit || next == view.back.index && view.back.offset == 0;
         if are_all || !limits.messages {
             return call(as_pieces(segments)).map(|moved| moved.min(size));
         }
@@ -321,9 +322,14 @@ fn call_from_stack<const N: usize, D: Direction, A: Access, E>(
     limit: usize,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
 ) -> Result<usize, CallError<E>> {
-    let first = view.part(0, MAX_BYTES);
+    let mut budget = MAX_BYTES;
+    let pieces = view.pieces().map_while(|piece| {
+        let piece = piece.into_shared().slice(0, budget);
+        budget = budget.saturating_sub(piece.len());
+        (!piece.is_empty()).then_some(piece)
+    });
     let mut list = heapless::Vec::<Piece<'_, D>, N>::new();
-    list.extend(first.pieces().map(Piece::into_shared).take(limit.min(N)));
+    list.extend(pieces.take(limit.min(N)));
     call(&list).map(|moved| moved.min(list.as_slice().total()))
 }
 
@@ -333,16 +339,14 @@ fn whole_segments<'v, D: Direction, A: Access>(
     view: &View<'v, D, A>,
     limit: usize,
 ) -> (&'v [MemVec<'v, D, A>], usize) {
-    let at = view.cursor.position();
-    let budget = view.size().min(MAX_BYTES);
-    let segments = match at.offset {
-        0 => view.cursor.list().get(at.index..).unwrap_or_default(),
+    let segments = match view.front.offset {
+        0 => view.segments.get(view.front.index..view.back.index).unwrap_or_default(),
         _ => &[],
     };
     let (mut count, mut size) = (0_usize, 0_usize);
     for segment in segments.iter().take(limit).take_while(|segment| !segment.is_empty()) {
         let with = size.saturating_add(segment.len());
-        if with > budget {
+        if with > MAX_BYTES {
             break;
         }
         size = with;

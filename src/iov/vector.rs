@@ -4,7 +4,6 @@ use core::fmt;
 
 use super::view::add;
 use super::{Error, View};
-use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::list::{InlineVec, List};
 use crate::memory::{Access, Exclusive, Shared};
@@ -31,7 +30,7 @@ use crate::segment::{MAX_SEGMENTS, MemVec};
 /// let guest = [KVec::from(&b"abcd"[..]), KVec::from(&b"efghij"[..])];
 /// let mut vector = IoVector::<Source>::new();
 /// vector.add(KVec::from(&b"<"[..]))?;
-/// vector.concat(View::new(&guest)?.slice(3, 4)?)?;
+/// vector.concat(View::new(&guest).slice(3, 4)?)?;
 /// vector.add(KVec::from(&b">"[..]))?;
 ///
 /// let mut text = [0; 6];
@@ -125,7 +124,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     /// let guest = [KVec::from(&b"unaligned"[..])];
     /// let zeros = KVec::from(&[0; 3][..]);
     /// let none = KVec::from(&[][..]);
-    /// let padded = IoVector::<Source>::extended(&zeros, View::new(&guest)?.slice(2, 5)?, &none)?;
+    /// let padded = IoVector::<Source>::extended(&zeros, View::new(&guest).slice(2, 5)?, &none)?;
     /// assert_eq!((padded.size(), padded.count()), (8, 2));
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
@@ -136,12 +135,12 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
         tail: &'a MemVec<'a, D, A>,
     ) -> Result<Self, Error> {
         let [head, tail] = [head, tail].map(core::slice::from_ref).map(View::new);
-        let parts = [head?, middle, tail?];
+        let parts = [head, middle, tail];
         let mut segments = 0_usize;
         let mut size = 0;
         for part in &parts {
             segments = segments.saturating_add(part.piece_count());
-            size = add(size, part.size())?;
+            size = add(size, part.exact_size()?)?;
         }
         if segments > MAX_SEGMENTS {
             return Err(Error::TooManySegments { segments, limit: MAX_SEGMENTS });
@@ -157,16 +156,14 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     #[must_use]
     pub fn view(&self) -> View<'_, D, A> {
         match &self.storage {
-            Storage::Owned(segments, size) => {
-                View { cursor: Cursor::known(segments, *size), start: 0 }
-            }
+            Storage::Owned(segments, _) => View::new(segments),
             Storage::Borrowed(view) => *view,
         }
     }
 
     /// The number of bytes.
     #[must_use]
-    pub const fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         match &self.storage {
             Storage::Owned(_, size) => *size,
             Storage::Borrowed(view) => view.size(),
@@ -225,7 +222,8 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     #[doc(alias = "qemu_iovec_concat_iov")]
     pub fn concat(&mut self, source: View<'a, D, A>) -> Result<usize, Error> {
         let (segments, size) = self.growable()?;
-        let sum = add(*size, source.size())?;
+        let added = source.exact_size()?;
+        let sum = add(*size, added)?;
         make_room(segments, source.piece_count())?;
         // SAFETY: a vector of destinations is not `Send` and gives no segment away, so these
         // stay on the thread of the view.
@@ -234,7 +232,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
             segments.try_push(segment).map_err(|_| Error::NoMemory)?;
         }
         *size = sum;
-        Ok(source.size())
+        Ok(added)
     }
 
     /// Drops all segments and keeps the room for them.

@@ -3,22 +3,31 @@
 use core::fmt;
 
 use super::Error;
-use crate::cursor::{self, Cursor};
+use crate::cursor::Cursor;
 use crate::direction::Direction;
 use crate::list::List;
 use crate::memory::{Access, Exclusive, Piece};
-use crate::segment::MemVec;
+use crate::segment::{MemVec, Position, Segments};
 
 /// A contiguous range of the bytes of a vector: all of them, or what discards and slices left.
 ///
-/// A view borrows the segments and is as cheap to copy as a slice. Like the segments of a
-/// destination, a view of one stays on its thread.
+/// A view borrows the segments and is cheap to make and to copy: it is two places in the list, and
+/// looks at the segments that an operation needs. Looking at either end costs what that end costs,
+/// whatever lies between.
+///
+/// ```text
+///   segments   [ header │ da ][ ta ][ data ][ data │ status ]
+///   places          front ▲                        ▲ back
+/// ```
+///
+/// A view of [`SharedVec`](crate::SharedVec) segments can go to any thread. Like the segments, a view
+/// of an exclusive destination stays on its thread.
 ///
 /// ```
 /// use iov_iter::{KVec, iov::View};
 ///
 /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
-/// let all = View::new(&segments)?;
+/// let all = View::new(&segments);
 /// assert_eq!(all.size(), 14);
 ///
 /// let middle = all.slice(5, 5)?;
@@ -27,9 +36,12 @@ use crate::segment::MemVec;
 /// # Ok::<(), iov_iter::iov::Error>(())
 /// ```
 pub struct View<'v, D: Direction, A: Access = Exclusive> {
-    pub(super) cursor: Cursor<&'v [MemVec<'v, D, A>]>,
-    /// Bytes of the vector in front of the view.
-    pub(super) start: usize,
+    /// The whole vector.
+    pub(super) segments: &'v [MemVec<'v, D, A>],
+    /// The first byte in view; `back` if there is none.
+    pub(super) front: Position,
+    /// The first byte after the view, or the end of the vector.
+    pub(super) back: Position,
 }
 
 impl<D: Direction, A: Access> Clone for View<'_, D, A> {
@@ -43,7 +55,7 @@ impl<D: Direction, A: Access> Copy for View<'_, D, A> {}
 impl<D: Direction, A: Access> Default for View<'_, D, A> {
     /// A view without bytes.
     fn default() -> Self {
-        Self { cursor: Cursor::new(&[]), start: 0 }
+        Self { segments: &[], front: Position::default(), back: Position::default() }
     }
 }
 
@@ -51,7 +63,6 @@ impl<D: Direction, A: Access> fmt::Debug for View<'_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View")
             .field("direction", &format_args!("{}", D::NAME))
-            .field("start", &self.start)
             .field("size", &self.size())
             .finish_non_exhaustive()
     }
@@ -69,36 +80,129 @@ pub struct Described {
 impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// A view of all bytes of `segments`.
     ///
-    /// # Errors
-    ///
-    /// [`Error::LengthOverflow`] if they are more than `usize::MAX`, as overlapping sources can be.
-    pub fn new(segments: &'v [MemVec<'v, D, A>]) -> Result<Self, Error> {
-        let cursor = Cursor::new(segments);
-        // The sum saturates; only then the exact one can be too large.
-        if cursor.remaining() == usize::MAX {
-            segments.iter().try_fold(0, |size, segment| add(size, segment.len()))?;
-        }
-        Ok(Self { cursor, start: 0 })
+    /// It costs the same for any number of segments: their lengths are looked at when bytes of them are
+    /// asked for.
+    #[inline]
+    #[must_use]
+    pub fn new(segments: &'v [MemVec<'v, D, A>]) -> Self {
+        let (start, back) = (Position::default(), Position { index: segments.len(), offset: 0 });
+        let mut view = Self { segments, front: start, back };
+        (view.front, _) = view.forward(start, 0);
+        view
     }
 
     /// A view of the bytes that `cursor` has left.
-    pub(crate) const fn over(cursor: Cursor<&'v [MemVec<'v, D, A>]>) -> Self {
-        Self { cursor, start: 0 }
+    pub(crate) fn over(cursor: Cursor<&'v [MemVec<'v, D, A>]>) -> Self {
+        let (segments, front) = (cursor.list(), cursor.position());
+        let all = Self { segments, front, back: Position { index: segments.len(), offset: 0 } };
+        let (back, _) = all.forward(front, cursor.remaining());
+        Self { back, ..all }
     }
 
-    /// The number of bytes in view.
+    /// The number of bytes in view; `usize::MAX` if there are more, as overlapping segments can have.
+    ///
+    /// It is the sum of the lengths of the segments in view.
     #[inline]
     #[must_use]
     #[doc(alias = "iov_size")]
-    pub const fn size(&self) -> usize {
-        self.cursor.remaining()
+    pub fn size(&self) -> usize {
+        self.exact_size().unwrap_or(usize::MAX)
+    }
+
+    /// The number of bytes in view.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthOverflow`] if it does not fit.
+    pub(super) fn exact_size(&self) -> Result<usize, Error> {
+        let Position { index, offset } = self.back;
+        if self.front.index == index {
+            return Ok(offset.saturating_sub(self.front.offset));
+        }
+        let whole = self.segments.get(self.front.index..index).unwrap_or_default();
+        let total = match whole.total() {
+            // The sum saturates; only then the exact one can be too large.
+            usize::MAX => whole.iter().try_fold(0, |size, segment| add(size, segment.len()))?,
+            total => total,
+        };
+        add(total.saturating_sub(self.front.offset), offset)
     }
 
     /// Whether there are no bytes in view.
     #[inline]
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.size() == 0
+    pub fn is_empty(&self) -> bool {
+        self.front == self.back
+    }
+
+    /// The place `n` bytes after `from`, a place in view, or the back if that is nearer; and the
+    /// bytes to there.
+    #[inline]
+    pub(super) fn forward(&self, from: Position, n: usize) -> (Position, usize) {
+        let Position { mut index, mut offset } = from;
+        let mut left = n;
+        while index < self.back.index {
+            let Some(segment) = self.segments.get(index) else { break };
+            let here = segment.len().wrapping_sub(offset);
+            if left < here {
+                return (Position { index, offset: offset.wrapping_add(left) }, n);
+            }
+            left = left.wrapping_sub(here);
+            (index, offset) = (index.wrapping_add(1), 0);
+        }
+        let here = self.back.offset.saturating_sub(offset);
+        if left < here {
+            return (Position { index, offset: offset.wrapping_add(left) }, n);
+        }
+        (self.back, n.wrapping_sub(left).wrapping_add(here))
+    }
+
+    /// The place `n` bytes before the back, or the front if that is nearer; and the bytes from there.
+    #[inline]
+    pub(super) fn backward(&self, n: usize) -> (Position, usize) {
+        if n == 0 {
+            return (self.back, 0);
+        }
+        let Position { mut index, mut offset } = self.back;
+        let mut left = n;
+        while index > self.front.index {
+            if left <= offset {
+                return (Position { index, offset: offset.wrapping_sub(left) }, n);
+            }
+            left = left.wrapping_sub(offset);
+            index = index.wrapping_sub(1);
+            offset = self.segments.get(index).map_or(0, MemVec::len);
+        }
+        let here = offset.saturating_sub(self.front.offset);
+        if left <= here {
+            return (Position { index, offset: offset.wrapping_sub(left) }, n);
+        }
+        (self.front, n.wrapping_sub(left).wrapping_add(here))
+    }
+
+    /// A cursor over `len` bytes from `at` on, a place in view, or over those up to the back.
+    ///
+    /// It may claim more than there are where the segments end with the view, which a walk finds out.
+    #[inline]
+    pub(super) fn cursor_at(&self, at: Position, len: usize) -> Cursor<&'v [MemVec<'v, D, A>]> {
+        if self.back.offset == 0 {
+            let segments = self.segments.get(..self.back.index).unwrap_or_default();
+            return Cursor::known(segments, at, len);
+        }
+        Cursor::known(self.segments, at, self.forward(at, len).1)
+    }
+
+    /// The place `offset` bytes after the front.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OffsetOutOfRange`] if there are fewer.
+    #[inline]
+    pub(super) fn place(&self, offset: usize) -> Result<Position, Error> {
+        match self.forward(self.front, offset) {
+            (at, passed) if passed == offset => Ok(at),
+            (_, size) => Err(Error::OffsetOutOfRange { offset, size }),
+        }
     }
 
     /// A cursor over the bytes in view, for an [`IovIter`](crate::IovIter) of its own.
@@ -107,7 +211,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// use iov_iter::{IovIter, KVec, Source, iov::View};
     ///
     /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body"[..])];
-    /// let body = View::new(&segments)?.slice(4, 4)?;
+    /// let body = View::new(&segments).slice(4, 4)?;
     /// let mut bytes = [0; 9];
     /// assert_eq!(IovIter::<Source>::KVec(body.cursor()).copy_from_iter(&mut bytes), 4);
     /// assert_eq!(&bytes[..4], b"body");
@@ -115,8 +219,8 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// ```
     #[inline]
     #[must_use]
-    pub const fn cursor(&self) -> Cursor<&'v [MemVec<'v, D, A>]> {
-        self.cursor
+    pub fn cursor(&self) -> Cursor<&'v [MemVec<'v, D, A>]> {
+        Cursor::known(self.segments, self.front, self.size())
     }
 
     /// The view of exactly `len` bytes from `offset` on.
@@ -129,11 +233,13 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[doc(alias = "qiov_slice")]
     #[doc(alias = "iov_skip_offset")]
     pub fn slice(&self, offset: usize, len: usize) -> Result<Self, Error> {
-        let size = self.size();
-        match offset.checked_add(len) {
-            Some(end) if end <= size => Ok(self.part(offset, len)),
-            _ => Err(Error::RangeOutOfRange { offset, len, size }),
+        let (front, before) = self.forward(self.front, offset);
+        let (back, inside) = self.forward(front, len);
+        if before < offset || inside < len {
+            let size = self.size();
+            return Err(Error::RangeOutOfRange { offset, len, size });
         }
+        Ok(Self { front, back, ..*self })
     }
 
     /// The view of at most `len` bytes from `offset` on, cut to what there is.
@@ -142,29 +248,16 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     ///
     /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
     pub fn clip(&self, offset: usize, len: usize) -> Result<Self, Error> {
-        let size = self.size();
-        if offset > size {
-            return Err(Error::OffsetOutOfRange { offset, size });
-        }
-        Ok(self.part(offset, len))
-    }
-
-    /// As `clip`, with an offset that is known to be in range.
-    pub(super) fn part(&self, offset: usize, len: usize) -> Self {
-        let mut part = *self;
-        if offset > 0 {
-            part.discard_front(offset);
-        }
-        part.cursor.truncate(len as u64);
-        part
+        let front = self.place(offset)?;
+        let (back, _) = self.forward(front, len);
+        Ok(Self { front, back, ..*self })
     }
 
     /// The pieces of memory in view, in order; none of them is empty.
     #[inline]
     #[must_use]
     pub fn pieces(&self) -> Pieces<'v, D, A> {
-        let segments = self.cursor.list();
-        Pieces { inner: cursor::Pieces::new(segments, self.cursor.position(), self.size()) }
+        Pieces { view: *self }
     }
 
     /// The number of [`pieces`](Self::pieces): descriptors that a device would need.
@@ -178,7 +271,9 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[must_use]
     #[doc(alias = "qemu_iovec_buf")]
     pub fn as_piece(&self) -> Option<Piece<'v, D, A>> {
-        self.pieces().next().filter(|piece| piece.len() == self.size())
+        let mut pieces = self.pieces();
+        let first = pieces.next();
+        first.filter(|_| pieces.next().is_none())
     }
 
     /// Appends the pieces in view to `list`, as many as fit; no data is copied.
@@ -196,7 +291,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     ///
     /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b""[..]), KVec::from(&b"cdef"[..])];
     /// let mut list = InlineVec::<_, 4>::new();
-    /// let described = iov::View::new(&segments)?.clip(1, 3)?.describe(&mut list)?;
+    /// let described = iov::View::new(&segments).clip(1, 3)?.describe(&mut list)?;
     /// assert_eq!(described, iov::Described { pieces: 2, bytes: 3 });
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
@@ -234,12 +329,13 @@ pub(super) fn add(size: usize, added: usize) -> Result<usize, Error> {
 
 /// The pieces of memory in a [`View`], in order.
 pub struct Pieces<'v, D: Direction, A: Access = Exclusive> {
-    inner: cursor::Pieces<'v, MemVec<'v, D, A>>,
+    /// What is left.
+    view: View<'v, D, A>,
 }
 
 impl<D: Direction, A: Access> Clone for Pieces<'_, D, A> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone() }
+        Self { ..*self }
     }
 }
 
@@ -254,11 +350,27 @@ impl<'v, D: Direction, A: Access> Iterator for Pieces<'v, D, A> {
 
     #[inline]
     fn next(&mut self) -> Option<Piece<'v, D, A>> {
-        self.inner.next().map(|(segment, offset, len)| segment.piece(offset, len))
+        let View { segments, front, back } = &mut self.view;
+        while *front < *back {
+            let at = *front;
+            let segment = segments.get(at.index)?;
+            let piece = if at.index < back.index {
+                *front = Position { index: at.index.wrapping_add(1), offset: 0 };
+                segment.tail(at.offset)
+            } else {
+                *front = *back;
+                segment.piece(at.offset, back.offset.wrapping_sub(at.offset))
+            };
+            if !piece.is_empty() {
+                return Some(piece);
+            }
+        }
+        None
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.inner.size_hint()
+        let (next, _) = self.view.forward(self.view.front, 0);
+        (usize::from(next < self.view.back), None)
     }
 }
 

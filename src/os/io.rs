@@ -26,13 +26,13 @@
 //!
 //! let (here, there) = UnixStream::pair().unwrap();
 //! let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
-//! let sent = View::new(&segments)?.send(&mut Stream(&here));
+//! let sent = View::new(&segments).send(&mut Stream(&here));
 //! assert_eq!(sent.finished().unwrap(), 9);
 //!
 //! drop(here);
 //! let (mut head, mut tail) = ([0; 3], [0; 20]);
 //! let segments = [KVec::from(&mut head[..]), KVec::from(&mut tail[..])];
-//! let received = View::new(&segments)?.receive(&mut Stream(&there));
+//! let received = View::new(&segments).receive(&mut Stream(&there));
 //! assert!(matches!(received.stop, Stop::Closed));
 //! assert_eq!((received.moved, &head, &tail[..6]), (9, b"sca", &b"ttered"[..]));
 //! # Ok::<(), iov_iter::iov::Error>(())

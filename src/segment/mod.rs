@@ -51,7 +51,7 @@ pub trait Segment {
 }
 
 /// A place in a segment list: a byte of one segment, or the end of the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Index of the segment.
     pub index: usize,

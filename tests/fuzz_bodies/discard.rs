@@ -167,10 +167,10 @@ pub fn check(input: &[u8]) {
     let places: Vec<_> = input.places.into_iter().take(40).map(place).collect();
     let (segments, others) = (elements(&memory, &places), elements(&memory, &places));
     let bytes = flat(&memory, &places);
-    let mut view = View::new(&segments).unwrap();
+    let mut view = View::new(&segments);
     let mut model = Model {
         memory: &memory,
-        foreign: View::new(&others).unwrap(),
+        foreign: View::new(&others),
         edges: (0, bytes.len()),
         tokens: Vec::new(),
         ops: input.ops.into_iter(),

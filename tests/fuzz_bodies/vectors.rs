@@ -37,7 +37,7 @@ impl<'m> Chosen<'m> {
     }
 
     fn view(&self) -> View<'_, Source> {
-        View::new(&self.segments).unwrap()
+        View::new(&self.segments)
     }
 }
 
@@ -164,7 +164,7 @@ fn compare(view: &View<'_, Source>, bytes: &[u8], input: &mut Input<'_>) {
     let shorter = (bytes.len() != other.len()).then_some(bytes.len().min(other.len()));
     let mismatch = difference.or(shorter);
     let segments = cut(&other, &lengths);
-    let other = View::new(&segments).unwrap();
+    let other = View::new(&segments);
     assert_eq!((view.mismatch(&other), other.mismatch(view)), (mismatch, mismatch));
     let same =
         view.pieces().map(|piece| piece.len()).eq(lengths.into_iter().filter(|len| *len > 0));
@@ -261,7 +261,7 @@ fn write(space: &mut [u8], model: &mut [u8], input: &mut Input<'_>) {
     let (offset, len) = (input.up_to(size), input.up_to(size));
     let data: Vec<u8> = (0..len).map(|at| at as u8 ^ 0x5a).collect();
     let segments = cut_mut(&mut space[..lengths.iter().sum()], &lengths);
-    let view = View::new(&segments).unwrap().slice(start, size).unwrap();
+    let view = View::new(&segments).slice(start, size).unwrap();
     let part = &mut model[start..start + size];
     let expected = range(part, offset, len).map(<[u8]>::len);
     let moved = expected.unwrap_or(0);
@@ -286,7 +286,7 @@ fn receive(space: &mut [u8], model: &mut [u8], input: &mut Input<'_>) {
     transport.limit = limit;
     transport.data.extend(&data);
     let segments = cut_mut(&mut space[..size], &lengths);
-    let view = View::new(&segments).unwrap().slice(start, len).unwrap();
+    let view = View::new(&segments).slice(start, len).unwrap();
     let received = view.receive(&mut transport);
     let moved = received.moved;
     assert_eq!((moved, received.stop), expected(&script, &lengths, (start, len), limit));

@@ -131,9 +131,9 @@ pub fn fill(suite: &mut Suite) {
         let layout = Layout::even(count, len);
         let parts = &layout.lists[0].parts;
         // SAFETY: as for `gather`.
-        let shared = View::new(unsafe { shared_vecs::<Dest>(parts) }).unwrap();
+        let shared = View::new(unsafe { shared_vecs::<Dest>(parts) });
         // SAFETY: as for `gather`.
-        let exclusive = View::new(unsafe { kvecs::<Dest>(parts) }).unwrap();
+        let exclusive = View::new(unsafe { kvecs::<Dest>(parts) });
         let all = layout.total();
         moves_within(case, &layout)
             .bytes(all)
@@ -160,9 +160,9 @@ pub fn look(suite: &mut Suite) {
         layout.scattered.fill(0);
         let parts = &layout.lists[0].parts;
         // SAFETY: as for `gather`.
-        let shared = View::new(unsafe { shared_vecs(parts) }).unwrap();
+        let shared = View::new(unsafe { shared_vecs(parts) });
         // SAFETY: as for `gather`.
-        let exclusive = View::new(unsafe { kvecs(parts) }).unwrap();
+        let exclusive = View::new(unsafe { kvecs(parts) });
         case.bytes(layout.total())
             .of_limit(2.0)
             .in_readme(len == 4096)
@@ -176,9 +176,9 @@ pub fn look(suite: &mut Suite) {
         let layouts = [Layout::even(count, len), Layout::even(count, len)];
         let lists = layouts.each_ref().map(|layout| &layout.lists[0].parts[..]);
         // SAFETY: as for `gather`.
-        let shared = lists.map(|parts| View::new(unsafe { shared_vecs(parts) }).unwrap());
+        let shared = lists.map(|parts| View::new(unsafe { shared_vecs(parts) }));
         // SAFETY: as for `gather`.
-        let exclusive = lists.map(|parts| View::new(unsafe { kvecs(parts) }).unwrap());
+        let exclusive = lists.map(|parts| View::new(unsafe { kvecs(parts) }));
         case.bytes(layouts[0].total())
             .of_limit(2.0)
             .ours(|| {

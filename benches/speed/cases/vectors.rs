@@ -22,7 +22,7 @@ pub fn fill(suite: &mut Suite) {
             // SAFETY: here and below: the memory outlives the case, no reference into it its
             // closure, and only one closure runs at a time.
             let segments = unsafe { kvecs::<Dest>(parts) };
-            let (iter, view) = (IovIter::<Dest>::from(segments), View::new(segments).unwrap());
+            let (iter, view) = (IovIter::<Dest>::from(segments), View::new(segments));
             case.bytes(layout.total())
                 .of_limit(match len {
                     256.. => 1.05,
@@ -80,7 +80,7 @@ pub fn look(suite: &mut Suite) {
         layout.scattered.fill(0);
         let parts = &layout.lists[0].parts;
         // SAFETY: as for filling.
-        let view = View::new(unsafe { kvecs(parts) }).unwrap();
+        let view = View::new(unsafe { kvecs(parts) });
         if let Some(ratio) = within(len) {
             case = case.of_limit(ratio);
         }
@@ -109,7 +109,7 @@ pub fn look(suite: &mut Suite) {
         let (one, other) = (Layout::even(count, len), Layout::even(count, len));
         let (left, right) = (&one.lists[0].parts, &other.lists[0].parts);
         // SAFETY: as for filling.
-        let views = [left, right].map(|parts| View::new(unsafe { kvecs(parts) }).unwrap());
+        let views = [left, right].map(|parts| View::new(unsafe { kvecs(parts) }));
         if let Some(ratio) = within(len) {
             case = case.of_limit(ratio);
         }
@@ -229,7 +229,7 @@ pub fn lists(suite: &mut Suite) {
         let layout = Layout::even(count, 512);
         let parts = &layout.lists[0].parts;
         // SAFETY: as for filling.
-        let mut view = View::new(unsafe { kvecs::<Source>(parts) }).unwrap();
+        let mut view = View::new(unsafe { kvecs::<Source>(parts) });
         let mut other = parts.clone();
         let mut bare = parts.clone();
         case.per(1, "")

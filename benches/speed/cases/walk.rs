@@ -84,7 +84,7 @@ pub fn moving(suite: &mut Suite) {
             })
             .finish(suite);
     }
-    let view = View::new(segments).unwrap();
+    let view = View::new(segments);
     let deep = all - 64 * 3;
     if let Some(case) = suite.case("16 bytes from segment 1021 of a view") {
         case.per(COUNT, "segment")

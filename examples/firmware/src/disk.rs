@@ -116,7 +116,7 @@ impl Disk {
         count: usize,
         into: &mut [KVec<'_, Dest>],
     ) -> Result<(), Error> {
-        let mut left = View::new(into)?.slice(0, count.saturating_mul(SECTOR))?;
+        let mut left = View::new(into).slice(0, count.saturating_mul(SECTOR))?;
         let end = first.saturating_add(count as u64);
         if end > self.sectors {
             return Err(Error::OutOfRange { first, last: end.saturating_sub(1) });

@@ -42,6 +42,8 @@ fn walk<L: Segments>(list: L) {
     black_box((list.total(), list.is_same(&black_box(list)), list.as_slice().len()));
     black_box((list.forward(any_position(), any()), list.back(any_position(), any())));
     black_box(Cursor::with_count(list, any()).is_err());
+    black_box(Cursor::range(list, any(), any()).is_ok());
+    black_box(Cursor::resumed(list, default(), any()).is_ok());
     let mut cursor = [Cursor::new(list), Cursor::clamped(list, any())][usize::from(any() == 0)];
     black_box(cursor.walk(any(), |_, _, len, _| black_box(len)));
     black_box(cursor.advance(any()));
