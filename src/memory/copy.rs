@@ -234,8 +234,8 @@ unsafe fn by_words<S: Access, D: Access, const OVERLAP: bool>(
         }
         let byte = |at: usize| D::store::<u8>(dst.add(at), S::load(src.add(at)));
         let word = |at: usize| D::store::<usize>(dst.add(at), S::load(src.add(at)));
-        let alike = (src.addr() ^ dst.addr()) & WORD.wrapping_sub(1) == 0;
-        let front = if alike { src.align_offset(WORD).min(len) } else { len };
+        let front = src.align_offset(WORD);
+        let front = if dst.align_offset(WORD) == front { front.min(len) } else { len };
         let words = len.wrapping_sub(front) & WORD.wrapping_neg();
         let back = front.wrapping_add(words);
         if OVERLAP && goes_downward(src, dst, len) {
@@ -255,17 +255,16 @@ const WORD: usize = size_of::<usize>();
 /// Copies an integer of `N` bytes by one access on each side where it lies aligned.
 #[inline]
 unsafe fn integer<S: Access, D: Access, T: Word, const N: usize>(src: *const u8, dst: *mut u8) {
-    let aligned = |address: usize| address & const { N - 1 } == 0;
     // SAFETY: both sides have `N` bytes, the size of a `T`, and so has the array, which nobody else
     // accesses.
     unsafe {
         let mut bytes = [0u8; N];
-        if aligned(src.addr()) {
+        if src.align_offset(N) == 0 {
             Exclusive::store::<T>(bytes.as_mut_ptr(), S::load(src));
         } else {
             bytes.iter_mut().enumerate().for_each(|(at, byte)| *byte = S::load(src.add(at)));
         }
-        if aligned(dst.addr()) {
+        if dst.align_offset(N) == 0 {
             D::store::<T>(dst, Exclusive::load(bytes.as_ptr()));
         } else {
             bytes.iter().enumerate().for_each(|(at, &byte)| D::store(dst.add(at), byte));
@@ -372,8 +371,8 @@ unsafe fn fill_by_words<D: Access>(dst: *mut u8, value: u8, len: usize) {
     // SAFETY: the caller's promise. Every byte and word lies within `len` bytes, words are aligned.
     unsafe {
         match len {
-            4 if dst.addr() & 3 == 0 => return D::store(dst, u32::from_ne_bytes([value; 4])),
-            2 if dst.addr() & 1 == 0 => return D::store(dst, u16::from_ne_bytes([value; 2])),
+            4 if dst.align_offset(4) == 0 => return D::store(dst, u32::from_ne_bytes([value; 4])),
+            2 if dst.align_offset(2) == 0 => return D::store(dst, u16::from_ne_bytes([value; 2])),
             _ => {}
         }
         let word = usize::from_ne_bytes([value; WORD]);
