@@ -23,15 +23,19 @@
 //! # The types that matter
 //!
 //! ```text
-//!   segments          KVec      addressable memory        struct kvec
-//!                     IoVec     user addresses            struct iovec
-//!                     BioVec    pages                     struct bio_vec
-//!   one iterator      IovIter<'a, Source | Dest, Host>    struct iov_iter
+//!   segments          KVec      memory that is borrowed    struct kvec
+//!                     SharedVec memory that others write   struct iovec
+//!                     IoVec     user addresses             struct iovec
+//!                     BioVec    pages                      struct bio_vec
+//!   one iterator      IovIter<'a, Source | Dest, Host>     struct iov_iter
 //!   your kernel       Host { User: UserMemory, Page: Page }
 //! ```
 //!
 //! - [`IovIter`] walks any kind of segment, copies, and takes hold of pages. Its direction is a
 //!   type: reading from a [`Dest`] or writing to a [`Source`] does not compile.
+//! - [`SharedVec`] describes memory that others access at any time: a guest, a device, a C program.
+//!   Copies of it are defined whatever they do; [`Shared`] says what a copy then promises. Everything
+//!   that takes a [`KVec`] takes it, from any thread.
 //! - [`Host`] names what the embedding kernel provides: its user memory, which may fault at any
 //!   byte, and its pages, which must be mapped to be used. Firmware has neither and leaves it out.
 //! - [`iov::View`] is for device models: a request as a whole vector, from which headers are peeled
@@ -40,7 +44,7 @@
 //!   channels, with pages that are queued where they lie.
 //! - [`Cursor`] is the engine below: it walks, advances and reverts over any list of [`Segment`]s.
 //!
-//! A copy returns the number of bytes that moved, and the iterator stands behind the last of them.
+//! A copy returns the number of bytes that moved, and the iterator advances by that many.
 //! The forms named `full` move all or nothing. Empty segments change no result.
 //!
 //! Those who come from C find the Rust item for each function in [`c_names`].

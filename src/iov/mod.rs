@@ -1,7 +1,9 @@
 //! Whole vectors of memory, as device models use them: QEMU's `util/iov`.
 //!
-//! A request arrives as a list of [`KVec`](crate::KVec) segments. A [`View`] is the part of it
-//! that is of interest; all operations are methods of a view, and none of them changes a segment.
+//! A request arrives as a list of [`KVec`](crate::KVec) segments, or of
+//! [`SharedVec`](crate::SharedVec) segments where a guest may write the memory meanwhile. A [`View`] is
+//! the part of it that is of interest; all operations are methods of a view, and none of them changes a
+//! segment.
 //!
 //! ```text
 //!   segments   [ header+da │ ta │ data │ data+status ]    borrowed, never edited
@@ -16,9 +18,10 @@
 //! count is returned, and an error where a range is meant. Segments without bytes are invisible:
 //! they are never counted, sent or copied.
 //!
-//! Segments that data flows out of may overlap. Destinations do not, as each of them owns an
-//! exclusive borrow; only [a copied layout](IoVector::add_layout_of) repeats the overlaps of its
-//! model, and then the later segment wins.
+//! Segments that data flows out of may overlap, and so may shared ones. Destinations of borrowed
+//! memory do not, as each of them owns an exclusive borrow; only
+//! [a copied layout](IoVector::add_layout_of) repeats the overlaps of its model. Where destinations
+//! overlap, the later segment wins.
 //!
 //! ```
 //! use iov_iter::{KVec, iov::View};
