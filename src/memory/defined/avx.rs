@@ -1,6 +1,8 @@
 //! Copies and fills by the 32-byte registers of AVX, where the processor is known to have them.
 //!
 //! A block is four registers. Writes are aligned: those that cross cache lines take twice as long.
+//! `vzeroupper` also clears the upper halves of registers that are not named. Nothing is in them: the
+//! functions that these are in line in are always called, and a call keeps no such half.
 
 use core::arch::asm;
 #[cfg(not(target_feature = "avx"))]
