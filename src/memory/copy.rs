@@ -24,7 +24,10 @@ const SMALL: usize = match (UNALIGNED, usize::BITS) {
 
 /// More than one pair of words holds, or [`SMALL`]. This test comes first, so that the smallest pieces
 /// pass one less.
-const SMALLER: usize = if SMALL > 32 { 33 } else { SMALL };
+const SMALLER: usize = match SMALL {
+    64 => 33,
+    small => small,
+};
 
 /// Bytes that [`by_registers`] moves at once.
 const BLOCK: usize = 4 * size_of::<Wide>();

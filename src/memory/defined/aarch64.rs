@@ -10,36 +10,12 @@ pub const ASSEMBLY: bool = true;
 /// 16 bytes.
 pub type Wide = u128;
 
-macro_rules! words {
-    ($($type:ty, $load:literal, $store:literal;)*) => {$(
-        impl Word for $type {
-            #[inline(always)]
-            unsafe fn load(src: *const u8) -> Self {
-                let value;
-                // SAFETY: the instruction reads the bytes that the caller lends, and nothing else.
-                unsafe {
-                    asm!($load, out(reg) value, src = in(reg) src,
-                        options(readonly, nostack, preserves_flags));
-                }
-                value
-            }
-
-            #[inline(always)]
-            unsafe fn store(self, dst: *mut u8) {
-                // SAFETY: the instruction writes the bytes that the caller lends, and nothing else.
-                unsafe {
-                    asm!($store, in(reg) self, dst = in(reg) dst, options(nostack, preserves_flags));
-                }
-            }
-        }
-    )*};
-}
 words! {
-    u8, "ldrb {0:w}, [{src}]", "strb {0:w}, [{dst}]";
-    u16, "ldrh {0:w}, [{src}]", "strh {0:w}, [{dst}]";
-    u32, "ldr {0:w}, [{src}]", "str {0:w}, [{dst}]";
-    u64, "ldr {0:x}, [{src}]", "str {0:x}, [{dst}]";
-    usize, "ldr {0:x}, [{src}]", "str {0:x}, [{dst}]";
+    u8, reg, "ldrb {0:w}, [{src}]", "strb {0:w}, [{dst}]";
+    u16, reg, "ldrh {0:w}, [{src}]", "strh {0:w}, [{dst}]";
+    u32, reg, "ldr {0:w}, [{src}]", "str {0:w}, [{dst}]";
+    u64, reg, "ldr {0:x}, [{src}]", "str {0:x}, [{dst}]";
+    usize, reg, "ldr {0:x}, [{src}]", "str {0:x}, [{dst}]";
 }
 
 impl Word for Wide {

@@ -10,7 +10,7 @@ pub const ASSEMBLY: bool = false;
 /// 16 bytes.
 pub type Wide = u128;
 
-macro_rules! words {
+macro_rules! atomic_words {
     ($($type:ty, $atomic:ty;)*) => {$(
         impl Word for $type {
             #[inline(always)]
@@ -37,14 +37,14 @@ macro_rules! words {
         }
     )*};
 }
-words! {
+atomic_words! {
     u8, AtomicU8;
     u16, AtomicU16;
     u32, AtomicU32;
     usize, core::sync::atomic::AtomicUsize;
 }
 #[cfg(target_pointer_width = "64")]
-words! { u64, core::sync::atomic::AtomicU64; }
+atomic_words! { u64, core::sync::atomic::AtomicU64; }
 
 #[cfg(not(target_pointer_width = "64"))]
 impl Word for u64 {

@@ -12,6 +12,35 @@
 //! | RISC-V, 64-bit | `lbu`, `lhu`, `lwu`, `ld` and `sb`, `sh`, `sw`, `sd` | two of 8 bytes | – |
 //! | others, and Miri | relaxed atomics, up to the width of a pointer | words | – |
 
+/// Makes words of types: for each the class of registers that it goes in, and the instructions that read
+/// and write it.
+#[allow(unused_macros, reason = "targets without assembly make their words of atomics")]
+macro_rules! words {
+    ($($type:ty, $class:ident, $load:literal, $store:literal;)*) => {$(
+        impl super::Word for $type {
+            #[inline(always)]
+            unsafe fn load(src: *const u8) -> Self {
+                let value;
+                // SAFETY: the instruction reads the bytes that the caller lends, and nothing else.
+                unsafe {
+                    core::arch::asm!($load, out($class) value, src = in(reg) src,
+                        options(readonly, nostack, preserves_flags));
+                }
+                value
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, dst: *mut u8) {
+                // SAFETY: the instruction writes the bytes that the caller lends, and nothing else.
+                unsafe {
+                    core::arch::asm!($store, in($class) self, dst = in(reg) dst,
+                        options(nostack, preserves_flags));
+                }
+            }
+        }
+    )*};
+}
+
 #[cfg(all(target_arch = "aarch64", target_endian = "little", not(miri)))]
 #[path = "aarch64.rs"]
 mod target;

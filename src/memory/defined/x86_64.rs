@@ -22,31 +22,6 @@ pub type Wide = core::arch::x86_64::__m128i;
 #[cfg(not(target_feature = "sse2"))]
 pub type Wide = u128;
 
-macro_rules! words {
-    ($($type:ty, $class:ident, $load:literal, $store:literal;)*) => {$(
-        impl Word for $type {
-            #[inline(always)]
-            unsafe fn load(src: *const u8) -> Self {
-                let value;
-                // SAFETY: the instruction reads the bytes that the caller lends, and nothing else.
-                unsafe {
-                    asm!($load, out($class) value, src = in(reg) src,
-                        options(readonly, nostack, preserves_flags));
-                }
-                value
-            }
-
-            #[inline(always)]
-            unsafe fn store(self, dst: *mut u8) {
-                // SAFETY: the instruction writes the bytes that the caller lends, and nothing else.
-                unsafe {
-                    asm!($store, in($class) self, dst = in(reg) dst,
-                        options(nostack, preserves_flags));
-                }
-            }
-        }
-    )*};
-}
 words! {
     u8, reg_byte, "mov {0}, byte ptr [{src}]", "mov byte ptr [{dst}], {0}";
     u16, reg, "mov {0:x}, word ptr [{src}]", "mov word ptr [{dst}], {0:x}";
