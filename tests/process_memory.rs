@@ -220,7 +220,7 @@ fn numbers_that_name_the_memory_of_this_program_are_refused() {
         let _ = stopped.recv();
     });
     let sharing = sharing_process();
-    for number in [std::process::id(), gettid(), receive.recv().unwrap(), sharing.0] {
+    for number in [std::process::id(), gettid(), receive.recv().unwrap(), sharing.pid] {
         let error = ProcessMemory::of(number).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{number}");
     }
@@ -228,15 +228,19 @@ fn numbers_that_name_the_memory_of_this_program_are_refused() {
     thread.join().unwrap();
 }
 
-/// A process that ends with this value.
-struct Child(u32);
+/// A process that shares the memory of this one, and ends before this value.
+struct Child {
+    pid: u32,
+    /// What it runs on.
+    _stack: Box<[u8]>,
+}
 
 impl Drop for Child {
     fn drop(&mut self) {
         // SAFETY: the child is not reaped yet, and nobody else waits for it.
         unsafe {
-            libc::kill(self.0 as libc::pid_t, libc::SIGKILL);
-            libc::waitpid(self.0 as libc::pid_t, std::ptr::null_mut(), 0);
+            libc::kill(self.pid as libc::pid_t, libc::SIGKILL);
+            libc::waitpid(self.pid as libc::pid_t, std::ptr::null_mut(), 0);
         }
     }
 }
@@ -249,12 +253,12 @@ fn sharing_process() -> Child {
             unsafe { libc::pause() };
         }
     }
-    let stack = Box::leak(vec![0_u8; 64 * 1024].into_boxed_slice());
+    let mut stack = vec![0_u8; 64 * 1024].into_boxed_slice();
     let top = stack.as_mut_ptr_range().end;
     let flags = libc::CLONE_VM | libc::SIGCHLD;
-    // SAFETY: the stack is never freed, and the process only waits on it.
+    // SAFETY: the stack is freed when the process has ended, which only waits on it.
     let pid = unsafe { libc::clone(sleep, top.cast(), flags, std::ptr::null_mut()) };
-    Child(u32::try_from(pid).unwrap())
+    Child { pid: u32::try_from(pid).unwrap(), _stack: stack }
 }
 
 #[test]
