@@ -62,7 +62,7 @@ mod writer;
 pub mod zlib;
 
 pub use buffer_channel::BufferChannel;
-#[cfg(any(feature = "std", feature = "embedded-io"))]
+#[cfg(feature = "std")]
 pub(crate) use channel::write_copies;
 pub use channel::{
     Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,

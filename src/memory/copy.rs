@@ -398,7 +398,7 @@ mod tests {
 
     /// Each length at each place of a source and a destination in a word, and both memories.
     fn each(mut check: impl FnMut(usize, usize, usize, &mut [u8], &mut [u8])) {
-        for len in (0..LENGTHS).filter(|len| !cfg!(miri) || len % 5 == 3) {
+        for len in (0..LENGTHS).filter(|len| !cfg!(miri) || [2, 3, 8, 23].contains(len)) {
             for (from, to) in (0..WORD).flat_map(|from| (0..2 * WORD).map(move |to| (from, to))) {
                 let mut memory: [u8; LENGTHS + 3 * WORD] = core::array::from_fn(|at| at as u8);
                 let mut model = memory;

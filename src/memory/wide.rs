@@ -198,8 +198,7 @@ unsafe fn first_difference<A: Access, B: Access, const ANYWHERE: bool>(
             different(at, A::load::<usize>(left.add(at)), B::load::<usize>(right.add(at)))
         };
         let byte = |at: &usize| A::load::<u8>(left.add(*at)) != B::load::<u8>(right.add(*at));
-        let alike =
-            ANYWHERE || B::PLAIN || (left.addr() ^ right.addr()) & WORD.wrapping_sub(1) == 0;
+        let alike = ANYWHERE || B::PLAIN || left.align_offset(WORD) == right.align_offset(WORD);
         let mut at = if alike { bytes_to_word::<ANYWHERE>(left, len) } else { len };
         if let Some(found) = (0..at).find(byte) {
             return Some(found);

@@ -158,7 +158,7 @@ pub fn kernel_memory(seed: u64, rounds: u64) -> Option<[(&'static str, Tally); 3
             [Kind::KVec, Kind::BVec, Kind::Discard].into_iter().zip(&mut tallies)
         {
             let seed = random.next();
-            if kind == Kind::Discard || seed % 2 == 0 {
+            if kind == Kind::Discard || seed.is_multiple_of(2) {
                 one::<Dest>(kind, seed, &mut run, &mut desk, tally);
             } else {
                 one::<Source>(kind, seed, &mut run, &mut desk, tally);
