@@ -130,7 +130,7 @@ fn write_pattern(memory: &[AtomicU8], segments: &[SharedVec<'_, Dest>], round: u
 fn a_copy_holds_bytes_that_were_there() {
     let memory = memory(|at| value(at, 0));
     let (segments, into) = (cut::<Source>(&memory), cut::<Dest>(&memory));
-    let mut vector = IoVector::<Source, 8, _>::new();
+    let mut vector = IoVector::<Source, 64, _>::new();
     for segment in &segments {
         vector.add(*segment).unwrap();
     }
@@ -427,7 +427,7 @@ fn a_request_is_served_on_another_thread_while_a_guest_writes_its_memory() {
     };
     while_written(tries() / 20, write, |at| {
         let request: View<'_, Dest, _> = View::new(&segments);
-        let mut vector = IoVector::<Dest, 8, _>::new();
+        let mut vector = IoVector::<Dest, 64, _>::new();
         vector.concat(request).unwrap();
         thread::scope(|scope| {
             scope.spawn(move || {
