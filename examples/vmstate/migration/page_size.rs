@@ -89,7 +89,7 @@ impl PageSize {
         Err(Failure::at(at, what))
     }
 
-    /// Takes `size` for now: what follows in the stream may tell another.
+    /// Takes `size` until the stream tells another.
     pub fn guess(&mut self, size: u64) -> u64 {
         let size = size.min(self.most());
         self.known = Some((size, Source::Guess));
