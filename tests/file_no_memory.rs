@@ -227,14 +227,15 @@ fn pairs_and_stoppers() {
     drop(at_every_allocation(1, Error::NoMemory, || writer.stopper()));
     let (another, allocations) = failing_from(0, || writer.stopper());
     assert_eq!((another.is_ok(), allocations), (true, 0), "the flag exists already");
-    drop(at_every_allocation(1, Error::NoMemory, || writer.return_path()));
+    drop(at_every_allocation(1, Error::NoMemory, || FileReader::new(writer.return_channel()?)));
     writer.put_byte(1).unwrap();
     writer.close().unwrap();
     let (here, _there) = iov_iter::os::pair(100).unwrap();
     let mut reader = FileReader::new(here).unwrap();
     drop(at_every_allocation(1, Error::NoMemory, || reader.stopper()));
     // A writer has a buffer and a list of what is pending.
-    let back = at_every_allocation(2, Error::NoMemory, || reader.return_path());
+    let back =
+        at_every_allocation(2, Error::NoMemory, || FileWriter::new(reader.return_channel()?));
     back.close().unwrap();
     reader.close().unwrap();
 }

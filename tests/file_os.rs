@@ -359,7 +359,7 @@ where
 {
     let worker = thread::spawn(move || {
         let mut reader = FileReader::new(there).unwrap();
-        let mut answer = reader.return_path().unwrap();
+        let mut answer = FileWriter::new(reader.return_channel().unwrap()).unwrap();
         let len = reader.get_be32().unwrap();
         let mut got = vec![0; len as usize];
         reader.get_exact(&mut got).unwrap();
@@ -370,7 +370,7 @@ where
     });
     let data = data(300_000);
     let mut writer = FileWriter::new(here).unwrap();
-    let mut answer = writer.return_path().unwrap();
+    let mut answer = FileReader::new(writer.return_channel().unwrap()).unwrap();
     writer.put_be32(300_000).unwrap();
     writer.put_borrowed(&data).unwrap();
     writer.flush().unwrap();

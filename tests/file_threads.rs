@@ -17,7 +17,7 @@ fn both_directions_of_a_pair() {
     let (here, there) = pair(1000).unwrap();
     let worker = thread::spawn(move || {
         let mut reader = FileReader::new(there).unwrap();
-        let mut answer = reader.return_path().unwrap();
+        let mut answer = FileWriter::new(reader.return_channel().unwrap()).unwrap();
         let len = reader.get_be32().unwrap();
         let mut sum = 0_u64;
         for _ in 0..len {
@@ -30,7 +30,7 @@ fn both_directions_of_a_pair() {
     });
     let data: Vec<u8> = (0..5000_u32).map(|i| i as u8).collect();
     let mut writer = FileWriter::new(here).unwrap();
-    let mut answer = writer.return_path().unwrap();
+    let mut answer = FileReader::new(writer.return_channel().unwrap()).unwrap();
     writer.put_be32(5000).unwrap();
     writer.put_borrowed(&data).unwrap();
     writer.flush().unwrap();
@@ -44,7 +44,7 @@ fn both_directions_of_a_pair() {
 fn a_return_path_has_its_own_errors_and_positions() {
     let (here, there) = pair(100).unwrap();
     let mut writer = FileWriter::new(here).unwrap();
-    let mut answer = writer.return_path().unwrap();
+    let mut answer = FileReader::new(writer.return_channel().unwrap()).unwrap();
     writer.put_be32(1).unwrap();
     answer.set_error(Error::Reported(5, "only here"));
     assert_eq!((writer.error(), answer.position()), (None, 0));

@@ -148,3 +148,29 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// Refuses bytes that would end past the last position.
+pub(in crate::file) fn check_end(position: u64, len: usize) -> Result<(), Error> {
+    position.checked_add(len as u64).map(drop).ok_or(Error::PositionOverflow)
+}
+
+#[cfg(feature = "embedded-io")]
+impl embedded_io::Error for Error {
+    fn kind(&self) -> embedded_io::ErrorKind {
+        use embedded_io::ErrorKind;
+
+        match self {
+            Self::Unsupported => ErrorKind::Unsupported,
+            Self::NoMemory => ErrorKind::OutOfMemory,
+            Self::WriteZero => ErrorKind::WriteZero,
+            Self::Decompress => ErrorKind::InvalidData,
+            _ => match self.errno() {
+                22 => ErrorKind::InvalidInput,
+                32 => ErrorKind::BrokenPipe,
+                104 => ErrorKind::ConnectionReset,
+                110 => ErrorKind::TimedOut,
+                _ => ErrorKind::Other,
+            },
+        }
+    }
+}

@@ -29,26 +29,13 @@
 //! `embedded-io` whatever implements its traits.
 
 mod buffer;
-mod buffer_channel;
-mod bytes;
 mod channel;
 mod compress;
-#[cfg(feature = "embedded-io")]
-#[cfg_attr(docsrs, doc(cfg(feature = "embedded-io")))]
-mod embedded;
 mod error;
-mod get;
-mod integers;
-mod memory_channel;
 mod mode;
-mod owned;
-mod position;
-mod put;
-mod queue;
 mod ram;
 mod rate;
 mod reader;
-mod region;
 #[cfg(target_has_atomic = "ptr")]
 mod shared;
 mod sized_buffer;
@@ -57,35 +44,33 @@ mod status;
 mod stop;
 mod transfer;
 mod writer;
-#[cfg(feature = "zlib")]
-#[cfg_attr(docsrs, doc(cfg(feature = "zlib")))]
-pub mod zlib;
 
-pub use buffer_channel::BufferChannel;
+#[cfg(feature = "embedded-io")]
+#[cfg_attr(docsrs, doc(cfg(feature = "embedded-io")))]
+pub use channel::EmbeddedChannel;
 #[cfg(feature = "std")]
 pub(crate) use channel::write_copies;
 pub use channel::{
-    Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
+    BufferChannel, Channel, ChannelError, Duplex, Features, ReadChannel, Ready, Scratch, SeekFrom,
+    WriteChannel,
 };
+#[cfg(feature = "zlib")]
+#[cfg_attr(docsrs, doc(cfg(feature = "zlib")))]
+#[doc(inline)]
+pub use compress::zlib;
 pub use compress::{Compress, Decompress};
-#[cfg(feature = "embedded-io")]
-pub use embedded::EmbeddedChannel;
 pub use error::Error;
-pub use memory_channel::Scratch;
 pub use mode::Mode;
-pub use ram::{
-    LoadHooks, Loaded, NoHooks, PageSaved, RAM_SAVE_FLAG_HOOK, RamControl, RamPage, SaveHooks,
-};
+pub use ram::{NoHooks, RAM_SAVE_FLAG_HOOK, RamControl, RamPage};
 pub use rate::RateLimit;
-pub use reader::FileReader;
-pub use region::{Region, Release};
+pub use reader::{FileReader, LoadHooks, Loaded};
 #[cfg(feature = "std")]
 pub(crate) use shared::Shared;
 pub use sized_buffer::SizedBuffer;
 #[cfg(target_has_atomic = "ptr")]
 #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
 pub use stop::Stopper;
-pub use writer::FileWriter;
+pub use writer::{FileWriter, PageSaved, Region, Release, SaveHooks};
 
 /// The size of a file's buffer in bytes.
 #[doc(alias = "IO_BUF_SIZE")]

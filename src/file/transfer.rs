@@ -1,8 +1,8 @@
 //! From file to file, and from a file to any sink.
 
-use super::bytes::Bytes;
 use super::channel::{ChannelError, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
+use super::writer::Bytes;
 use super::{FileReader, FileWriter};
 #[cfg(any(feature = "std", feature = "embedded-io"))]
 use crate::direction::Dest;

@@ -29,10 +29,10 @@ use crate::segment::KVec;
 ///
 /// let (here, there) = iov_iter::os::pair(4096)?;
 /// let mut request = FileWriter::new(here)?;
-/// let mut answer = request.return_path()?;
+/// let mut answer = FileReader::new(request.return_channel()?)?;
 /// let worker = std::thread::spawn(move || {
 ///     let mut request = FileReader::new(there)?;
-///     let mut answer = request.return_path()?;
+///     let mut answer = FileWriter::new(request.return_channel()?)?;
 ///     answer.put_be32(request.get_be32()? + 1)?;
 ///     answer.close()
 /// });

@@ -37,9 +37,9 @@ MAY_ALLOCATE = [
     r"::IoVector::(add|add_layout_of|concat|extended|single|with_capacity)$",
     r"::View::describe$",
     r"::SizedBuffer::(append|from_slice|reserve|set_len|shrink_to_fit|try_clone|write_at)$",
-    r"::FileReader::(new|return_path|stopper)$",
+    r"::FileReader::(new|return_channel|stopper)$",
     # Putting may send, which may tidy up the list of what is pending: it keeps its room.
-    r"::FileWriter::(new|linear|return_path|stopper|put_|flush|offset|seek|close)",
+    r"::FileWriter::(new|linear|return_channel|stopper|put_|flush|offset|seek|close)",
 ]
 # Names that the documentation keeps and symbols do not.
 ALIASES = {

@@ -145,7 +145,7 @@ fn write() -> Result<(), Error> {
     writer.set_blocking(any() == 0)?;
     writer.shutdown()?;
     writer.stopper()?.stop()?;
-    writer.return_path()?.close()?;
+    FileReader::new(writer.return_channel()?)?.close()?;
     black_box((writer.is_seekable(), writer.error(), writer.channel()));
     black_box(writer.offset()?);
     black_box((writer.is_flushed(), writer.flushed(), writer.transferred()));
@@ -205,7 +205,7 @@ fn read() -> Result<(), Error> {
     reader.set_blocking(any() == 0)?;
     reader.shutdown()?;
     reader.stopper()?.stop()?;
-    reader.return_path()?.close()?;
+    FileWriter::new(reader.return_channel()?)?.close()?;
     black_box((reader.is_seekable(), reader.error(), reader.channel()));
     black_box(reader.offset()?);
     black_box(reader.channel_mut());

@@ -1,10 +1,8 @@
-//! The traits of `embedded-io`: their readers and writers as channels, and files as such.
+//! Readers and writers of `embedded-io` as channels.
 
-use embedded_io::{BufRead, ErrorKind, ErrorType, Read, Write};
+use embedded_io::{ErrorKind, Read, Write};
 
-use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel, write_copies};
-use super::error::Error;
-use super::{FileReader, FileWriter};
+use super::{Channel, ChannelError, ReadChannel, WriteChannel, write_copies};
 use crate::direction::Source;
 use crate::memory::Piece;
 use crate::segment::{KVec, Segments};
@@ -122,58 +120,5 @@ impl From<ErrorKind> for ChannelError {
             ErrorKind::WriteZero => Self::Other("the writer takes no more data"),
             _ => Self::Other("input or output error"),
         }
-    }
-}
-
-impl embedded_io::Error for Error {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Unsupported => ErrorKind::Unsupported,
-            Self::NoMemory => ErrorKind::OutOfMemory,
-            Self::WriteZero => ErrorKind::WriteZero,
-            Self::Decompress => ErrorKind::InvalidData,
-            _ => match self.errno() {
-                22 => ErrorKind::InvalidInput,
-                32 => ErrorKind::BrokenPipe,
-                104 => ErrorKind::ConnectionReset,
-                110 => ErrorKind::TimedOut,
-                _ => ErrorKind::Other,
-            },
-        }
-    }
-}
-
-impl<C> ErrorType for FileReader<C> {
-    type Error = Error;
-}
-
-/// Returns 0 where the data ends.
-impl<C: ReadChannel> Read for FileReader<C> {
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
-        self.get_available(into)
-    }
-}
-
-impl<C: ReadChannel> BufRead for FileReader<C> {
-    fn fill_buf(&mut self) -> Result<&[u8], Error> {
-        self.available()
-    }
-
-    fn consume(&mut self, len: usize) {
-        self.consume_available(len);
-    }
-}
-
-impl<C: WriteChannel> ErrorType for FileWriter<'_, C> {
-    type Error = Error;
-}
-
-impl<C: WriteChannel> Write for FileWriter<'_, C> {
-    fn write(&mut self, from: &[u8]) -> Result<usize, Error> {
-        self.put_available(from)
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        Self::flush(self)
     }
 }

@@ -4,8 +4,8 @@ use core::fmt;
 use core::ops::Range;
 
 use super::bytes::Bytes;
-use super::error::Error;
 use crate::direction::Source;
+use crate::file::error::Error;
 use crate::memory::{Extent, Span};
 use crate::segment::{KVec, SharedVec};
 
@@ -60,7 +60,7 @@ impl<'buf> Region<'buf> {
 
     /// A region of memory that others may write at any time, such as the RAM of a running guest.
     ///
-    /// A byte is read when it is sent; a [linear](super::FileWriter::linear) file reads it when it is put.
+    /// A byte is read when it is sent; a [linear](crate::file::FileWriter::linear) file reads it when it is put.
     /// Every byte sent is a value that the memory held at that moment, and bytes of one range may be of
     /// different moments. So a page may change between a test, such as
     /// [`is_zero`](crate::Piece::is_zero), and the sending: a caller that skips pages by a test needs to
@@ -88,7 +88,7 @@ impl<'buf> Region<'buf> {
 
     /// A [shared](Self::shared) region whose ranges can be released after they were sent.
     ///
-    /// Only ranges put with [`FileWriter::put_region_and_release`](super::FileWriter::put_region_and_release)
+    /// Only ranges put with [`FileWriter::put_region_and_release`](crate::file::FileWriter::put_region_and_release)
     /// are.
     #[must_use]
     pub fn shared_with_release(
@@ -100,7 +100,7 @@ impl<'buf> Region<'buf> {
 
     /// A region whose ranges can be released after they were sent.
     ///
-    /// Only ranges put with [`FileWriter::put_region_and_release`](super::FileWriter::put_region_and_release)
+    /// Only ranges put with [`FileWriter::put_region_and_release`](crate::file::FileWriter::put_region_and_release)
     /// are.
     #[must_use]
     pub fn with_release(
@@ -128,7 +128,11 @@ impl<'buf> Region<'buf> {
     ///
     /// [`Error::OutOfRegion`] if it leaves the region or is reversed.
     #[inline]
-    pub(super) fn part(&self, range: Range<usize>, release: bool) -> Result<Part<'buf>, Error> {
+    pub(in crate::file) fn part(
+        &self,
+        range: Range<usize>,
+        release: bool,
+    ) -> Result<Part<'buf>, Error> {
         let len = range.end.checked_sub(range.start).ok_or(Error::OutOfRegion)?;
         if range.end > self.memory.len() {
             return Err(Error::OutOfRegion);
@@ -151,11 +155,11 @@ impl fmt::Debug for Region<'_> {
 
 /// A range of a region.
 #[derive(Clone, Copy)]
-pub(super) struct Part<'buf> {
+pub(in crate::file) struct Part<'buf> {
     memory: SharedVec<'buf, Source>,
     owner: Option<&'buf (dyn Release + Sync)>,
     offset: usize,
-    pub(super) len: usize,
+    pub(in crate::file) len: usize,
     kind: Kind,
 }
 
@@ -190,18 +194,18 @@ impl Kind {
 impl<'buf> Part<'buf> {
     /// Whether the owner releases the part once it was sent.
     #[inline]
-    pub(super) const fn releases(&self) -> bool {
+    pub(in crate::file) const fn releases(&self) -> bool {
         matches!(self.kind, Kind::ExclusiveReleased | Kind::SharedReleased)
     }
 
     /// Keeps the part from being released.
-    pub(super) const fn keep(&mut self) {
+    pub(in crate::file) const fn keep(&mut self) {
         self.kind = Kind::new(self.kind.is_shared(), false);
     }
 
     /// The bytes.
     #[inline]
-    pub(super) fn bytes(&self) -> Bytes<'buf> {
+    pub(in crate::file) fn bytes(&self) -> Bytes<'buf> {
         let part = self.memory.behind(self.offset).front(self.len);
         if self.kind.is_shared() {
             return Bytes::Shared(part);
@@ -228,7 +232,7 @@ impl<'buf> Part<'buf> {
 
     /// Makes `next` a part of this one if it continues it in the same region.
     #[inline]
-    pub(super) fn absorb(&mut self, next: &Self) -> bool {
+    pub(in crate::file) fn absorb(&mut self, next: &Self) -> bool {
         let continues = self.offset.saturating_add(self.len) == next.offset
             && self.kind == next.kind
             && self.is_of_same_region(next);
@@ -239,7 +243,7 @@ impl<'buf> Part<'buf> {
     }
 
     /// Tells the region's owner that the bytes were sent.
-    pub(super) fn give_back(&self) {
+    pub(in crate::file) fn give_back(&self) {
         if let Some(owner) = self.owner {
             owner.release(self.offset..self.offset.saturating_add(self.len));
         }

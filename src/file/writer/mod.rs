@@ -1,26 +1,40 @@
 //! The writing file.
 
+mod bytes;
+mod compressed;
+#[cfg(feature = "embedded-io")]
+mod embedded;
+mod integers;
+mod owned;
+mod position;
+mod put;
+mod queue;
+mod region;
+mod save_hooks;
+
+pub(in crate::file) use bytes::Bytes;
+pub use region::{Region, Release};
+pub use save_hooks::{PageSaved, SaveHooks};
+
 use core::fmt;
 
-use super::bytes::Bytes;
-use super::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
-use super::error::Error;
-use super::queue::Queue;
-use super::rate::RateLimit;
-use super::status::{Status, shut_down};
-#[cfg(target_has_atomic = "ptr")]
-use super::stop::Stopper;
-use super::{FileReader, ReadChannel};
 use crate::direction::Source;
+use crate::file::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
+use crate::file::error::Error;
+use crate::file::rate::RateLimit;
+use crate::file::status::{Status, shut_down};
+#[cfg(target_has_atomic = "ptr")]
+use crate::file::stop::Stopper;
 use crate::memory::Piece;
 use crate::segment::KVec;
+use queue::Queue;
 
 /// A buffered stream of bytes into a channel.
 ///
-/// Small data is copied into a buffer of [`BUFFER_SIZE`](super::BUFFER_SIZE) bytes, large data can
+/// Small data is copied into a buffer of [`BUFFER_SIZE`](crate::file::BUFFER_SIZE) bytes, large data can
 /// be queued where it lies, for as long as `'buf` lasts. Both are sent together, in the order in
 /// which they were put, when the buffer is full, when
-/// [`MAX_ENTRIES`](super::MAX_ENTRIES) ranges are waiting, on [`flush`](Self::flush) and on
+/// [`MAX_ENTRIES`](crate::file::MAX_ENTRIES) ranges are waiting, on [`flush`](Self::flush) and on
 /// [`close`](Self::close).
 ///
 /// # Errors of putting
@@ -67,18 +81,18 @@ use crate::segment::KVec;
 #[doc(alias = "QEMUFile")]
 #[doc(alias = "qemu_file_is_writable")]
 pub struct FileWriter<'buf, C: WriteChannel> {
-    pub(super) channel: C,
-    pub(super) queue: Queue<'buf>,
+    pub(in crate::file) channel: C,
+    pub(in crate::file) queue: Queue<'buf>,
     status: Status,
     /// The rate window, in which the first `rated` bytes put are counted, of all ever put.
     rate: RateLimit,
     rated: u64,
     /// Everything is copied into the buffer.
-    pub(super) linear: bool,
+    pub(in crate::file) linear: bool,
     /// Bytes that the channel took, and those credited.
-    pub(super) flushed: u64,
+    pub(in crate::file) flushed: u64,
     /// Bytes that the channel took at positions, beside the stream.
-    pub(super) aside: u64,
+    pub(in crate::file) aside: u64,
     closed: bool,
 }
 
@@ -109,7 +123,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// Opens a channel that is given one contiguous range at a time, never several.
     ///
     /// Borrowed bytes, parts of regions and buffers that are handed over are copied, too: they are
-    /// not [released](super::Release) or exchanged, and where the channel would block a part of them
+    /// not [released](crate::file::Release) or exchanged, and where the channel would block a part of them
     /// may have been put, as of any longer buffer.
     ///
     /// # Errors
@@ -126,7 +140,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// The channel is closed in any case: if it would block, what is pending is lost, unless a
     /// [`flush`](Self::flush) has succeeded before. Dropping the file instead loses what is pending; the
-    /// channel is told ([`Channel::abandoned`](super::Channel::abandoned)).
+    /// channel is told ([`Channel::abandoned`](crate::file::Channel::abandoned)).
     ///
     /// # Errors
     ///
@@ -164,25 +178,28 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         Ok(&mut self.channel)
     }
 
-    /// A reading file over the other direction of the channel, with its own buffer and errors.
+    /// Returns another handle of the channel, for a file in the other direction.
+    ///
+    /// The other file has a buffer, errors and positions of its own:
+    /// `FileReader::new(file.return_channel()?)`.
     ///
     /// # Errors
     ///
-    /// [`Error::Write`] with what kept the channel from giving another handle, and
-    /// [`Error::NoMemory`]. This file is not affected.
+    /// [`Error::Write`] with what kept the channel from giving another handle. This file is not affected.
     #[doc(alias = "qemu_file_get_return_path")]
-    pub fn return_path(&self) -> Result<FileReader<C>, Error>
+    pub fn return_channel(&self) -> Result<C, Error>
     where
-        C: Duplex + ReadChannel,
+        C: Duplex,
     {
-        FileReader::new(self.channel.try_clone().map_err(Error::Write)?)
+        self.channel.try_clone().map_err(Error::Write)
     }
 
     /// A handle that stops this file from another thread.
     ///
     /// # Errors
     ///
-    /// As for [`return_path`](Self::return_path).
+    /// [`Error::Write`] with what kept the channel from giving another handle, and
+    /// [`Error::NoMemory`]. This file is not affected.
     #[cfg(target_has_atomic = "ptr")]
     #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
     pub fn stopper(&mut self) -> Result<Stopper<C>, Error>
@@ -192,7 +209,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         let flag = self.status.flag()?;
         // Every put has to look at the flag now.
         self.queue.guard();
-        Ok(Stopper::new(flag, self.channel.try_clone().map_err(Error::Write)?))
+        Ok(Stopper::new(flag, self.return_channel()?))
     }
 
     /// Puts the file into the error [`Error::Stopped`], unless it has one, and shuts the channel
@@ -252,19 +269,19 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Whether there is no error.
     #[inline]
-    pub(super) fn is_healthy(&self) -> bool {
+    pub(in crate::file) fn is_healthy(&self) -> bool {
         self.status.is_healthy()
     }
 
     /// `Err` with the first error, if there was one.
     #[inline]
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(in crate::file) fn check(&self) -> Result<(), Error> {
         self.status.check()
     }
 
     /// Keeps `error` if it sticks and is the first; returns the error to report.
     #[cold]
-    pub(super) fn fail(&mut self, error: Error) -> Error {
+    pub(in crate::file) fn fail(&mut self, error: Error) -> Error {
         let error = self.status.fail(error);
         if self.error().is_some() {
             self.queue.guard();
@@ -316,7 +333,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Sends if the buffer or the list of entries is full. If the channel would block the bytes
     /// just wait.
-    pub(super) fn send_if_due(&mut self) -> Result<(), Error> {
+    pub(in crate::file) fn send_if_due(&mut self) -> Result<(), Error> {
         if !self.queue.is_due() {
             return Ok(());
         }
@@ -328,7 +345,10 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Sends unless there is `room` for what is to be put. A channel that blocks when enough was sent
     /// is no obstacle.
-    pub(super) fn send_unless(&mut self, room: impl Fn(&Queue<'buf>) -> bool) -> Result<(), Error> {
+    pub(in crate::file) fn send_unless(
+        &mut self,
+        room: impl Fn(&Queue<'buf>) -> bool,
+    ) -> Result<(), Error> {
         if room(&self.queue) {
             return Ok(());
         }
@@ -338,7 +358,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         }
     }
 
-    pub(super) fn send(&mut self) -> Result<(), Error> {
+    pub(in crate::file) fn send(&mut self) -> Result<(), Error> {
         while self.queue.pending() > 0 {
             self.check()?;
             let answer = self.offer();
@@ -350,7 +370,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Sends `block`, which fills the buffer, from where it lies while nothing is pending: the same
     /// write as if it had been copied. What the channel does not take at once is copied then.
-    pub(super) fn send_through(&mut self, block: Bytes<'_>) -> Result<(), Error> {
+    pub(in crate::file) fn send_through(&mut self, block: Bytes<'_>) -> Result<(), Error> {
         let answer = match self.check() {
             Ok(()) => block.write_to(&mut self.channel),
             // Something stopped the file after it was looked at; the block was put before.
@@ -485,7 +505,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
 
     /// The bytes put and not sent, as pieces in order: what is lost after a failure.
     ///
-    /// Others may write those of [shared](super::Region::shared) regions.
+    /// Others may write those of [shared](crate::file::Region::shared) regions.
     pub fn unsent(&self) -> impl Iterator<Item = Piece<'_, Source>> {
         self.queue.unsent().map(Bytes::into_piece)
     }

@@ -1,5 +1,15 @@
 //! What carries a stream: channels, and what they may be able to do.
 
+mod buffer;
+#[cfg(feature = "embedded-io")]
+mod embedded;
+mod memory;
+
+pub use buffer::BufferChannel;
+#[cfg(feature = "embedded-io")]
+pub use embedded::EmbeddedChannel;
+pub use memory::Scratch;
+
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -148,7 +158,7 @@ pub trait ReadChannel: Channel {
 pub trait WriteChannel: Channel {
     /// Writes the front of `from` and returns how many bytes, which may end inside any piece.
     ///
-    /// `from` has 1 to [`MAX_ENTRIES`](super::MAX_ENTRIES) pieces, none of them empty, and is laid out as
+    /// `from` has 1 to [`MAX_ENTRIES`](crate::file::MAX_ENTRIES) pieces, none of them empty, and is laid out as
     /// an array of `struct iovec`. 0 means that the channel will never take anything again.
     ///
     /// Others may write the memory meanwhile, so a piece is only copied. A byte that is read again may

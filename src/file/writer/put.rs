@@ -2,13 +2,14 @@
 
 use core::ops::Range;
 
+use super::FileWriter;
 use super::bytes::Bytes;
-use super::channel::WriteChannel;
-use super::error::Error;
 use super::queue::Queue;
 use super::region::Region;
-use super::{BUFFER_SIZE, FileWriter};
 use crate::direction::Dest;
+use crate::file::BUFFER_SIZE;
+use crate::file::channel::WriteChannel;
+use crate::file::error::Error;
 use crate::segment::KVec;
 
 /// Putting bytes.
@@ -43,7 +44,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     }
 
     /// Puts a copy of `bytes`.
-    pub(super) fn put_bytes(&mut self, bytes: Bytes<'_>) -> Result<(), Error> {
+    pub(in crate::file) fn put_bytes(&mut self, bytes: Bytes<'_>) -> Result<(), Error> {
         match self.queue.take_room(bytes.len()) {
             Some(room) => bytes.copy_to(room),
             None => return self.put_pieces(bytes),
@@ -74,7 +75,10 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// They are fewer than the buffer holds.
     #[inline]
-    pub(super) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
+    pub(in crate::file) fn put_array<const N: usize>(
+        &mut self,
+        bytes: [u8; N],
+    ) -> Result<(), Error> {
         if self.queue.copy_array(bytes) { Ok(()) } else { self.put_guarded(bytes) }
     }
 
@@ -129,7 +133,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     }
 
     /// Puts the bytes of `range` without copying them, and has the region
-    /// [released](super::Release) there once a flush has sent them.
+    /// [released](crate::file::Release) there once a flush has sent them.
     ///
     /// After a failed flush nothing is released.
     ///

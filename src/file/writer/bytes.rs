@@ -1,13 +1,13 @@
 //! Bytes on their way into the stream: borrowed, or in memory that others may write.
 
-use super::channel::{ChannelError, WriteChannel};
 use crate::direction::{Dest, Source};
+use crate::file::channel::{ChannelError, WriteChannel};
 use crate::memory::{Extent, Piece, Span};
 use crate::segment::{KVec, SharedVec};
 
 /// Bytes to be copied or sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Bytes<'b> {
+pub(in crate::file) enum Bytes<'b> {
     /// Nothing writes them.
     Exclusive(KVec<'b, Source>),
     /// Others may write them.
@@ -16,7 +16,7 @@ pub(super) enum Bytes<'b> {
 
 impl<'b> Bytes<'b> {
     #[inline]
-    pub(super) const fn len(&self) -> usize {
+    pub(in crate::file) const fn len(&self) -> usize {
         match self {
             Self::Exclusive(bytes) => bytes.len(),
             Self::Shared(bytes) => bytes.len(),
@@ -24,12 +24,12 @@ impl<'b> Bytes<'b> {
     }
 
     #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::file) const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The first `len` bytes, which is at most the length.
-    pub(super) fn front(self, len: usize) -> Self {
+    pub(in crate::file) fn front(self, len: usize) -> Self {
         match self {
             Self::Exclusive(bytes) => Self::Exclusive(bytes.front(len)),
             Self::Shared(bytes) => Self::Shared(bytes.front(len)),
@@ -37,7 +37,7 @@ impl<'b> Bytes<'b> {
     }
 
     /// All but the first `len` bytes, which is at most the length.
-    pub(super) fn behind(self, len: usize) -> Self {
+    pub(in crate::file) fn behind(self, len: usize) -> Self {
         match self {
             Self::Exclusive(bytes) => Self::Exclusive(bytes.behind(len)),
             Self::Shared(bytes) => Self::Shared(bytes.behind(len)),
@@ -45,7 +45,7 @@ impl<'b> Bytes<'b> {
     }
 
     /// The bytes as if others could write them.
-    pub(super) fn into_piece(self) -> Piece<'b, Source> {
+    pub(in crate::file) fn into_piece(self) -> Piece<'b, Source> {
         match self {
             Self::Exclusive(bytes) => bytes.into_piece().into_shared(),
             Self::Shared(bytes) => bytes.into_piece(),
@@ -53,7 +53,7 @@ impl<'b> Bytes<'b> {
     }
 
     /// Copies the front to `room` and returns how many bytes: the smaller of both lengths.
-    pub(super) fn copy_to(self, room: &mut [u8]) -> usize {
+    pub(in crate::file) fn copy_to(self, room: &mut [u8]) -> usize {
         match self {
             Self::Exclusive(bytes) => KVec::<Dest>::from(room).copy_from(bytes.into_piece()),
             Self::Shared(bytes) => KVec::<Dest>::from(room).copy_from(bytes.into_piece()),
@@ -61,7 +61,7 @@ impl<'b> Bytes<'b> {
     }
 
     /// Writes the front to `channel`.
-    pub(super) fn write_to(
+    pub(in crate::file) fn write_to(
         self,
         channel: &mut (impl WriteChannel + ?Sized),
     ) -> Result<usize, ChannelError> {

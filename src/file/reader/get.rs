@@ -1,10 +1,11 @@
 //! Getting bytes out of a reading file: copied or in place, and looking ahead.
 
-use super::channel::ReadChannel;
-use super::error::Error;
-use super::{BUFFER_SIZE, FileReader};
+use super::FileReader;
 use crate::cursor::Cursor;
 use crate::direction::Dest;
+use crate::file::BUFFER_SIZE;
+use crate::file::channel::ReadChannel;
+use crate::file::error::Error;
 use crate::memory::Access;
 use crate::segment::{KVec, MemVec};
 
@@ -154,7 +155,7 @@ impl<C: ReadChannel> FileReader<C> {
         result
     }
 
-    /// Gets `len` bytes, at most [`BUFFER_SIZE`](super::BUFFER_SIZE), where they lie in the
+    /// Gets `len` bytes, at most [`BUFFER_SIZE`](crate::file::BUFFER_SIZE), where they lie in the
     /// buffer.
     ///
     /// # Errors
@@ -210,7 +211,7 @@ impl<C: ReadChannel> FileReader<C> {
     /// # Errors
     ///
     /// [`Error::PeekOutOfRange`] if `offset` + `len` is more than
-    /// [`BUFFER_SIZE`](super::BUFFER_SIZE); [`Error::WouldBlock`] if the bytes have not arrived;
+    /// [`BUFFER_SIZE`](crate::file::BUFFER_SIZE); [`Error::WouldBlock`] if the bytes have not arrived;
     /// the failure of the file if there is one and no byte to look at.
     #[doc(alias = "qemu_peek_buffer")]
     pub fn peek(&mut self, len: usize, offset: usize) -> Result<&[u8], Error> {

@@ -14,13 +14,13 @@
 
 use alloc::vec::Vec;
 
-use super::buffer::Buffer;
 use super::bytes::Bytes;
-use super::channel::{ChannelError, WriteChannel};
-use super::error::Error;
 use super::region::Part;
-use super::{BUFFER_SIZE, MAX_ENTRIES};
 use crate::direction::{Dest, Source};
+use crate::file::buffer::Buffer;
+use crate::file::channel::{ChannelError, WriteChannel};
+use crate::file::error::Error;
+use crate::file::{BUFFER_SIZE, MAX_ENTRIES};
 use crate::list::List;
 use crate::segment::KVec;
 
@@ -47,7 +47,7 @@ impl Entry<'_> {
 
 /// The bytes that were put and not yet sent, in order.
 #[derive(Debug)]
-pub(super) struct Queue<'buf> {
+pub(in crate::file) struct Queue<'buf> {
     /// Its front is in use. Its window is the room for bytes that can just be copied: it is closed
     /// while a put has to look at more than that.
     buffer: Buffer,
@@ -82,7 +82,7 @@ const OPEN: usize = BUFFER_SIZE - 1;
 const EASY_ENTRIES: usize = MAX_ENTRIES - 3;
 
 impl<'buf> Queue<'buf> {
-    pub(super) fn new() -> Result<Self, Error> {
+    pub(in crate::file) fn new() -> Result<Self, Error> {
         let mut entries = Vec::new();
         entries.try_reserve_exact(MAX_ENTRIES).map_err(|_| Error::NoMemory)?;
         let mut buffer = Buffer::new()?;
@@ -105,25 +105,25 @@ impl<'buf> Queue<'buf> {
 
     /// Copies `bytes` if they need no further care; returns whether it did.
     #[inline]
-    pub(super) fn copy_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+    pub(in crate::file) fn copy_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
         self.buffer.put(bytes).is_some()
     }
 
     /// Room for `len` bytes that need no further care; `None` if they do.
     #[inline]
-    pub(super) fn take_room(&mut self, len: usize) -> Option<&mut [u8]> {
+    pub(in crate::file) fn take_room(&mut self, len: usize) -> Option<&mut [u8]> {
         // A closed window, too, has room for none.
         if len > 0 { self.buffer.take_slice(len) } else { None }
     }
 
     /// From now on every put needs further care.
-    pub(super) fn guard(&mut self) {
+    pub(in crate::file) fn guard(&mut self) {
         self.guarded = true;
         self.review();
     }
 
     /// From now on every part needs further care.
-    pub(super) fn guard_parts(&mut self) {
+    pub(in crate::file) fn guard_parts(&mut self) {
         self.parts_guarded = true;
         self.review();
     }
@@ -150,12 +150,12 @@ impl<'buf> Queue<'buf> {
     }
 
     /// The bytes ever put, a count that wraps.
-    pub(super) fn put(&self) -> u64 {
+    pub(in crate::file) fn put(&self) -> u64 {
         self.put_before.wrapping_add(self.used() as u64)
     }
 
     /// Counts bytes that were put and never came here.
-    pub(super) fn passed_by(&mut self, len: usize) {
+    pub(in crate::file) fn passed_by(&mut self, len: usize) {
         self.count(len);
         self.gone = self.gone.wrapping_add(len as u64);
     }
@@ -173,17 +173,17 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Whether nothing is kept here.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::file) fn is_empty(&self) -> bool {
         self.used() == 0 && self.entries.is_empty()
     }
 
     /// Entries, the open run included.
-    pub(super) fn entries(&self) -> usize {
+    pub(in crate::file) fn entries(&self) -> usize {
         self.entries.len().saturating_add(usize::from(self.run < self.used()))
     }
 
     /// Bytes not yet sent.
-    pub(super) fn pending(&self) -> u64 {
+    pub(in crate::file) fn pending(&self) -> u64 {
         self.total().saturating_sub(self.sent)
     }
 
@@ -193,22 +193,22 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Whether the queue has to be flushed before more can be put.
-    pub(super) fn is_due(&self) -> bool {
+    pub(in crate::file) fn is_due(&self) -> bool {
         self.used() >= BUFFER_SIZE || self.entries() >= MAX_ENTRIES
     }
 
     /// Whether at least one more byte can be copied.
-    pub(super) fn can_copy(&self) -> bool {
+    pub(in crate::file) fn can_copy(&self) -> bool {
         self.used() < BUFFER_SIZE && (self.run < self.used() || self.entries() < MAX_ENTRIES)
     }
 
     /// Whether one more part can be queued, even if it does not continue the last one.
-    pub(super) fn can_queue(&self) -> bool {
+    pub(in crate::file) fn can_queue(&self) -> bool {
         self.entries() < MAX_ENTRIES
     }
 
     /// Copies the front of `bytes` into the buffer, as far as there is room; returns how many.
-    pub(super) fn copy(&mut self, bytes: Bytes<'_>) -> usize {
+    pub(in crate::file) fn copy(&mut self, bytes: Bytes<'_>) -> usize {
         let len = bytes.copy_to(self.free());
         self.commit(len);
         len
@@ -216,7 +216,7 @@ impl<'buf> Queue<'buf> {
 
     /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
     #[inline]
-    pub(super) fn copy_small(&mut self, bytes: &[u8]) -> bool {
+    pub(in crate::file) fn copy_small(&mut self, bytes: &[u8]) -> bool {
         if !self.can_open_run() {
             return false;
         }
@@ -227,19 +227,19 @@ impl<'buf> Queue<'buf> {
 
     /// The free part of the buffer. What is written there counts after [`commit`](Self::commit).
     #[inline]
-    pub(super) fn free(&mut self) -> &mut [u8] {
+    pub(in crate::file) fn free(&mut self) -> &mut [u8] {
         self.buffer.rest()
     }
 
     /// Appends the first `len` bytes of the free part.
     #[inline]
-    pub(super) fn commit(&mut self, len: usize) {
+    pub(in crate::file) fn commit(&mut self, len: usize) {
         self.buffer.set_front(self.used().saturating_add(len));
         self.review();
     }
 
     /// Takes the last `len` bytes back, if they were copied, and none of them was sent.
-    pub(super) fn take_back(&mut self, len: usize) {
+    pub(in crate::file) fn take_back(&mut self, len: usize) {
         if len <= self.used().saturating_sub(self.run) && len as u64 <= self.pending() {
             self.buffer.set_front(self.used().saturating_sub(len));
             self.review();
@@ -247,7 +247,7 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Appends a part of a region; the caller has checked [`can_queue`](Self::can_queue).
-    pub(super) fn queue(&mut self, part: Part<'buf>) {
+    pub(in crate::file) fn queue(&mut self, part: Part<'buf>) {
         if part.len == 0 {
             return;
         }
@@ -259,7 +259,7 @@ impl<'buf> Queue<'buf> {
     /// As [`queue`](Self::queue), if no flush is near and no further care is needed; returns
     /// whether that is so.
     #[inline]
-    pub(super) fn queue_easily(&mut self, part: Part<'buf>) -> bool {
+    pub(in crate::file) fn queue_easily(&mut self, part: Part<'buf>) -> bool {
         let easy = self.entries.len() < self.easy_entries;
         if easy && part.len > 0 {
             self.close_run();
@@ -281,19 +281,19 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Whether one more buffer can be taken over.
-    pub(super) fn can_own(&self) -> bool {
+    pub(in crate::file) fn can_own(&self) -> bool {
         self.can_queue() && self.owned_used < MAX_ENTRIES
     }
 
     /// Sees to it that taking a buffer over does not allocate.
-    pub(super) fn reserve_owned(&mut self) -> Result<(), Error> {
+    pub(in crate::file) fn reserve_owned(&mut self) -> Result<(), Error> {
         let missing = MAX_ENTRIES.saturating_sub(self.owned.len());
         self.owned.try_reserve_exact(missing).map_err(|_| Error::NoMemory)
     }
 
     /// Appends a buffer, and leaves one that was sent, or an empty one, in its place; the caller
     /// has checked [`can_own`](Self::can_own) and [reserved](Self::reserve_owned).
-    pub(super) fn own(&mut self, buffer: &mut Vec<u8>) {
+    pub(in crate::file) fn own(&mut self, buffer: &mut Vec<u8>) {
         if buffer.is_empty() {
             return;
         }
@@ -334,7 +334,7 @@ impl<'buf> Queue<'buf> {
     }
 
     /// The bytes not yet sent, as ranges of memory.
-    pub(super) fn unsent(&self) -> impl Iterator<Item = Bytes<'_>> {
+    pub(in crate::file) fn unsent(&self) -> impl Iterator<Item = Bytes<'_>> {
         let mut skip = self.sent;
         self.entries.iter().copied().chain(self.open_run()).filter_map(move |entry| {
             let bytes = self.bytes(&entry);
@@ -345,7 +345,7 @@ impl<'buf> Queue<'buf> {
     }
 
     /// The bytes not yet sent, if they are one range of the buffer.
-    pub(super) fn only_copied(&self) -> Option<&[u8]> {
+    pub(in crate::file) fn only_copied(&self) -> Option<&[u8]> {
         let single = self.entries.is_empty() && self.sent == 0;
         single.then(|| self.buffer.get(self.run..self.used()))
     }
@@ -363,7 +363,10 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Writes the bytes not yet sent to the channel, once.
-    pub(super) fn write_to(&self, channel: &mut impl WriteChannel) -> Result<usize, ChannelError> {
+    pub(in crate::file) fn write_to(
+        &self,
+        channel: &mut impl WriteChannel,
+    ) -> Result<usize, ChannelError> {
         if let Some(segments) = self.segments() {
             return channel.write_exclusive(&segments);
         }
@@ -396,13 +399,13 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Remembers that the channel took `len` more bytes, at most as many as are pending.
-    pub(super) fn advance(&mut self, len: usize) {
+    pub(in crate::file) fn advance(&mut self, len: usize) {
         self.sent = self.sent.saturating_add(len as u64).min(self.total());
     }
 
     /// Forgets the first `len` unsent bytes, which went another way, and all wishes for release:
     /// it is not known when those bytes are sent.
-    pub(super) fn pass(&mut self, len: u64) {
+    pub(in crate::file) fn pass(&mut self, len: u64) {
         for entry in &mut self.entries {
             if let Entry::Part(part) = entry {
                 part.keep();
@@ -417,7 +420,7 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Empties the queue after everything was sent, and releases what may be released.
-    pub(super) fn finish(&mut self) {
+    pub(in crate::file) fn finish(&mut self) {
         if self.releases {
             self.release();
         }
@@ -443,7 +446,7 @@ impl<'buf> Queue<'buf> {
     }
 
     /// Forgets everything, without release.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::file) fn clear(&mut self) {
         self.entries.clear();
         self.set_used(0);
         (self.run, self.sent, self.gone) = (0, 0, self.put());
@@ -455,7 +458,7 @@ impl<'buf> Queue<'buf> {
     /// Gives up what was sent, so that the buffer has room again while the channel is blocked.
     ///
     /// Sent parts that are to be released stay at the front until the flush has succeeded.
-    pub(super) fn compact(&mut self) {
+    pub(in crate::file) fn compact(&mut self) {
         self.close_run();
         let mut skip = self.sent;
         self.entries.retain_mut(|entry| {

@@ -12,8 +12,8 @@ use core::ptr;
 
 use libz_rs_sys as z;
 
-use super::compress::{Compress, Decompress};
-use super::error::Error;
+use super::{Compress, Decompress};
+use crate::file::error::Error;
 
 /// The most bytes that `len` bytes are compressed to; `None` if that is no `usize`.
 ///

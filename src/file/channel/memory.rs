@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::channel::{Channel, ChannelError, ReadChannel, WriteChannel};
-use super::sized_buffer::push_all;
+use super::{Channel, ChannelError, ReadChannel, WriteChannel};
 use crate::direction::{Dest, Source};
+use crate::file::sized_buffer::push_all;
 use crate::memory::{Access, Piece};
 use crate::segment::{KVec, Segments};
 
@@ -44,11 +44,11 @@ fn append<'p, A: Access>(
     if all { Ok(len) } else { Err(ChannelError::NoMemory) }
 }
 
-/// A channel that takes nothing: a [`FileWriter`](super::FileWriter) over it is a scratch file.
+/// A channel that takes nothing: a [`FileWriter`](crate::file::FileWriter) over it is a scratch file.
 ///
 /// The file holds as much as its buffer does, and then reports
-/// [`Error::WouldBlock`](super::Error::WouldBlock). Its contents move on with
-/// [`FileWriter::put_file`](super::FileWriter::put_file).
+/// [`Error::WouldBlock`](crate::file::Error::WouldBlock). Its contents move on with
+/// [`FileWriter::put_file`](crate::file::FileWriter::put_file).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scratch;
 

@@ -1,20 +1,30 @@
 //! The reading file.
 
+mod compressed;
+#[cfg(feature = "embedded-io")]
+mod embedded;
+mod get;
+mod integers;
+mod load_hooks;
+mod position;
+
+pub use load_hooks::{LoadHooks, Loaded};
+
 use core::fmt;
 
-use super::buffer::Buffer;
-use super::channel::{ChannelError, Duplex, Features, ReadChannel, Ready, WriteChannel};
-use super::error::Error;
-use super::status::{Status, shut_down};
+use crate::file::BUFFER_SIZE;
+use crate::file::buffer::Buffer;
+use crate::file::channel::{ChannelError, Duplex, Features, ReadChannel, Ready};
+use crate::file::error::Error;
+use crate::file::status::{Status, shut_down};
 #[cfg(target_has_atomic = "ptr")]
-use super::stop::Stopper;
-use super::{BUFFER_SIZE, FileWriter};
+use crate::file::stop::Stopper;
 
 /// A buffered stream of bytes out of a channel.
 ///
 /// # Errors of getting
 ///
-/// Up to [`BUFFER_SIZE`](super::BUFFER_SIZE) bytes are got entirely or not at all: after an error
+/// Up to [`BUFFER_SIZE`](crate::file::BUFFER_SIZE) bytes are got entirely or not at all: after an error
 /// the position is where it was. The first failure of the channel sticks, and so does
 /// [`Error::UnexpectedEof`]; the channel is not called again, but bytes that are in the buffer
 /// can still be got. [`Error::WouldBlock`] does not stick: nothing was consumed, try again later.
@@ -40,10 +50,10 @@ use super::{BUFFER_SIZE, FileWriter};
 /// ```
 #[doc(alias = "QEMUFile")]
 pub struct FileReader<C> {
-    pub(super) channel: C,
+    pub(in crate::file) channel: C,
     /// Its window are the bytes that wait to be got.
-    pub(super) buffer: Buffer,
-    pub(super) status: Status,
+    pub(in crate::file) buffer: Buffer,
+    pub(in crate::file) status: Status,
     /// Bytes that the channel gave.
     fetched: u64,
     /// The channel has said that there are no more.
@@ -98,25 +108,28 @@ impl<C: ReadChannel> FileReader<C> {
         &mut self.channel
     }
 
-    /// A writing file over the other direction of the channel, with its own buffer and errors.
+    /// Returns another handle of the channel, for a file in the other direction.
+    ///
+    /// The other file has a buffer, errors and positions of its own:
+    /// `FileWriter::new(file.return_channel()?)`.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] with what kept the channel from giving another handle, and
-    /// [`Error::NoMemory`]. This file is not affected.
+    /// [`Error::Read`] with what kept the channel from giving another handle. This file is not affected.
     #[doc(alias = "qemu_file_get_return_path")]
-    pub fn return_path<'buf>(&self) -> Result<FileWriter<'buf, C>, Error>
+    pub fn return_channel(&self) -> Result<C, Error>
     where
-        C: Duplex + WriteChannel,
+        C: Duplex,
     {
-        FileWriter::new(self.channel.try_clone().map_err(Error::Read)?)
+        self.channel.try_clone().map_err(Error::Read)
     }
 
     /// A handle that stops this file from another thread.
     ///
     /// # Errors
     ///
-    /// As for [`return_path`](Self::return_path).
+    /// [`Error::Read`] with what kept the channel from giving another handle, and
+    /// [`Error::NoMemory`]. This file is not affected.
     #[cfg(target_has_atomic = "ptr")]
     #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
     pub fn stopper(&mut self) -> Result<Stopper<C>, Error>
@@ -124,7 +137,7 @@ impl<C: ReadChannel> FileReader<C> {
         C: Duplex,
     {
         let flag = self.status.flag()?;
-        Ok(Stopper::new(flag, self.channel.try_clone().map_err(Error::Read)?))
+        Ok(Stopper::new(flag, self.return_channel()?))
     }
 
     /// Puts the file into the error [`Error::Stopped`], unless it has one, and shuts the channel
@@ -183,7 +196,7 @@ impl<C: ReadChannel> FileReader<C> {
     }
 
     /// Forgets the buffered bytes, and that the data has ended: the channel was moved.
-    pub(super) fn forget_buffered(&mut self) {
+    pub(in crate::file) fn forget_buffered(&mut self) {
         // They were never got, so the position does not move.
         self.fetched = self.position();
         self.buffer.empty();
@@ -197,7 +210,7 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// At least one byte was added if it returns `Ok`. The end of the data is reported, but does
     /// not stick by itself.
-    pub(super) fn fill(&mut self) -> Result<(), Error> {
+    pub(in crate::file) fn fill(&mut self) -> Result<(), Error> {
         self.check_readable()?;
         self.buffer.compact();
         let got = loop {
@@ -220,7 +233,7 @@ impl<C: ReadChannel> FileReader<C> {
     /// least one.
     ///
     /// `into` is not empty.
-    pub(super) fn read_through(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+    pub(in crate::file) fn read_through(&mut self, into: &mut [u8]) -> Result<usize, Error> {
         self.check_readable()?;
         let got = loop {
             let answer = self.channel.read(into);
@@ -259,7 +272,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Sees to it that `len` bytes are buffered.
     #[inline]
-    pub(super) fn need(&mut self, len: usize) -> Result<(), Error> {
+    pub(in crate::file) fn need(&mut self, len: usize) -> Result<(), Error> {
         if len <= self.buffered() {
             return Ok(());
         }
@@ -268,7 +281,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn need_more(&mut self, len: usize) -> Result<(), Error> {
+    pub(in crate::file) fn need_more(&mut self, len: usize) -> Result<(), Error> {
         if len > BUFFER_SIZE {
             return Err(Error::PeekOutOfRange);
         }
@@ -280,7 +293,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Consumes `len` buffered bytes, or all of them if they are fewer, and returns them.
     #[inline]
-    pub(super) fn deliver(&mut self, len: usize) -> &[u8] {
+    pub(in crate::file) fn deliver(&mut self, len: usize) -> &[u8] {
         let len = len.min(self.buffered());
         self.buffer.take_slice(len).unwrap_or_default()
     }

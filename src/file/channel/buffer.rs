@@ -1,8 +1,8 @@
 //! A growing buffer as a channel, for reading and writing.
 
-use super::channel::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
-use super::sized_buffer::SizedBuffer;
+use super::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
 use crate::direction::Source;
+use crate::file::sized_buffer::SizedBuffer;
 use crate::memory::{Access, Piece};
 use crate::segment::{KVec, Segments};
 

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::FileWriter;
-use super::channel::WriteChannel;
-use super::error::Error;
 use super::queue::Queue;
+use crate::file::channel::WriteChannel;
+use crate::file::error::Error;
 
 /// Handing buffers over.
 impl<C: WriteChannel> FileWriter<'_, C> {
@@ -14,7 +14,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     ///
     /// In its place it leaves a buffer that was handed over before and has been sent, with its old
     /// contents, or an empty one if there is none. So a loop that fills one buffer after the other
-    /// allocates at most [`MAX_ENTRIES`](super::MAX_ENTRIES) of them and one more. An empty buffer is
+    /// allocates at most [`MAX_ENTRIES`](crate::file::MAX_ENTRIES) of them and one more. An empty buffer is
     /// not taken, and a [linear](Self::linear) file takes none: it copies the bytes.
     ///
     /// # Errors

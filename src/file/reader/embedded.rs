@@ -1,0 +1,28 @@
+//! A reading file as a reader of `embedded-io`.
+
+use embedded_io::{BufRead, ErrorType, Read};
+
+use super::FileReader;
+use crate::file::channel::ReadChannel;
+use crate::file::error::Error;
+
+impl<C> ErrorType for FileReader<C> {
+    type Error = Error;
+}
+
+/// Returns 0 where the data ends.
+impl<C: ReadChannel> Read for FileReader<C> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        self.get_available(into)
+    }
+}
+
+impl<C: ReadChannel> BufRead for FileReader<C> {
+    fn fill_buf(&mut self) -> Result<&[u8], Error> {
+        self.available()
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.consume_available(len);
+    }
+}
