@@ -55,7 +55,7 @@
 //!   [`InlineVec`] beyond its inline room, `IovIter::copy_from_iter_vec`. Allocation is fallible
 //!   everywhere and never aborts. Files can be stopped from another thread only on targets with
 //!   `target_has_atomic = "ptr"`.
-//! - `embedded-io` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits, and
+//! - `embedded-io-v0.7` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits, and
 //!   whatever implements those a channel.
 //! - `std` adds `os`: the memory of another Linux process as user memory, files and sockets that
 //!   vectors are sent to and received from, and channels over files, sockets and pipes; checksums use

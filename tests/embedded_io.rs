@@ -1,6 +1,6 @@
 //! Iterators behind the traits of `embedded_io`.
 
-#![cfg(feature = "embedded-io")]
+#![cfg(feature = "embedded-io-v0.7")]
 
 use embedded_io::{Error as _, ErrorKind, Read, ReadExactError, Write};
 use iov_iter::{Dest, Error, IovIter, KVec, Source};

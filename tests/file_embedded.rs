@@ -1,5 +1,5 @@
 //! The traits of embedded-io, as channels and of files.
-#![cfg(all(feature = "alloc", feature = "embedded-io"))]
+#![cfg(all(feature = "alloc", feature = "embedded-io-v0.7"))]
 
 use embedded_io::{BufRead, Error as _, ErrorKind, ErrorType, Read, Write};
 use iov_iter::file::{ChannelError, EmbeddedChannel, Error, FileReader, FileWriter};

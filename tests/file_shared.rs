@@ -176,7 +176,7 @@ fn a_writer_of_slices_takes_copies_of_what_others_write() {
     send(|| IoChannel::new(Slow::default()), |channel| channel.into_inner().0);
 }
 
-#[cfg(feature = "embedded-io")]
+#[cfg(feature = "embedded-io-v0.7")]
 #[test]
 fn a_writer_of_embedded_io_takes_copies_of_what_others_write() {
     use iov_iter::file::EmbeddedChannel;

@@ -92,14 +92,14 @@ fn a_large_credit_does_not_hide_what_is_put() {
     assert_eq!(writer.put_file(&mut scratch), Ok(4));
     #[cfg(feature = "std")]
     std::io::Write::write_all(&mut writer, b"+std").unwrap();
-    #[cfg(feature = "embedded-io")]
+    #[cfg(feature = "embedded-io-v0.7")]
     embedded_io::Write::write_all(&mut writer, b"+eio").unwrap();
     writer.close().unwrap();
     assert_eq!(sent[..1000], bytes_at(0, 1000));
     assert!(sent[1000..].starts_with(b"file"));
     assert_eq!(
         sent.len(),
-        1004 + 4 * [cfg!(feature = "std"), cfg!(feature = "embedded-io")]
+        1004 + 4 * [cfg!(feature = "std"), cfg!(feature = "embedded-io-v0.7")]
             .map(usize::from)
             .iter()
             .sum::<usize>()

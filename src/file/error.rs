@@ -154,7 +154,7 @@ pub(in crate::file) fn check_end(position: u64, len: usize) -> Result<(), Error>
     position.checked_add(len as u64).map(drop).ok_or(Error::PositionOverflow)
 }
 
-#[cfg(feature = "embedded-io")]
+#[cfg(feature = "embedded-io-v0.7")]
 impl embedded_io::Error for Error {
     fn kind(&self) -> embedded_io::ErrorKind {
         use embedded_io::ErrorKind;

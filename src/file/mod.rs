@@ -26,7 +26,7 @@
 //!
 //! A channel is anything that implements [`ReadChannel`] or [`WriteChannel`]: here byte slices and
 //! vectors, [`BufferChannel`], with feature `std` files, sockets and pipes, with feature
-//! `embedded-io` whatever implements its traits.
+//! `embedded-io-v0.7` whatever implements its traits.
 
 mod buffer;
 mod channel;
@@ -45,8 +45,8 @@ mod stop;
 mod transfer;
 mod writer;
 
-#[cfg(feature = "embedded-io")]
-#[cfg_attr(docsrs, doc(cfg(feature = "embedded-io")))]
+#[cfg(feature = "embedded-io-v0.7")]
+#[cfg_attr(docsrs, doc(cfg(feature = "embedded-io-v0.7")))]
 pub use channel::EmbeddedChannel;
 #[cfg(feature = "std")]
 pub(crate) use channel::write_copies;

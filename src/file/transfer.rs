@@ -4,7 +4,7 @@ use super::channel::{ChannelError, ReadChannel, Ready, WriteChannel};
 use super::error::Error;
 use super::writer::Bytes;
 use super::{FileReader, FileWriter};
-#[cfg(any(feature = "std", feature = "embedded-io"))]
+#[cfg(any(feature = "std", feature = "embedded-io-v0.7"))]
 use crate::direction::Dest;
 use crate::segment::KVec;
 
@@ -65,7 +65,7 @@ impl<C: ReadChannel> FileReader<C> {
 }
 
 /// What the reader traits of the standard library and of `embedded-io` need.
-#[cfg(any(feature = "std", feature = "embedded-io"))]
+#[cfg(any(feature = "std", feature = "embedded-io-v0.7"))]
 impl<C: ReadChannel> FileReader<C> {
     /// The buffered bytes, read if there are none; empty where the data ends.
     pub(crate) fn available(&mut self) -> Result<&[u8], Error> {
@@ -90,7 +90,7 @@ impl<C: ReadChannel> FileReader<C> {
 }
 
 /// What the writer traits of the standard library and of `embedded-io` need.
-#[cfg(any(feature = "std", feature = "embedded-io"))]
+#[cfg(any(feature = "std", feature = "embedded-io-v0.7"))]
 impl<C: WriteChannel> FileWriter<'_, C> {
     /// Puts as much of `bytes` as possible; an error only if that is nothing.
     pub(crate) fn put_available(&mut self, bytes: &[u8]) -> Result<usize, Error> {

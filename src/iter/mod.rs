@@ -17,7 +17,7 @@ mod checksum;
 mod chunks;
 mod copy;
 mod dup;
-#[cfg(feature = "embedded-io")]
+#[cfg(feature = "embedded-io-v0.7")]
 mod embedded_io;
 mod fault;
 mod import;

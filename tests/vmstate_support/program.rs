@@ -11,7 +11,7 @@ pub fn program() -> &'static PathBuf {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut features = vec!["std"];
         features.extend(cfg!(feature = "zlib").then_some("zlib"));
-        features.extend(cfg!(feature = "embedded-io").then_some("embedded-io"));
+        features.extend(cfg!(feature = "embedded-io-v0.7").then_some("embedded-io-v0.7"));
         let mut build = Command::new(cargo);
         build.args(["build", "--offline", "--example", "vmstate", "--features"]);
         build.arg(features.join(","));

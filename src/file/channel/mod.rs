@@ -1,12 +1,12 @@
 //! What carries a stream: channels, and what they may be able to do.
 
 mod buffer;
-#[cfg(feature = "embedded-io")]
+#[cfg(feature = "embedded-io-v0.7")]
 mod embedded;
 mod memory;
 
 pub use buffer::BufferChannel;
-#[cfg(feature = "embedded-io")]
+#[cfg(feature = "embedded-io-v0.7")]
 pub use embedded::EmbeddedChannel;
 pub use memory::Scratch;
 
@@ -15,7 +15,7 @@ use core::fmt;
 
 use bitflags::bitflags;
 
-#[cfg(any(feature = "std", feature = "embedded-io"))]
+#[cfg(any(feature = "std", feature = "embedded-io-v0.7"))]
 use crate::direction::Dest;
 use crate::direction::Source;
 use crate::memory::Piece;
@@ -199,7 +199,7 @@ pub trait WriteChannel: Channel {
 /// takes less than it is offered. Returns how many bytes it took.
 ///
 /// A failure after that is not returned: it will come again.
-#[cfg(any(feature = "std", feature = "embedded-io"))]
+#[cfg(any(feature = "std", feature = "embedded-io-v0.7"))]
 pub(crate) fn write_copies(
     from: &[Piece<'_, Source>],
     mut write: impl FnMut(&[u8]) -> Result<usize, ChannelError>,

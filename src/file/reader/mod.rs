@@ -1,7 +1,7 @@
 //! The reading file.
 
 mod compressed;
-#[cfg(feature = "embedded-io")]
+#[cfg(feature = "embedded-io-v0.7")]
 mod embedded;
 mod get;
 mod integers;

@@ -2,7 +2,7 @@
 
 mod bytes;
 mod compressed;
-#[cfg(feature = "embedded-io")]
+#[cfg(feature = "embedded-io-v0.7")]
 mod embedded;
 mod integers;
 mod owned;
