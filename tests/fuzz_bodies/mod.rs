@@ -16,8 +16,6 @@ pub mod reader;
 pub mod sized_buffer;
 pub mod stream;
 pub mod vectors;
-#[cfg(feature = "std")]
-pub mod vmstate;
 
 #[path = "../file_model/mod.rs"]
 mod file_model;
@@ -27,14 +25,8 @@ mod file_support;
 mod flat;
 #[path = "../model/mod.rs"]
 mod model;
-#[path = "../vmstate_support/peak.rs"]
-#[cfg(feature = "std")]
-mod peak;
 #[path = "../iov_support/transport.rs"]
 mod transport;
-#[path = "../vmstate_support/mod.rs"]
-#[cfg(feature = "std")]
-pub mod vmstate_support;
 
 pub type Body = fn(&[u8]);
 
@@ -51,6 +43,4 @@ pub const BODIES: &[(&str, Body)] = &[
     ("sized_buffer", sized_buffer::check),
     #[cfg(feature = "zlib")]
     ("compressed", compressed::check),
-    #[cfg(feature = "std")]
-    ("vmstate", vmstate::check),
 ];

@@ -2,8 +2,6 @@
 
 use super::Seed;
 use super::bodies::sized_buffer::{self, Op, Place};
-#[cfg(feature = "std")]
-use super::bodies::vmstate_support::{Builder, SHIPPED, T2_TEXT, t1, t2, t2_with};
 use super::encode::Encode;
 
 /// A length as the bodies decode it.
@@ -265,41 +263,5 @@ pub fn compressed() -> Vec<Seed> {
         ("damaged-length", seed(1, 6, 9000, &[&change(3)[..], block].concat())),
         ("damaged-data", seed(1, 6, 9000, &[&change(20)[..], block].concat())),
         ("damaged-often", seed(1, 3, 9000, &[&changes[..], block].concat())),
-    ]
-}
-
-#[cfg(feature = "std")]
-pub fn vmstate() -> Vec<Seed> {
-    // Of a file and of a pipe, as it is, guessing where it must, or with other bytes at the end.
-    let raw = |flags: u8, stream: &[u8]| [&[flags, 30, 0xff][..], stream].concat();
-    let edited = |offset: usize, value: &[u8]| {
-        let mut stream = t1();
-        stream[offset..offset + value.len()].copy_from_slice(value);
-        raw(0, &stream)
-    };
-    let ones = [0xff; 8];
-    let claims = T2_TEXT.replace("\"size\": 5", "\"size\": 9223372036854775807");
-    let compressed = Builder(t1()[..72].to_vec()).be64(0x100).name(b"ram").bytes(&ones).0;
-    // A good stream with changes: one number at the edge, a part left out, a part twice.
-    let change = |which: u8, change: [u8; 4]| [&[0, 9, which][..], &change].concat();
-    vec![
-        ("written-by-qemu", raw(0, SHIPPED)),
-        ("small", raw(0, &t1())),
-        ("small-then-others", raw(4, &[&t1()[..], b"others"].concat())),
-        ("devices", raw(0, &t2_with(true, true, Some(T2_TEXT)).0[..300])),
-        ("devices-guessed", raw(1, &t2())),
-        ("length-of-a-name", edited(9, &ones[..4])),
-        ("length-of-memory", edited(34, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x04])),
-        ("length-of-a-block", edited(46, &ones)),
-        ("place-of-a-page", edited(72, &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0, 0x02])),
-        ("length-of-a-compressed-page", raw(0, &compressed)),
-        ("length-of-a-field", raw(0, &t2_with(true, true, Some(&claims)).0)),
-        ("length-of-a-command", raw(0, &[&t1()[..17], &[8, 0, 10, 0xff, 0xff]].concat())),
-        ("number-at-the-edge", change(1, [5, 30, 0, 0x3e])),
-        ("part-left-out", change(2, [1, 60, 0, 40])),
-        ("part-of-the-description-twice", change(3, [0x84, 40, 0, 60])),
-        ("page-size-that-is-given", raw(0x10, SHIPPED)),
-        ("pages-of-1-kib", change(6, [6, 100, 0, 2])),
-        ("device-before-the-end", change(7, [1, 60, 16, 40])),
     ]
 }

@@ -23,8 +23,6 @@ pub fn seeds(target: &str) -> Vec<Seed> {
         "reader" => files::reader(),
         "sized_buffer" => files::sized_buffer(),
         "compressed" => files::compressed(),
-        #[cfg(feature = "std")]
-        "vmstate" => files::vmstate(),
         _ => Vec::new(),
     }
 }

@@ -1,22 +1,19 @@
-//! The example `vmstate` as a program: exit codes, messages, pipes, and what is left of files.
-#![cfg(all(feature = "std", unix, not(miri)))]
+//! The program: exit codes, messages, pipes, and what is left of files.
+#![cfg(unix)]
 
-mod vmstate_support;
-
-#[path = "vmstate_support/program.rs"]
-mod program;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use program::program;
-use vmstate_support::{SHIPPED, inspect, t1, t2};
+use support::{SHIPPED, inspect, t1, t2};
 
 /// Runs the program in `dir` with `input` coming through a pipe.
 fn run(dir: &Path, arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(program())
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vmstate"))
         .current_dir(dir)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -228,7 +225,7 @@ fn a_small_stream_that_has_no_output_is_kept_elsewhere() {
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(stream).unwrap();
         let open = (!close).then_some(writer);
-        let output = Command::new(program())
+        let output = Command::new(env!("CARGO_BIN_EXE_vmstate"))
             .current_dir(dir.path())
             .env("TMPDIR", temporary.path())
             .args(["copy", "-", "absent/out.mig"])
@@ -257,7 +254,7 @@ fn a_small_stream_that_has_no_output_is_kept_elsewhere() {
 fn a_copy_that_is_killed_leaves_what_it_has_written() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("out.mig"), b"old").unwrap();
-    let mut child = Command::new(program())
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vmstate"))
         .current_dir(dir.path())
         .args(["copy", "-", "out.mig"])
         .stdin(Stdio::piped())
@@ -300,7 +297,7 @@ fn copy_limited(dir: &Path, kilobytes: usize, stream: &[u8]) -> (Output, Result<
     let mut child = Command::new("dash")
         .current_dir(dir)
         .args(["-c", &script])
-        .arg(program())
+        .arg(env!("CARGO_BIN_EXE_vmstate"))
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -381,7 +378,7 @@ fn failures_of_the_output() {
         assert!(Path::new("/dev/full").exists());
         for arguments in [&["copy", "in.mig", "-"][..], &["inspect", "in.mig"]] {
             let full = File::options().write(true).open("/dev/full").unwrap();
-            let mut command = Command::new(program());
+            let mut command = Command::new(env!("CARGO_BIN_EXE_vmstate"));
             let command = command.current_dir(dir.path()).args(arguments).stdout(full);
             let output = command.output().unwrap();
             let message = "standard output: No space left on device (os error 28)\n";
@@ -393,7 +390,7 @@ fn failures_of_the_output() {
     for arguments in [&["copy", "in.mig", "-"][..], &["inspect", "in.mig"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = Command::new(program());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vmstate"));
         let output =
             command.current_dir(dir.path()).args(arguments).stdout(writer).output().unwrap();
         let message = "standard output: Broken pipe (os error 32)\n";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-use super::migration::Options;
+use vmstate::Options;
 
 /// How to call the program.
 pub const USAGE: &str = "\

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::page_size::{GUESSES, PageSize, USUAL};
-use super::report::Escaped;
-use super::{Failure, Input, Output};
+use crate::page_size::{GUESSES, PageSize, USUAL};
+use crate::report::Escaped;
+use crate::{Failure, Input, Output};
 
 const BLOCK_LIMIT: usize = 4096;
 /// How many bytes longer than the page its compressed form may be.

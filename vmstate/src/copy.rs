@@ -1,6 +1,6 @@
 //! Copying a stream: checked on the way, and whole whatever is in it.
 
-use super::{Copier, Failure, Input, Options, Report, Tail, parse};
+use crate::{Copier, Failure, Input, Options, Report, Tail, parse};
 use iov_iter::file::{ReadChannel, WriteChannel};
 
 /// How a copy ended that has all bytes of its input.

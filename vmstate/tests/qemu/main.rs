@@ -1,13 +1,10 @@
-//! The example `vmstate` against a real QEMU: streams that QEMU writes are read, and the copies
+//! `vmstate` against a real QEMU: streams that QEMU writes are read, and the copies
 //! are loaded by another QEMU. Skipped if none is installed.
-#![cfg(all(feature = "std", unix, not(miri)))]
+#![cfg(unix)]
 
-mod vmstate_support;
-
-#[path = "vmstate_support/program.rs"]
-mod program;
-#[path = "vmstate_support/qemu.rs"]
-mod qemu;
+mod machine;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fs;
 use std::path::Path;
@@ -15,12 +12,11 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use program::program;
-use qemu::{ARM, Program, Qemu, X86, programs};
+use machine::{ARM, Program, Qemu, X86, programs};
 use serde_json::{Value, json};
+use support::{SHIPPED, copy_pipe, inspect, inspect_with, t1, t1_sections};
 use tempfile::TempDir;
-use vmstate_support::migration::{Failure, Options};
-use vmstate_support::{SHIPPED, copy_pipe, inspect, inspect_with, t1, t1_sections};
+use vmstate::{Failure, Options};
 
 const SAVE: &str = "exec:cat > saved.mig";
 
@@ -55,7 +51,7 @@ fn save(system: &Program, options: &[&str], capabilities: &[&str]) -> Saved {
 
 /// Runs `vmstate` in `dir`.
 fn vmstate(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(program()).current_dir(dir).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_vmstate")).current_dir(dir).args(arguments).output().unwrap()
 }
 
 /// The values of `key=` in the lines of one kind, of which there may be none.
@@ -293,7 +289,7 @@ fn streams_without_description() {
 #[test]
 fn copies_through_pipes() {
     for system in &programs(X86) {
-        let program = program().display();
+        let program = env!("CARGO_BIN_EXE_vmstate");
         let options = ["-M", "q35", "-m", "8M"];
         let straight = save(system, &options, &[]);
         let dir = straight.dir.path();
@@ -575,7 +571,7 @@ fn background_snapshots() {
 /// QEMU says that the machine is saved, so it is, although the stream is not understood.
 #[test]
 fn what_is_not_understood_is_saved_all_the_same() {
-    let tool = program().display();
+    let tool = env!("CARGO_BIN_EXE_vmstate");
     for system in &programs(X86) {
         let options = ["-M", "q35", "-m", "8M"];
         let straight = save(system, &options, &["dirty-bitmaps"]);
@@ -601,7 +597,7 @@ fn what_is_not_understood_is_saved_all_the_same() {
 /// A small machine is in the pipe before it is known that it cannot be written where it should.
 #[test]
 fn a_small_machine_is_kept_by_qemu_or_in_another_place() {
-    let tool = program().display();
+    let tool = env!("CARGO_BIN_EXE_vmstate");
     for system in &programs(X86) {
         let blob = "loader,file=blob.bin,addr=0x3000,force-raw=on";
         let options = ["-M", "none", "-m", "64K", "-device", blob];
@@ -625,7 +621,7 @@ fn a_small_machine_is_kept_by_qemu_or_in_another_place() {
 /// What cannot be written breaks the pipe, and QEMU keeps the machine.
 #[test]
 fn qemu_keeps_the_machine_if_the_copy_fails() {
-    let tool = program().display();
+    let tool = env!("CARGO_BIN_EXE_vmstate");
     for system in &programs(X86) {
         let cases = [
             (format!("exec '{tool}' copy - absent/out.mig"), "absent/out.mig: No such file"),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use iov_iter::file::{BUFFER_SIZE, Channel, ChannelError, Error, FileReader, ReadChannel};
 
-use super::{Failure, Output, Tail};
+use crate::{Failure, Output, Tail};
 
 /// The most bytes from the first device on that are kept in memory if the input has no end to look
 /// at.

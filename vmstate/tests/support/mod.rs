@@ -1,15 +1,14 @@
-//! Hand-made migration streams, and ways to run the example `vmstate` on them.
+//! Hand-made migration streams, and ways to run `vmstate` on them.
 
 #![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod fuzz;
+pub mod peak;
 
 use std::io::Cursor;
 
 use iov_iter::file::{Channel, ChannelError, ReadChannel};
-
-#[path = "../../examples/vmstate/migration/mod.rs"]
-pub mod migration;
-
-use migration::{Copied, Discard, Failure, Input, Options, Report, Tail, parse};
+use vmstate::{Copied, Discard, Failure, Input, Options, Report, Tail, parse};
 
 /// A stream that QEMU wrote.
 pub const SHIPPED: &[u8] = include_bytes!("../data/qemu-none-16k.mig");
@@ -169,7 +168,7 @@ fn inspect_channel<'a>(
 pub fn copy(stream: &[u8], options: Options) -> Result<Vec<u8>, Failure> {
     let tail = Tail::find(&mut Cursor::new(stream), 0)?;
     let mut written = Vec::new();
-    let copied = migration::copy(Box::new(stream), Some(tail), &mut written, options)?;
+    let copied = vmstate::copy(Box::new(stream), Some(tail), &mut written, options)?;
     assert!(matches!(copied, Copied::Checked), "{copied:?}");
     Ok(written)
 }
@@ -179,7 +178,7 @@ pub fn copy(stream: &[u8], options: Options) -> Result<Vec<u8>, Failure> {
 pub fn copy_pipe(stream: &[u8], piece: usize, options: Options) -> Result<Vec<u8>, Failure> {
     let mut written = Vec::new();
     let pieces = Box::new(Pieces { rest: stream, piece });
-    let copied = migration::copy(pieces, None, &mut written, options).unwrap();
+    let copied = vmstate::copy(pieces, None, &mut written, options).unwrap();
     assert!(written == stream, "the pipe was not copied whole");
     match copied {
         Copied::Checked => Ok(written),

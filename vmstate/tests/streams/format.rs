@@ -1,16 +1,13 @@
 //! The format of migration streams: hand-made streams, damaged in every way.
-#![cfg(all(feature = "std", not(miri)))]
 
-mod vmstate_support;
-
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::Index;
-use vmstate_support::migration::{Failure, Options};
-use vmstate_support::{
+use crate::support::{
     Builder, SHIPPED, T2_TEXT, copy, copy_pipe, damage, inspect, inspect_pipe, inspect_with, t1,
     t1_sections, t2, t2_with,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use vmstate::{Failure, Options};
 
 const RAW_TAIL: Options = Options { page_size: None, guess: false, raw_tail: true };
 const GUESS: Options = Options { page_size: None, guess: true, raw_tail: false };

@@ -11,19 +11,15 @@
 //! [`FileWriter`](iov_iter::file::FileWriter), pages of guest memory without copying them into its
 //! buffer.
 
-mod arguments;
-mod files;
-mod migration;
-#[cfg_attr(not(target_os = "linux"), path = "no_room.rs")]
-mod room;
+mod program;
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
-use files::{Destination, Opened, Reading};
-use migration::{Copied, Discard, Failure, Input, Options, Report, parse};
+use program::arguments::{self, Arguments, Command};
+use program::files::{self, Destination, Opened, Reading};
+use vmstate::{Copied, Discard, Failure, Input, Options, Report, parse};
 
 const FINE: u8 = 0;
 /// The stream was not understood to its end.
@@ -97,7 +93,7 @@ fn copy(from: &Path, to: &Path, options: Options) -> u8 {
     };
     let piped = opened.is_pipe();
     let result = opened.read(Some(&destination)).and_then(|from| {
-        let result = migration::copy(from.channel, from.tail, channel, options);
+        let result = vmstate::copy(from.channel, from.tail, channel, options);
         from.progress.finish();
         result
     });

@@ -9,10 +9,10 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::Failure;
-use super::page_size::{LARGEST, SMALLEST, is_valid};
-use super::parser::EOF;
-use super::report::Form;
+use crate::Failure;
+use crate::page_size::{LARGEST, SMALLEST, is_valid};
+use crate::parser::EOF;
+use crate::report::Form;
 
 const TEXT_LIMIT: u64 = 16 << 20;
 const NESTING_LIMIT: usize = 64;

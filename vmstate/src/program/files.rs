@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use iov_iter::file::{ReadChannel, WriteChannel};
 use iov_iter::os::IoChannel;
 
-use super::migration::{Failure, Tail};
 use super::room::{Full, Pipe};
+use vmstate::{Failure, Tail};
 
 /// Streams of fewer bytes are read without showing progress.
 const LONG: u64 = 32 << 20;

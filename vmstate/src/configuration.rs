@@ -1,8 +1,8 @@
 //! The configuration: which machine wrote the stream, and what changes its format.
 
-use super::page_size::{LARGEST, SMALLEST, is_valid};
-use super::report::Escaped;
-use super::{Failure, Input, Output};
+use crate::page_size::{LARGEST, SMALLEST, is_valid};
+use crate::report::Escaped;
+use crate::{Failure, Input, Output};
 
 /// The byte that begins a configuration.
 pub const CONFIGURATION: u8 = 0x07;

@@ -5,9 +5,9 @@
 
 use iov_iter::file::BUFFER_SIZE;
 
-use super::description::DESCRIPTION;
-use super::parser::{COMMAND, END, EOF, FOOTER, FULL, LAST_COMMAND, PART, START};
-use super::{Failure, Input, Output};
+use crate::description::DESCRIPTION;
+use crate::parser::{COMMAND, END, EOF, FOOTER, FULL, LAST_COMMAND, PART, START};
+use crate::{Failure, Input, Output};
 
 /// A footer, the header of a device section with the longest name.
 const LONGEST: usize = 5 + 1 + 4 + 1 + 255 + 4 + 4;

@@ -1,16 +1,10 @@
-//! The memory that the example `vmstate` needs, whatever a stream claims.
-#![cfg(all(feature = "std", not(miri)))]
+//! The memory that `vmstate` needs, whatever a stream claims.
 
-mod vmstate_support;
-
-#[path = "vmstate_support/peak.rs"]
-mod peak;
-
+use crate::support::peak::peak;
+use crate::support::{Builder, T2_TEXT, inspect, t1, t2, t2_with};
 use iov_iter::file::{Channel, ChannelError, ReadChannel, WriteChannel};
 use iov_iter::{Piece, Source};
-use peak::peak;
-use vmstate_support::migration::{Copied, Failure, Options, copy};
-use vmstate_support::{Builder, T2_TEXT, inspect, t1, t2, t2_with};
+use vmstate::{Copied, Failure, Options, copy};
 
 /// A beginning, then something many times, then an end.
 struct Long<'a> {

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use super::configuration::{CONFIGURATION, Configuration};
-use super::description::{DESCRIPTION, Description};
-use super::input::REST_LIMIT;
-use super::page_size::{PageSize, Source, USUAL, is_valid};
-use super::ram::Ram;
-use super::report::{DeviceSection, Escaped, Form};
-use super::{Failure, Input, Output, Report, foreign, guess};
+use crate::configuration::{CONFIGURATION, Configuration};
+use crate::description::{DESCRIPTION, Description};
+use crate::input::REST_LIMIT;
+use crate::page_size::{PageSize, Source, USUAL, is_valid};
+use crate::ram::Ram;
+use crate::report::{DeviceSection, Escaped, Form};
+use crate::{Failure, Input, Output, Report, foreign, guess};
 
 const MAGIC: u32 = 0x5145_564d;
 const VERSION: u32 = 3;

@@ -16,6 +16,20 @@
 //! The payload of a device has no length and no end mark. Only the description at the end of the
 //! stream tells how long it is, so [`Tail`] is looked up first.
 
+#![forbid(unsafe_code)]
+// What a stranger wrote may be refused, but it must not end the program.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 mod configuration;
 mod copy;
 mod description;

@@ -1,13 +1,12 @@
-//! The parser of the example `vmstate`, on any bytes and on damaged streams: it never panics,
+//! The body of the fuzz target: the parser, on any bytes and on damaged streams: it never panics,
 //! repeats byte for byte what it accepts, and needs little memory whatever a stream claims.
 
 use std::sync::LazyLock;
 
+use vmstate::{Failure, Options};
+
 use super::peak::peak;
-use super::vmstate_support::migration::{Failure, Options};
-use super::vmstate_support::{
-    Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect_with, t1, t2_with,
-};
+use super::{Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect_with, t1, t2_with};
 
 /// Written by QEMU 10, with pages of 1 KiB.
 const ARM: &[u8] = include_bytes!("../data/qemu10-arm-none-64k.mig");

@@ -1,22 +1,19 @@
 //! Streams as newer QEMUs write them, with sections in other places, pages of other sizes, and what
 //! is not supported.
-#![cfg(all(feature = "std", not(miri)))]
 
-mod vmstate_support;
-
-use vmstate_support::migration::Options;
-use vmstate_support::{
+use crate::support::{
     Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect, inspect_pipe, inspect_pipe_with,
     inspect_with, t1, t1_sections, t2,
 };
+use vmstate::Options;
 
-const ARM: &[u8] = include_bytes!("data/qemu10-arm-none-64k.mig");
-const MULTIFD: &[u8] = include_bytes!("data/qemu10-multifd.mig");
+const ARM: &[u8] = include_bytes!("../data/qemu10-arm-none-64k.mig");
+const MULTIFD: &[u8] = include_bytes!("../data/qemu10-multifd.mig");
 const QEMU_10: [(&[u8], &str); 5] = [
-    (include_bytes!("data/qemu10-none-64k.mig"), "page_size=4096 total=65536"),
-    (include_bytes!("data/qemu10-none-uuid.mig"), "config   uuid=11223344-5566-7788-99aa-"),
-    (include_bytes!("data/qemu10-ignore-shared.mig"), "page_size=4096 total=1048576"),
-    (include_bytes!("data/qemu10-postcopy-advise.mig"), "name=POSTCOPY_ADVISE length=16"),
+    (include_bytes!("../data/qemu10-none-64k.mig"), "page_size=4096 total=65536"),
+    (include_bytes!("../data/qemu10-none-uuid.mig"), "config   uuid=11223344-5566-7788-99aa-"),
+    (include_bytes!("../data/qemu10-ignore-shared.mig"), "page_size=4096 total=1048576"),
+    (include_bytes!("../data/qemu10-postcopy-advise.mig"), "name=POSTCOPY_ADVISE length=16"),
     (ARM, "page_size=1024 total=65536"),
 ];
 

@@ -1,12 +1,7 @@
 //! Descriptions of migration streams: fitting, not fitting, damaged, absent.
-#![cfg(all(feature = "std", not(miri)))]
 
-mod vmstate_support;
-
-use vmstate_support::migration::{Failure, Options};
-use vmstate_support::{
-    Builder, T2_TEXT, copy, inspect, inspect_with, t1, t1_sections, t2, t2_with,
-};
+use crate::support::{Builder, T2_TEXT, copy, inspect, inspect_with, t1, t1_sections, t2, t2_with};
+use vmstate::{Failure, Options};
 
 const RAW_TAIL: Options = Options { page_size: None, guess: false, raw_tail: true };
 const GUESS: Options = Options { page_size: None, guess: true, raw_tail: false };

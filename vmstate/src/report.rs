@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::io::Write;
 
-use super::Failure;
-use super::configuration::Configuration;
-use super::ram::Ram;
+use crate::Failure;
+use crate::configuration::Configuration;
+use crate::ram::Ram;
 
 /// Prints what was read.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Failure;
+use crate::Failure;
 
 /// The usual size, taken where nothing tells another.
 pub const USUAL: u64 = 4096;

@@ -1,0 +1,6 @@
+//! What only the program needs: its command line, its files, room on the disk.
+
+pub mod arguments;
+pub mod files;
+#[cfg_attr(not(target_os = "linux"), path = "no_room.rs")]
+mod room;
