@@ -4,8 +4,10 @@
 mod file_support;
 
 use file_support::{BLOCK, EIO, Feeder, Step, bytes_at};
-use iov_iter::KVec;
-use iov_iter::file::{Channel, ChannelError, Error, FileReader, FileWriter, ReadChannel};
+use iov_iter::file::{
+    BUFFER_SIZE, Channel, ChannelError, Error, FileReader, FileWriter, ReadChannel,
+};
+use iov_iter::{Dest, KVec, Piece};
 
 fn reader(lens: impl IntoIterator<Item = usize>) -> FileReader<Feeder> {
     FileReader::new(Feeder::new(lens)).unwrap()
@@ -253,6 +255,59 @@ fn scattered_memory() {
     let into = [KVec::from(&mut a[..]), KVec::from(&mut c[..])];
     assert_eq!(reader.get_segments(&into), Ok(11));
     assert_eq!((a.to_vec(), c[0]), (bytes_at(45, 10), 55));
+}
+
+/// Reads into scattered memory, as the script says, and notes the pieces of each call.
+struct Scattered {
+    steps: Vec<Result<usize, ChannelError>>,
+    calls: Vec<Vec<usize>>,
+}
+
+impl Channel for Scattered {}
+
+impl ReadChannel for Scattered {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        self.calls.push(vec![into.len()]);
+        into.fill(1);
+        self.steps.remove(0)
+    }
+
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+        self.calls.push(into.iter().map(Piece::len).collect());
+        into.iter().for_each(|piece| _ = piece.fill(2));
+        self.steps.remove(0)
+    }
+}
+
+#[test]
+fn large_scattered_reads_bypass_the_buffer() {
+    const HALF: usize = BUFFER_SIZE / 2;
+    let steps = vec![Ok(3), Ok(HALF), Ok(usize::MAX), Ok(10), Err(EIO)];
+    let mut reader = FileReader::new(Scattered { steps, calls: Vec::new() }).unwrap();
+    let mut memory = vec![0; 3 * HALF + 3];
+    assert_eq!(reader.get_byte(), Ok(1));
+
+    // First what is buffered. A channel that claims more than it was given is not believed.
+    let (a, b) = memory.split_at_mut(HALF);
+    assert_eq!(reader.get_segments(&[KVec::from(a), KVec::from(b)]), Ok(3 * HALF + 3));
+    assert_eq!(reader.position(), 3 * HALF as u64 + 4);
+    assert_eq!((&memory[..2], memory[2]), (&[1, 1][..], 2));
+
+    // A failure after the first bytes comes with the next ones.
+    assert_eq!(reader.get_segments(&[KVec::from(&mut memory[..])]), Ok(10));
+    assert_eq!(reader.position(), 3 * HALF as u64 + 14);
+    assert_eq!(reader.get_segments(&[KVec::from(&mut memory[..])]), Err(Error::Read(EIO)));
+    assert_eq!(reader.error(), Some(Error::Read(EIO)));
+    assert_eq!(
+        reader.channel().calls,
+        [
+            &[BUFFER_SIZE][..],
+            &[HALF - 2, 2 * HALF + 3],
+            &[2 * HALF + 1],
+            &[3 * HALF + 3],
+            &[3 * HALF - 7],
+        ]
+    );
 }
 
 #[test]

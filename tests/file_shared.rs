@@ -1,4 +1,4 @@
-//! Regions of memory that another thread writes while they are sent.
+//! Regions of memory that another thread writes while they are sent, and getting into such memory.
 #![cfg(feature = "alloc")]
 
 mod file_support;
@@ -9,10 +9,10 @@ use std::{ops::Range, thread};
 
 use file_support::{EIO, Fickle, Recorder, Step, copied};
 use iov_iter::file::{
-    BUFFER_SIZE, BufferChannel, Channel, ChannelError, Error, FileWriter, Region, Release, Scratch,
-    SizedBuffer, WriteChannel,
+    BUFFER_SIZE, BufferChannel, Channel, ChannelError, Error, FileReader, FileWriter, ReadChannel,
+    Region, Release, Scratch, SizedBuffer, WriteChannel,
 };
-use iov_iter::{KVec, Piece, SharedVec, Source};
+use iov_iter::{Dest, KVec, Piece, SharedVec, Source};
 
 const LEN: usize = if cfg!(miri) { 3000 } else { 3 * BUFFER_SIZE };
 
@@ -216,6 +216,79 @@ fn descriptors_take_what_others_write() {
     through((writer, reader));
     let (here, there) = pair(1000).unwrap();
     through((here, iov_iter::file::FileReader::new(there).unwrap()));
+}
+
+/// The bytes of a stream that ends `LEN` bytes after its first one.
+fn stream() -> Vec<u8> {
+    (0..=LEN).map(|at| value(at, 0)).collect()
+}
+
+/// Gets the bytes of `stream` into shared memory.
+fn receive<C: ReadChannel>(channel: C) {
+    let memory: Vec<_> = (0..LEN).map(|_| AtomicU8::new(255)).collect();
+    // More than one call takes, and empty ones among them.
+    let chunks = memory.chunks(LEN / 100).map(SharedVec::from);
+    let segments: Vec<SharedVec<'_, Dest>> =
+        chunks.flat_map(|chunk| [SharedVec::empty(), chunk]).collect();
+    let mut reader = FileReader::new(channel).unwrap();
+    // What comes with it is buffered.
+    assert_eq!(reader.get_byte(), Ok(value(0, 0)));
+    assert_eq!(reader.get_segments(&segments), Ok(LEN));
+    assert_eq!(reader.position(), LEN as u64 + 1);
+    for (at, byte) in memory.iter().enumerate() {
+        assert_eq!(byte.load(Relaxed), value(at + 1, 0), "at {at}");
+    }
+    assert_eq!(reader.get_segments(&segments), Err(Error::UnexpectedEof));
+}
+
+#[test]
+fn memory_is_read_into_what_others_access() {
+    let bytes = stream();
+    receive(&bytes[..]);
+    receive(Box::new(&bytes[..]));
+    receive(BufferChannel::new(SizedBuffer::from_slice(&bytes).unwrap()));
+    // In portions, with and without the buffer.
+    for scattered in [false, true] {
+        let mut channel = Fickle::new(&[Some(1), Some(777), Some(40_000)], None);
+        (channel.bytes, channel.scattered) = (bytes.clone(), scattered);
+        receive(channel);
+    }
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_reader_of_slices_is_read_into_what_others_access() {
+    receive(iov_iter::os::IoChannel::new(&stream()[..]));
+}
+
+#[cfg(all(feature = "std", unix, not(miri)))]
+#[test]
+fn descriptors_are_read_into_what_others_access() {
+    use iov_iter::os::{DescriptorChannel, WaitingChannel, pair};
+    use std::io::{Seek as _, Write};
+    use std::os::unix::net::UnixStream;
+
+    fn through<C: ReadChannel>((mut here, there): (impl Write + Send, C)) {
+        thread::scope(|scope| {
+            scope.spawn(move || here.write_all(&stream()).and_then(|()| here.flush()).unwrap());
+            receive(there);
+        });
+    }
+    through(UnixStream::pair().unwrap());
+    let (here, there) = UnixStream::pair().unwrap();
+    through((here, DescriptorChannel::new(there)));
+    let (here, there) = UnixStream::pair().unwrap();
+    there.set_nonblocking(true).unwrap();
+    through((here, WaitingChannel::new(there)));
+    let (reader, writer) = std::io::pipe().unwrap();
+    through((writer, reader));
+    let (here, there) = pair(1000).unwrap();
+    through((FileWriter::new(here).unwrap(), there));
+
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&stream()).unwrap();
+    file.rewind().unwrap();
+    receive(file);
 }
 
 /// Counts the calls of each kind.

@@ -140,19 +140,23 @@ impl SizedBuffer {
         let chunk = self.chunks.get(index).map(Vec::as_slice).unwrap_or_default();
         match chunk.get(offset..offset.saturating_add(into.len())) {
             Some(bytes) => KVec::<Dest>::from(into).copy_from_slice(bytes),
-            None => self.read_pieces(position, into),
+            None => self.read_piece_at(position, KVec::<Dest>::from(into).into_piece()),
         }
     }
 
-    fn read_pieces(&self, position: usize, into: &mut [u8]) -> usize {
-        let mut rest = KVec::<Dest>::from(into).into_piece();
+    /// As [`read_at`](Self::read_at), into memory of either kind.
+    pub(super) fn read_piece_at<A: Access>(
+        &self,
+        position: usize,
+        into: Piece<'_, Dest, A>,
+    ) -> usize {
+        let mut rest = into;
         let mut copied = 0_usize;
         for bytes in self.slices_from(position) {
             if rest.is_empty() {
                 break;
             }
-            let len = rest.copy_from(KVec::from(bytes).into_piece());
-            rest = rest.slice(len, usize::MAX);
+            let len = rest.take(KVec::from(bytes).copy_to(rest)).len();
             copied = copied.saturating_add(len);
         }
         copied

@@ -287,8 +287,8 @@ pub(crate) const MAX_BYTES: usize = isize::MAX.unsigned_abs();
 pub(crate) fn one_call<D: Direction, A: Access, E>(
     view: &View<'_, D, A>,
     limits: Limits,
-    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
-) -> Result<usize, CallError<E>> {
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
+) -> Result<usize, E> {
     let limit = limits.segments;
     let (segments, size) = whole_segments(view, limit);
     if segments.len() > BATCH {
@@ -310,8 +310,8 @@ pub(crate) fn one_call<D: Direction, A: Access, E>(
 fn call_with_many<D: Direction, A: Access, E>(
     view: &View<'_, D, A>,
     limit: usize,
-    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
-) -> Result<usize, CallError<E>> {
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
+) -> Result<usize, E> {
     call_from_stack::<MAX_SEGMENTS, D, A, E>(view, limit, call)
 }
 
@@ -320,8 +320,8 @@ fn call_with_many<D: Direction, A: Access, E>(
 fn call_from_stack<const N: usize, D: Direction, A: Access, E>(
     view: &View<'_, D, A>,
     limit: usize,
-    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
-) -> Result<usize, CallError<E>> {
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
+) -> Result<usize, E> {
     let mut budget = MAX_BYTES;
     let pieces = view.pieces().map_while(|piece| {
         let piece = piece.into_shared().slice(0, budget);

@@ -128,6 +128,12 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
         add(total.saturating_sub(self.front.offset), offset)
     }
 
+    /// The number of bytes in view, or `limit` if there are more. Looks at no segments after those.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn size_up_to(&self, limit: usize) -> usize {
+        self.forward(self.front, limit).1
+    }
+
     /// Whether there are no bytes in view.
     #[inline]
     #[must_use]

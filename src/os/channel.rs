@@ -21,13 +21,15 @@ use std::net::{self, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 
+#[cfg(unix)]
+use crate::direction::Dest;
 use crate::direction::Source;
 use crate::file::{
     Channel, ChannelError, Duplex, Features, MAX_ENTRIES, ReadChannel, SeekFrom, WriteChannel,
     write_copies,
 };
 #[cfg(unix)]
-use crate::iov::{CallError, VectoredWrite};
+use crate::iov::{CallError, VectoredRead, VectoredWrite};
 use crate::memory::Piece;
 use crate::segment::KVec;
 
@@ -115,13 +117,22 @@ fn write_copied(
     write_copies(from, |bytes| retry(|| writer.write(bytes)))
 }
 
+/// Reads once, straight into pieces.
+#[cfg(unix)]
+fn read_scattered(
+    end: &impl std::os::fd::AsFd,
+    into: &[Piece<'_, Dest>],
+) -> Result<usize, ChannelError> {
+    retry_vectored(|| super::io::Stream(end).read_vectored(into))
+}
+
 /// Writes once to a socket, or to a file that may be one. No signal tells that its peer is gone.
 #[cfg(unix)]
 fn write_to_socket(
     end: &impl std::os::fd::AsFd,
     from: &[Piece<'_, Source>],
 ) -> Result<usize, ChannelError> {
-    write_vectored(|| super::io::Stream(end).write_vectored(from))
+    retry_vectored(|| super::io::Stream(end).write_vectored(from))
 }
 
 /// Writes once to what is no socket.
@@ -130,16 +141,16 @@ fn write_to_pipe(
     end: &impl std::os::fd::AsFd,
     from: &[Piece<'_, Source>],
 ) -> Result<usize, ChannelError> {
-    write_vectored(|| super::io::write(end, from))
+    retry_vectored(|| super::io::write(end, from))
 }
 
 #[cfg(unix)]
-fn write_vectored(
+fn retry_vectored(
     mut call: impl FnMut() -> Result<usize, CallError<io::Error>>,
 ) -> Result<usize, ChannelError> {
     loop {
         match call() {
-            Ok(written) => return Ok(written),
+            Ok(moved) => return Ok(moved),
             Err(CallError::Interrupted) => {}
             Err(CallError::WouldBlock) => return Err(ChannelError::WouldBlock),
             Err(CallError::Failed(error)) => return Err(ChannelError::from(&error)),
@@ -225,6 +236,16 @@ macro_rules! vectored {
     };
 }
 
+/// The reading method of a descriptor, which takes pieces.
+macro_rules! scattered {
+    () => {
+        #[cfg(unix)]
+        fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+            read_scattered(self, into)
+        }
+    };
+}
+
 impl Channel for File {
     /// A pipe or a terminal that was opened as a file cannot seek.
     fn features(&self) -> Features {
@@ -248,6 +269,8 @@ impl ReadChannel for File {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
         read(self, into)
     }
+
+    scattered!();
 
     #[cfg(unix)]
     fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
@@ -287,17 +310,19 @@ macro_rules! socket {
             }
         }
 
-        readable!($socket);
+        readable!($socket, scattered);
         writable!($socket, write_to_socket);
     };
 }
 
 macro_rules! readable {
-    ($reader:ty) => {
+    ($reader:ty $(, $scattered:ident)?) => {
         impl ReadChannel for $reader {
             fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
                 read(self, into)
             }
+
+            $($scattered!();)?
         }
     };
 }
@@ -352,9 +377,9 @@ socket!(UnixStream);
 
 pipe!(PipeReader, PipeWriter, ChildStdin, ChildStdout, ChildStderr);
 standard_stream!(Stdin, StdinLock<'_>, Stdout, StdoutLock<'_>);
-readable!(PipeReader);
-readable!(ChildStdout);
-readable!(ChildStderr);
+readable!(PipeReader, scattered);
+readable!(ChildStdout, scattered);
+readable!(ChildStderr, scattered);
 readable!(Stdin);
 readable!(StdinLock<'_>);
 writable!(PipeWriter, write_to_pipe);

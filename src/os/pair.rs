@@ -14,7 +14,7 @@ use crate::file::{
     Channel, ChannelError, Duplex, Error, Features, ReadChannel, Shared, WriteChannel, write_copies,
 };
 use crate::memory::Piece;
-use crate::segment::KVec;
+use crate::segment::{KVec, as_pieces};
 
 /// Makes a connection that holds `capacity` bytes (at least 1) in each direction.
 ///
@@ -154,16 +154,23 @@ impl Channel for PairEnd {
 
 impl ReadChannel for PairEnd {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        self.read_pieces(as_pieces(&[KVec::from(into)]))
+    }
+
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
         let lane = self.incoming();
         let mut content = lane.lock_when(|content| !content.bytes.is_empty(), self.blocking)?;
-        let into = KVec::<Dest>::from(into).into_piece();
-        let (front, back) = content.bytes.as_slices();
-        let first = into.copy_from(KVec::from(front).into_piece());
-        let second = into.slice(first, usize::MAX).copy_from(KVec::from(back).into_piece());
-        let len = first.saturating_add(second).min(content.bytes.len());
-        content.bytes.drain(..len);
+        let mut read = 0_usize;
+        for mut piece in into.iter().copied() {
+            let (front, back) = content.bytes.as_slices();
+            let first = piece.take(KVec::from(front).copy_to(piece)).len();
+            let second = KVec::from(back).copy_to(piece);
+            let len = first.saturating_add(second).min(content.bytes.len());
+            content.bytes.drain(..len);
+            read = read.saturating_add(len);
+        }
         lane.changed.notify_all();
-        Ok(len)
+        Ok(read)
     }
 }
 

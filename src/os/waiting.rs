@@ -9,7 +9,7 @@ use rustix::event::epoll;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::direction::Source;
+use crate::direction::{Dest, Source};
 use crate::file::{
     Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
 };
@@ -140,6 +140,10 @@ impl<C: Channel + AsFd> Channel for WaitingChannel<C> {
 impl<C: ReadChannel + AsFd> ReadChannel for WaitingChannel<C> {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
         self.inner.read(into)
+    }
+
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+        self.inner.read_pieces(into)
     }
 
     fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {

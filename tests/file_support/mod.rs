@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use iov_iter::file::{Channel, ChannelError, Features, ReadChannel, Ready, WriteChannel};
-use iov_iter::{Piece, Source};
+use iov_iter::{Dest, Piece, Source};
 
 /// One answer of a scripted channel.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +172,8 @@ pub struct Fickle {
     pub fails_at: Option<usize>,
     /// What was written, or is to be read.
     pub bytes: Vec<u8>,
+    /// Reads straight into scattered memory.
+    pub scattered: bool,
     /// Bytes moved, for others to see.
     pub moved: Arc<AtomicUsize>,
     pub calls: usize,
@@ -221,5 +223,22 @@ impl ReadChannel for Fickle {
         into[..len].copy_from_slice(&rest[..len]);
         self.moved.store(moved + len, Ordering::SeqCst);
         Ok(len)
+    }
+
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+        if !self.scattered {
+            return Err(ChannelError::Unsupported);
+        }
+        assert!((1..=64).contains(&into.len()) && into.iter().all(|piece| !piece.is_empty()));
+        let portion = self.portion()?;
+        let moved = self.moved.load(Ordering::SeqCst);
+        let rest = &self.bytes[moved..];
+        let mut left = &rest[..portion.min(rest.len())];
+        let given = left.len();
+        for piece in into {
+            left = &left[piece.copy_from(Piece::from(left))..];
+        }
+        self.moved.store(moved + given - left.len(), Ordering::SeqCst);
+        Ok(given - left.len())
     }
 }

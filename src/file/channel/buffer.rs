@@ -1,7 +1,7 @@
 //! A growing buffer as a channel, for reading and writing.
 
 use super::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
-use crate::direction::Source;
+use crate::direction::{Dest, Source};
 use crate::file::sized_buffer::SizedBuffer;
 use crate::memory::{Access, Piece};
 use crate::segment::{KVec, Segments};
@@ -95,6 +95,15 @@ impl ReadChannel for BufferChannel {
         let len = self.buffer.read_at(self.position, into);
         self.position = self.position.saturating_add(len);
         Ok(len)
+    }
+
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+        let before = self.position;
+        for piece in into {
+            let len = self.buffer.read_piece_at(self.position, *piece);
+            self.position = self.position.saturating_add(len);
+        }
+        Ok(self.position.saturating_sub(before))
     }
 
     fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {

@@ -17,6 +17,15 @@ impl ReadChannel for &[u8] {
         *self = self.get(len..).unwrap_or_default();
         Ok(len)
     }
+
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+        let before = self.len();
+        for piece in into {
+            let len = KVec::from(*self).copy_to(*piece);
+            *self = self.get(len..).unwrap_or_default();
+        }
+        Ok(before.saturating_sub(self.len()))
+    }
 }
 
 /// Writing appends.

@@ -15,9 +15,7 @@ use core::fmt;
 
 use bitflags::bitflags;
 
-#[cfg(any(feature = "std", feature = "embedded-io-v0.7"))]
-use crate::direction::Dest;
-use crate::direction::Source;
+use crate::direction::{Dest, Source};
 use crate::memory::Piece;
 use crate::segment::{KVec, as_pieces};
 
@@ -116,6 +114,20 @@ pub trait ReadChannel: Channel {
     #[doc(alias = "qemu_fill_buffer")]
     #[doc(alias = "QEMUFileGetBufferFunc")]
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError>;
+
+    /// Reads at least one byte into the front of scattered memory, or 0 at the end of the data.
+    ///
+    /// `into` has 1 to [`MAX_ENTRIES`](super::MAX_ENTRIES) pieces, none of them empty, and is laid out as
+    /// an array of `struct iovec`. Others may access the memory meanwhile, and it need not be initialised.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read). [`ChannelError::Unsupported`], which is the default, makes the file
+    /// read into its buffer and copy from there.
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+        let _ = into;
+        Err(ChannelError::Unsupported)
+    }
 
     /// Reads from `position` (in bytes from the start), leaving the channel's own position alone.
     ///
@@ -383,6 +395,10 @@ macro_rules! forward {
         impl<C: ReadChannel + ?Sized> ReadChannel for $pointer {
             fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
                 (**self).read(into)
+            }
+
+            fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+                (**self).read_pieces(into)
             }
 
             fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {

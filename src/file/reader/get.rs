@@ -1,11 +1,11 @@
 //! Getting bytes out of a reading file: copied or in place, and looking ahead.
 
 use super::FileReader;
-use crate::cursor::Cursor;
 use crate::direction::Dest;
 use crate::file::BUFFER_SIZE;
 use crate::file::channel::ReadChannel;
 use crate::file::error::Error;
+use crate::iov::View;
 use crate::memory::Access;
 use crate::segment::{KVec, MemVec};
 
@@ -99,7 +99,12 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Gets the next bytes into scattered memory, which need not be initialised.
     ///
-    /// Returns how many were got, as [`get_buffer`](Self::get_buffer) does.
+    /// Returns how many were got, as [`get_buffer`](Self::get_buffer) does. Channels are safe to implement
+    /// and may lie, so unsafe code must not conclude from the number that this memory is initialised, unless
+    /// it knows the channel.
+    ///
+    /// While a whole buffer or more is wanted, a channel that [can](ReadChannel::read_pieces) reads straight
+    /// into the memory.
     ///
     /// # Errors
     ///
@@ -108,24 +113,40 @@ impl<C: ReadChannel> FileReader<C> {
         &mut self,
         into: &[MemVec<'_, Dest, A>],
     ) -> Result<usize, Error> {
-        let mut into = Cursor::new(into);
+        let mut left = View::new(into);
         let mut got = 0_usize;
-        while into.remaining() > 0 {
-            let wanted = into.remaining().min(BUFFER_SIZE);
-            let complete = self.need(wanted);
-            let len = into.share_pieces(KVec::from(self.buffer.window()), |piece, part| {
-                part.copy_to(piece);
-                piece.len()
-            });
-            self.deliver(len);
+        while !left.is_empty() {
+            let (len, result) = self.get_front(&left);
+            left.discard_front(len);
             got = got.saturating_add(len);
-            match complete {
+            match result {
                 Err(error) if got == 0 => return Err(error),
                 Err(_) => break,
                 Ok(()) => {}
             }
         }
         Ok(got)
+    }
+
+    /// Gets some of the next bytes into the front of `into`, which has some, and tells how many, also on
+    /// failure.
+    ///
+    /// Where a whole buffer is wanted and none is buffered, the channel reads straight into `into`.
+    fn get_front<A: Access>(&mut self, into: &View<'_, Dest, A>) -> (usize, Result<(), Error>) {
+        let wanted = into.size_up_to(BUFFER_SIZE);
+        let result = match self.buffered() {
+            _ if wanted < BUFFER_SIZE => self.need(wanted),
+            0 => match self.read_segments(into) {
+                Ok(Some(len)) => return (len, Ok(())),
+                Ok(None) => self.need(1),
+                Err(error) => Err(self.status.fail(error)),
+            },
+            _ => Ok(()),
+        };
+        // Offset 0 is in every view.
+        let len = into.from_buf(0, self.buffer.window()).unwrap_or_default();
+        self.deliver(len);
+        (len, result)
     }
 
     /// Gets exactly `into.len()` bytes.

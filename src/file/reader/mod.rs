@@ -12,13 +12,16 @@ pub use load_hooks::{LoadHooks, Loaded};
 
 use core::fmt;
 
-use crate::file::BUFFER_SIZE;
+use crate::direction::Dest;
 use crate::file::buffer::Buffer;
 use crate::file::channel::{ChannelError, Duplex, Features, ReadChannel, Ready};
 use crate::file::error::Error;
 use crate::file::status::{Status, shut_down};
 #[cfg(target_has_atomic = "ptr")]
 use crate::file::stop::Stopper;
+use crate::file::{BUFFER_SIZE, MAX_ENTRIES};
+use crate::iov::{Limits, View, one_call};
+use crate::memory::Access;
 
 /// A buffered stream of bytes out of a channel.
 ///
@@ -243,6 +246,27 @@ impl<C: ReadChannel> FileReader<C> {
         };
         self.fetched = self.fetched.saturating_add(got as u64);
         Ok(got)
+    }
+
+    /// As [`read_through`](Self::read_through), into the front of scattered memory; `None` if the channel
+    /// cannot.
+    pub(super) fn read_segments<A: Access>(
+        &mut self,
+        into: &View<'_, Dest, A>,
+    ) -> Result<Option<usize>, Error> {
+        self.check_readable()?;
+        let limits = Limits::new(MAX_ENTRIES, false);
+        let got = loop {
+            let answer = one_call(into, limits, &mut |list| self.channel.read_pieces(list));
+            if answer == Err(ChannelError::Unsupported) {
+                return Ok(None);
+            }
+            if let Some(got) = self.learn(answer)? {
+                break got;
+            }
+        };
+        self.fetched = self.fetched.saturating_add(got as u64);
+        Ok(Some(got))
     }
 
     fn check_readable(&self) -> Result<(), Error> {

@@ -56,6 +56,7 @@ fn channel<C: Channel>(mut channel: C) {
 
 fn read<C: ReadChannel>(mut from: C) {
     black_box(from.read(any_bytes()).is_err());
+    black_box(from.read_pieces(any_list()).is_err());
     black_box(from.read_at(any_bytes(), any() as u64).is_err());
     channel(from);
 }

@@ -60,6 +60,14 @@ impl ReadChannel for Anything {
         any_answer()
     }
 
+    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
+        black_box(into.len());
+        match any() {
+            0 => Err(ChannelError::Unsupported),
+            _ => any_answer(),
+        }
+    }
+
     fn read_at(&mut self, into: &mut [u8], _: u64) -> Result<usize, ChannelError> {
         self.read(into)
     }
