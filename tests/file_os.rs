@@ -17,7 +17,7 @@ use iov_iter::file::{
     WriteChannel,
 };
 use iov_iter::os::{DescriptorChannel, IoChannel, WaitingChannel};
-use iov_iter::{Piece, Shared, Source};
+use iov_iter::{KVec, Piece, Shared, Source};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 /// A file in the temporary directory, removed at the end.
@@ -66,6 +66,19 @@ fn a_file_with_many_entries() {
     }
     reader.close().unwrap();
     assert_eq!(got, data);
+}
+
+#[test]
+fn a_file_is_read_straight_into_segments() {
+    let scratch = Scratch::new("segments");
+    let data = data(100_000);
+    fs::write(&scratch.0, &data).unwrap();
+    let mut reader = FileReader::new(scratch.open()).unwrap();
+    let mut into = vec![0; data.len() + 1];
+    let segments: Vec<_> = into.chunks_mut(1000).map(KVec::from).collect();
+    assert_eq!(reader.get_segments(&segments), Ok(data.len()));
+    assert_eq!((reader.position(), reader.buffered()), (100_000, 0));
+    assert_eq!((&into[..data.len()], into[data.len()]), (&data[..], 0));
 }
 
 #[test]
