@@ -193,7 +193,7 @@ impl<L: Segments> Cursor<L> {
     ///
     /// Truncation hides bytes, not segments. Looks at each of the segments.
     #[must_use]
-    pub fn segments_left(&self) -> usize {
+    pub fn segment_count(&self) -> usize {
         let full = self.rest().filter(|segment| !segment.is_empty());
         // Not `count`, whose sum is checked for overflow and can panic.
         full.fold(0, |count, _| count.saturating_add(1))
@@ -380,7 +380,7 @@ impl<L: Segments> fmt::Debug for Cursor<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cursor")
             .field("remaining", &self.remaining())
-            .field("segments_left", &self.segments_left())
+            .field("segment_count", &self.segment_count())
             .field("offset", &self.at.offset)
             .field("truncated", &self.cut)
             .finish_non_exhaustive()

@@ -132,8 +132,8 @@ pub use error::Error;
 #[doc(inline)]
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
 pub use iter::{
-    Abi, Checksum, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource, Kind,
-    PageRange, Retention, ScatterEntry, State, TransferError, UserCursor, UserPiece,
+    Abi, Checksum, Chunks, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource,
+    Kind, PageRange, Retention, ScatterEntry, State, TransferError, UserCursor, UserPiece,
     copy_iter_to_iter,
 };
 pub use list::{InlineVec, List};

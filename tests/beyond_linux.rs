@@ -1,4 +1,4 @@
-//! What the crate adds to Linux: borrowed chunks, registered buffers at constant cost, own segment
+//! What the crate adds to Linux: borrowed chunks, uniform buffers at constant cost, own segment
 //! types, and what may cross threads.
 
 mod model;
@@ -42,15 +42,18 @@ fn chunks_are_the_bytes_left_segment_by_segment() {
                 .map(|range| &bytes[range.start.max(skip).min(end)..range.end.min(end).max(skip)])
                 .filter(|chunk| !chunk.is_empty())
                 .collect();
-            let (least, most) = iter.size_hint();
+            let mut left = iter.chunks();
+            let (least, most) = left.size_hint();
             assert!(least <= expected.len() && expected.len() <= most.unwrap());
-            let chunks: Vec<_> = iter.by_ref().collect();
+            let chunks: Vec<_> = left.by_ref().collect();
             assert_eq!(chunks, expected);
             // Borrowed from the memory itself, and fused.
             for (chunk, expected) in chunks.iter().zip(&expected) {
                 assert!(std::ptr::eq(chunk.as_ptr(), expected.as_ptr()));
             }
-            assert_eq!((iter.next(), iter.next(), iter.remaining()), (None, None, 0));
+            assert_eq!((left.next(), left.next(), iter.remaining()), (None, None, end - skip));
+            let taken: Vec<_> = core::iter::from_fn(|| iter.next_chunk()).collect();
+            assert_eq!((taken, iter.remaining()), (expected, 0));
         }
     }
 }
@@ -151,12 +154,12 @@ fn registered_buffer_is_refused_what_it_does_not_hold() {
 
     let (one, other) = ([whole], [BioVec::new(model::TestPage::run(2), 0, 8192).unwrap()]);
     let (one, other) = (Uniform::new(&one).unwrap(), Uniform::new(&other).unwrap());
-    let refused = Iter::<Source>::registered(one, 8193);
+    let refused = Iter::<Source>::uniform(one, 8193);
     assert_eq!(refused.unwrap_err(), Error::CountExceedsSegments);
 
     // A state of another buffer, even one of the same length, is no state of this one.
-    let mut iter = Iter::<Source>::registered(one, 4).unwrap();
-    let foreign = Iter::<Source>::registered(other, 4).unwrap().save();
+    let mut iter = Iter::<Source>::uniform(one, 4).unwrap();
+    let foreign = Iter::<Source>::uniform(other, 4).unwrap().save();
     assert_eq!(iter.restore(&foreign), Err(Error::ForeignState));
     let own = iter.save();
     assert_eq!((iter.advance(3), iter.restore(&own), iter.remaining()), (3, Ok(()), 4));

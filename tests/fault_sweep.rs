@@ -63,8 +63,8 @@ fn behind(n: usize) -> At {
         left -= SEGMENTS[seg].len;
         seg += 1;
     }
-    let segments_left = SEGMENTS[seg..].iter().filter(|segment| segment.len > 0).count();
-    at(seg, left, segments_left, TOTAL - n)
+    let segment_count = SEGMENTS[seg..].iter().filter(|segment| segment.len > 0).count();
+    at(seg, left, segment_count, TOTAL - n)
 }
 
 const START: At = at(1, 0, 4, TOTAL);

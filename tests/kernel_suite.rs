@@ -100,7 +100,7 @@ fn copy_to_kvec() {
     }
     let mut iter = Iter::<Dest>::kvec(&segments, KVEC_TOTAL).unwrap();
     assert_eq!(iter.copy_to_iter(&data), KVEC_TOTAL);
-    assert_eq!((iter.remaining(), iter.segments_left()), (0, 0));
+    assert_eq!((iter.remaining(), iter.segment_count()), (0, 0));
     drop(segments);
     assert!(buffer == image(MIB, &KVEC, &data, 0xee));
 }
@@ -112,7 +112,7 @@ fn copy_from_kvec() {
     let mut iter = Iter::<Source>::kvec(&segments, KVEC_TOTAL).unwrap();
     let mut copied = vec![0; MIB];
     assert_eq!(iter.copy_from_iter(&mut copied), KVEC_TOTAL);
-    assert_eq!((iter.remaining(), iter.segments_left()), (0, 0));
+    assert_eq!((iter.remaining(), iter.segment_count()), (0, 0));
     copied.truncate(KVEC_TOTAL);
     assert!(copied == concatenated(&buffer, &KVEC));
 }
@@ -125,7 +125,7 @@ fn copy_to_bvec() {
     let segments = bvecs(&run, &merged());
     let mut iter = Iter::<Dest>::bvec(&segments, BVEC_TOTAL).unwrap();
     assert_eq!(iter.copy_to_iter(&data), BVEC_TOTAL);
-    assert_eq!((iter.remaining(), iter.segments_left()), (0, 0));
+    assert_eq!((iter.remaining(), iter.segment_count()), (0, 0));
     assert!(run.all_bytes() == image(8 * PAGE, &merged(), &data, 0xee));
 }
 
@@ -137,7 +137,7 @@ fn copy_from_bvec() {
     let mut iter = Iter::<Source>::bvec(&segments, BVEC_TOTAL).unwrap();
     let mut copied = vec![0; 8 * PAGE];
     assert_eq!(iter.copy_from_iter(&mut copied), BVEC_TOTAL);
-    assert_eq!((iter.remaining(), iter.segments_left()), (0, 0));
+    assert_eq!((iter.remaining(), iter.segment_count()), (0, 0));
     copied.truncate(BVEC_TOTAL);
     assert!(copied == concatenated(&buffer, &merged()));
 }

@@ -195,7 +195,7 @@ fn row_08_over_advance_does_not_wrap_the_count() {
 /// Every question to an iterator in which nothing is left.
 fn nothing_left<D: Direction>(iter: &mut Iter<'_, D>) {
     assert!(iter.is_empty());
-    assert_eq!(iter.single_segment_count(), 0);
+    assert_eq!(iter.first_segment_len(), 0);
     assert_eq!(iter.alignment(), 0);
     assert!(iter.is_aligned(usize::MAX, usize::MAX));
     assert_eq!(iter.gap_alignment(), 0);
@@ -232,8 +232,8 @@ fn row_09_exhausted_and_empty_iterators_answer_every_question() {
         Iter::kvec(&kvecs, 3).unwrap(),
         Iter::bvec(&[], 0).unwrap(),
         Iter::bvec(&bvecs, 3).unwrap(),
-        Iter::registered(iov_iter::Uniform::new(&[]).unwrap(), 0).unwrap(),
-        Iter::registered(iov_iter::Uniform::new(&bvecs).unwrap(), 3).unwrap(),
+        Iter::uniform(iov_iter::Uniform::new(&[]).unwrap(), 0).unwrap(),
+        Iter::uniform(iov_iter::Uniform::new(&bvecs).unwrap(), 3).unwrap(),
     ];
     for mut iter in all {
         iter.advance(3);
@@ -393,7 +393,7 @@ fn row_23_empty_segments_are_not_the_end() {
     let mut seen = Vec::<u8>::new();
     while !walk.is_empty() {
         let mut bytes = [0; 4];
-        let piece = walk.single_segment_count().min(4);
+        let piece = walk.first_segment_len().min(4);
         let copied = walk.copy_from_iter(&mut bytes[..piece]);
         assert!(copied > 0, "no progress");
         seen.extend(&bytes[..copied]);
@@ -473,7 +473,7 @@ fn empty_segments_do_not_tell_a_copy_from_a_move() {
     assert_eq!(copied.position(), Position { index: 3, offset: 0 });
     let room = InlineVec::<KVec<'_, Source>, 1>::new;
     for cursor in [copied, moved] {
-        assert_eq!((cursor.position(), cursor.segments_left()), (copied.position(), 1));
+        assert_eq!((cursor.position(), cursor.segment_count()), (copied.position(), 1));
         let mut storage = room();
         assert_eq!(cursor.dup(&mut storage).map(|copy| copy.remaining()), Ok(3));
         assert!(storage.is_inline());
@@ -485,8 +485,8 @@ fn empty_segments_do_not_tell_a_copy_from_a_move() {
     for cursor in [copied, moved] {
         let iter = IovIter::<Source>::KVec(cursor);
         assert_eq!(format!("{iter:?}"), format!("{dense:?}"));
-        assert_eq!(iter.size_hint(), dense.size_hint());
-        assert_eq!(iter.map(<[u8]>::len).collect::<Vec<_>>(), [3]);
+        assert_eq!(iter.chunks().size_hint(), dense.chunks().size_hint());
+        assert_eq!(iter.chunks().map(<[u8]>::len).collect::<Vec<_>>(), [3]);
     }
     // A list of nothing but empty segments is an empty list.
     let nothing = [KVec::from(&bytes[..0]); 3];

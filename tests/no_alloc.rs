@@ -164,10 +164,10 @@ fn use_source(mut iter: Iter<'_, Source>, page: &TestPage) {
     iter.restore(&start).unwrap();
     assert_eq!(iter.fault_in_readable(8), 0);
     let questions = (iter.alignment(), iter.gap_alignment(), iter.npages(9), iter.npages_cap(9, 9));
-    assert!(questions.2 > 0 && iter.single_segment_count() > 0);
+    assert!(questions.2 > 0 && iter.first_segment_len() > 0);
     assert!(iter.is_aligned(0, 0));
     assert_eq!(iter.extract_will_pin(), iter.is_user_backed());
-    assert!(iter.segments_left() > 0 && !iter.is_empty());
+    assert!(iter.segment_count() > 0 && !iter.is_empty());
     iter.set_page_flags(iter.page_flags());
     iter.truncate(5);
     iter.reexpand(8).unwrap();
@@ -230,7 +230,7 @@ fn every_operation_of_the_core() {
         let kvecs = [KVec::from(&bytes[..3]), KVec::from(&bytes[3..])];
         use_source(Iter::kvec(&kvecs, 8).unwrap(), &page);
         use_source(Iter::bvec(&bvecs, 8).unwrap(), &page);
-        use_source(Iter::registered(Uniform::new(&bvecs).unwrap(), 8).unwrap(), &page);
+        use_source(Iter::uniform(Uniform::new(&bvecs).unwrap(), 8).unwrap(), &page);
 
         use_dest(Iter::iovec(&space, &iovecs, 8).unwrap(), &page);
         use_dest(Iter::ubuf(&space, 0x1ffc, 8), &page);

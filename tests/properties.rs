@@ -91,7 +91,7 @@ fn told<D: Direction>(iter: &Iter<'_, D, P>, segments: &[(usize, usize)]) -> Str
     let aligned = [1, 2, 4, 8].map(|mask| (iter.is_aligned(mask, 0), iter.is_aligned(0, mask)));
     let pages = (iter.npages(usize::MAX), iter.npages(3), iter.npages_cap(9, 20));
     let user = iter.user_segment();
-    let single = iter.single_segment_count();
+    let single = iter.first_segment_len();
     let mut storage = DupStorage::<_, _, 9>::new();
     let copy = iter.dup(&mut storage).map(|copy| format!("{copy:?}"));
     format!(

@@ -342,10 +342,10 @@ fn duplicate_of_pages_holds_references() {
     let bvec = |offset, len| BioVec::new(page.clone(), offset, len).unwrap();
     let segments = [bvec(0, 100), bvec(100, 200), bvec(300, 200), bvec(500, 7)];
     let before = page.references();
-    for registered in [false, true] {
-        let mut iter = match registered {
+    for uniform in [false, true] {
+        let mut iter = match uniform {
             false => Iter::<Source>::bvec(&segments, 507).unwrap(),
-            true => Iter::<Source>::registered(Uniform::new(&segments).unwrap(), 507).unwrap(),
+            true => Iter::<Source>::uniform(Uniform::new(&segments).unwrap(), 507).unwrap(),
         };
         iter.advance(150);
         let mut storage = DupStorage::<_, _, 3>::new();

@@ -130,9 +130,9 @@ fn v9_revert_past_the_start() {
 fn s1_single_segment_of_several() {
     with_lengths(&[10, 20], |mut iter| {
         iter.truncate(25);
-        assert_eq!(iter.single_segment_count(), 10);
+        assert_eq!(iter.first_segment_len(), 10);
         copied(&mut iter, 4);
-        assert_eq!(iter.single_segment_count(), 6);
+        assert_eq!(iter.first_segment_len(), 6);
     });
 }
 
@@ -142,7 +142,7 @@ fn s2_single_segment_is_cut_to_the_count() {
         copied(&mut iter, 5);
         iter.truncate(12);
         assert_eq!(place(&iter), at(0, 5, 1, 12));
-        assert_eq!(iter.single_segment_count(), 12);
+        assert_eq!(iter.first_segment_len(), 12);
     });
 }
 
@@ -150,9 +150,9 @@ fn s2_single_segment_is_cut_to_the_count() {
 fn s3_single_segment_behind_an_empty_one() {
     // Linux returns 0 although bytes are left; here empty segments are skipped first.
     with_lengths(&[0, 20], |mut iter| {
-        assert_eq!(iter.single_segment_count(), 20);
+        assert_eq!(iter.first_segment_len(), 20);
         iter.truncate(7);
-        assert_eq!(iter.single_segment_count(), 7);
+        assert_eq!(iter.first_segment_len(), 7);
     });
 }
 
@@ -160,13 +160,13 @@ fn s3_single_segment_behind_an_empty_one() {
 fn s4_single_segment_longer_than_the_count() {
     with_lengths(&[10, 20], |mut iter| {
         iter.truncate(7);
-        assert_eq!(iter.single_segment_count(), 7);
+        assert_eq!(iter.first_segment_len(), 7);
         copied(&mut iter, 7);
-        assert_eq!(iter.single_segment_count(), 0);
+        assert_eq!(iter.first_segment_len(), 0);
     });
     let space = UserSpace::<4096>::new();
-    assert_eq!(Iter::<Source>::ubuf(&space, 0x1000, 9).single_segment_count(), 9);
-    assert_eq!(Iter::<Dest>::discard(9).single_segment_count(), 9);
+    assert_eq!(Iter::<Source>::ubuf(&space, 0x1000, 9).first_segment_len(), 9);
+    assert_eq!(Iter::<Dest>::discard(9).first_segment_len(), 9);
 }
 
 #[test]
@@ -292,15 +292,15 @@ fn registered_pages_move_in_one_step() {
     let bvecs: Vec<_> = lengths.iter().map(bvec).collect();
     let total = lengths.iter().sum::<usize>();
     let mut plain = Iter::<Source>::bvec(&bvecs, total).unwrap();
-    let mut registered = Iter::<Source>::registered(Uniform::new(&bvecs).unwrap(), total).unwrap();
+    let mut uniform = Iter::<Source>::uniform(Uniform::new(&bvecs).unwrap(), total).unwrap();
     for n in [0, 99, 1, 4096, 1, 4095, 2000, 2096, 6, 1, 1] {
-        assert_eq!(plain.advance(n), registered.advance(n));
-        assert_eq!(place(&plain), place(&registered));
+        assert_eq!(plain.advance(n), uniform.advance(n));
+        assert_eq!(place(&plain), place(&uniform));
     }
-    assert_eq!(place(&registered), at(5, 0, 0, 0));
-    assert_eq!(registered.revert(total + 1), Err(Error::RevertPastStart));
-    assert_eq!(registered.revert(4104), Ok(()));
-    assert_eq!(place(&registered), at(2, 4095, 3, 4104));
-    assert_eq!(registered.revert(total - 4104), Ok(()));
-    assert_eq!(place(&registered), at(0, 0, 5, total));
+    assert_eq!(place(&uniform), at(5, 0, 0, 0));
+    assert_eq!(uniform.revert(total + 1), Err(Error::RevertPastStart));
+    assert_eq!(uniform.revert(4104), Ok(()));
+    assert_eq!(place(&uniform), at(2, 4095, 3, 4104));
+    assert_eq!(uniform.revert(total - 4104), Ok(()));
+    assert_eq!(place(&uniform), at(0, 0, 5, total));
 }

@@ -315,6 +315,6 @@ fn kinds() {
     check(Iter::kvec(&[], 0).unwrap(), Kind::KVec, false);
     check(Iter::bvec(&[], 0).unwrap(), Kind::BVec, false);
     let uniform = Uniform::new(&[]).unwrap();
-    check(Iter::registered(uniform, 0).unwrap(), Kind::Registered, false);
+    check(Iter::uniform(uniform, 0).unwrap(), Kind::Uniform, false);
     check(Iter::discard(1), Kind::Discard, false);
 }

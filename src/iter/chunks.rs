@@ -31,26 +31,39 @@ impl<'a, H: Host> IovIter<'a, Source, H> {
     }
 }
 
-/// Chunks of addressable memory, borrowed for as long as the segments are.
-///
-/// ```
-/// # use iov_iter::{IovIter, KVec, Source};
-/// let segments = [KVec::from(&b"scatter "[..]), KVec::from(&b"gather"[..])];
-/// let text = IovIter::<Source>::from(&segments[..]).collect::<Vec<_>>().concat();
-/// assert_eq!(text, b"scatter gather");
-/// ```
-impl<'a> Iterator for IovIter<'a, Source, KernelOnly> {
+impl<'a> IovIter<'a, Source, KernelOnly> {
+    /// The chunks of the bytes left, one for each segment that has any. The iterator stays.
+    ///
+    /// ```
+    /// # use iov_iter::{IovIter, KVec, Source};
+    /// let segments = [KVec::from(&b"scatter "[..]), KVec::from(&b"gather"[..])];
+    /// let iter = IovIter::<Source>::from(&segments[..]);
+    /// assert_eq!(iter.chunks().collect::<Vec<_>>().concat(), b"scatter gather");
+    /// assert_eq!((iter.chunks().count(), iter.remaining()), (2, 14));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn chunks(&self) -> Chunks<'a> {
+        Chunks(self.clone())
+    }
+}
+
+/// Chunks of addressable memory, borrowed for as long as the segments are: [`IovIter::chunks`].
+#[derive(Clone, Debug)]
+pub struct Chunks<'a>(IovIter<'a, Source, KernelOnly>);
+
+impl<'a> Iterator for Chunks<'a> {
     type Item = &'a [u8];
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.next_chunk()
+        self.0.next_chunk()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         // No chunk is empty. The segments are no better bound: empty ones would show in it.
-        (usize::from(!self.is_empty()), Some(self.remaining()))
+        (usize::from(!self.0.is_empty()), Some(self.0.remaining()))
     }
 }
 
-impl FusedIterator for IovIter<'_, Source, KernelOnly> {}
+impl FusedIterator for Chunks<'_> {}

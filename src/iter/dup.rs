@@ -121,11 +121,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 let Copied::BVec(list) = segments else { return Err(Error::NoMemory) };
                 IovIter::BVec(cursor.rebased(&**list))
             }
-            Self::Registered(cursor) => {
+            Self::Uniform(cursor) => {
                 *segments = Copied::BVec(cursor.copy_rest(Clone::clone)?);
                 let Copied::BVec(list) = segments else { return Err(Error::NoMemory) };
                 match Uniform::new(list) {
-                    Some(uniform) => IovIter::Registered(cursor.rebased(uniform)),
+                    Some(uniform) => IovIter::Uniform(cursor.rebased(uniform)),
                     None => IovIter::BVec(cursor.rebased(&**list)),
                 }
             }
@@ -171,7 +171,7 @@ impl<L: Segments> Cursor<L> {
         &self,
         copy: impl Fn(&L::Segment) -> L::Segment,
     ) -> Result<InlineVec<L::Segment, N>, Error> {
-        let wanted = self.segments_left();
+        let wanted = self.segment_count();
         let mut copied = InlineVec::new();
         if copied.make_room(wanted)? < wanted {
             return Err(Error::NoMemory);

@@ -3,7 +3,7 @@
 //! ```text
 //!                 IovIter<'a, D, H>
 //!   ┌─────────┬───────┬───────┬────────┬───────────────────┬─────────┐
-//!   │ UserBuf │ IoVec │ KVec  │ Shared │ BVec / Registered │ Discard │   kind
+//!   │ UserBuf │ IoVec │ KVec  │ Shared │ BVec / Uniform │ Discard │   kind
 //!   ├─────────┴───────┼───────┼────────┼───────────────────┼─────────┤
 //!   │     H::User     │       │        │      H::Page      │    –    │   asked of the host
 //!   ├─────────────────┼───────┼────────┴───────────────────┼─────────┤
@@ -31,6 +31,7 @@ mod transfer;
 mod user;
 
 pub use checksum::Checksum;
+pub use chunks::Chunks;
 pub use dup::DupStorage;
 pub use import::Abi;
 pub use integer::Integer;
@@ -48,7 +49,7 @@ use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly, SharedOnly};
 use crate::memory::{Exclusive, Extent, Piece};
-use crate::segment::{BioVec, Hole, IoVec, KVec, SharedList, SharedVec, Single, Uniform};
+use crate::segment::{BioVec, Discarded, IoVec, KVec, SharedList, SharedVec, Single, Uniform};
 
 /// An iterator over the bytes of scattered memory, of which a copy takes as many as it moves.
 ///
@@ -91,10 +92,10 @@ pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
     #[doc(alias = "ITER_BVEC")]
     BVec(Cursor<&'a [BioVec<H::Page>]>),
     /// Pages in segments that are known to be equally long.
-    Registered(Cursor<Uniform<'a, BioVec<H::Page>>>),
+    Uniform(Cursor<Uniform<'a, BioVec<H::Page>>>),
     /// Nothing: data vanishes.
     #[doc(alias = "ITER_DISCARD")]
-    Discard(Cursor<Single<Hole<D>>>),
+    Discard(Cursor<Single<Discarded<D>>>),
 }
 
 /// An [`IovIter`] that data flows out of.
@@ -129,7 +130,7 @@ macro_rules! on_cursor {
             IovIter::KVec($cursor) => $body,
             IovIter::Shared($cursor) => $body,
             IovIter::BVec($cursor) => $body,
-            IovIter::Registered($cursor) => $body,
+            IovIter::Uniform($cursor) => $body,
             IovIter::Discard($cursor) => $body,
         }
     };
@@ -209,8 +210,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ///
     /// [`Error::CountExceedsSegments`] if the segments hold fewer.
     #[inline]
-    pub fn registered(segments: Uniform<'a, BioVec<H::Page>>, count: usize) -> Result<Self, Error> {
-        Cursor::with_count(segments, count).map(Self::Registered)
+    pub fn uniform(segments: Uniform<'a, BioVec<H::Page>>, count: usize) -> Result<Self, Error> {
+        Cursor::with_count(segments, count).map(Self::Uniform)
     }
 
     /// Iterates over `count` bytes of user memory.
@@ -254,7 +255,7 @@ impl<'a, H: Host> IovIter<'a, Dest, H> {
     #[must_use]
     #[doc(alias = "iov_iter_discard")]
     pub fn discard(count: usize) -> Self {
-        Self::Discard(Cursor::new(Single(Hole::new(count))))
+        Self::Discard(Cursor::new(Single(Discarded::new(count))))
     }
 }
 
@@ -276,10 +277,10 @@ impl<'a, D: Direction> From<&'a [SharedVec<'a, D>]> for IovIter<'a, D, SharedOnl
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Bytes left.
     ///
-    /// User memory may fault before they are used up. Not to be mistaken for the `count` that a
-    /// source of addressable memory has as an [`Iterator`], which counts chunks and uses them up.
+    /// User memory may fault before they are used up.
     #[inline]
     #[must_use]
+    #[doc(alias = "len")]
     #[doc(alias = "iov_iter_count")]
     pub fn remaining(&self) -> usize {
         on_cursor!(self, cursor => cursor.remaining())
@@ -358,7 +359,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             (Self::KVec(now), Self::KVec(then)) => now.restore(then),
             (Self::Shared(now), Self::Shared(then)) => now.restore(then),
             (Self::BVec(now), Self::BVec(then)) => now.restore(then),
-            (Self::Registered(now), Self::Registered(then)) => now.restore(then),
+            (Self::Uniform(now), Self::Uniform(then)) => now.restore(then),
             (Self::Discard(now), Self::Discard(then)) => now.restore(then),
             _ => Err(Error::ForeignState),
         }
@@ -449,7 +450,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::BVec(cursor) => {
                 cursor.share_pages(extent, |piece, part| shared(state, piece, part))
             }
-            Self::Registered(cursor) => {
+            Self::Uniform(cursor) => {
                 cursor.share_pages(extent, |piece, part| shared(state, piece, part))
             }
             Self::Discard(cursor) => cursor.advance(extent.size()),
@@ -503,7 +504,7 @@ impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
             Self::KVec(cursor) => Self::KVec(*cursor),
             Self::Shared(cursor) => Self::Shared(*cursor),
             Self::BVec(cursor) => Self::BVec(*cursor),
-            Self::Registered(cursor) => Self::Registered(*cursor),
+            Self::Uniform(cursor) => Self::Uniform(*cursor),
             Self::Discard(cursor) => Self::Discard(*cursor),
         }
     }
@@ -511,12 +512,12 @@ impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
 
 impl<D: Direction, H: Host> fmt::Debug for IovIter<'_, D, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (position, segments) = on_cursor!(self, c => (c.position(), c.segments_left()));
+        let (position, segments) = on_cursor!(self, c => (c.position(), c.segment_count()));
         f.debug_struct("IovIter")
             .field("direction", &format_args!("{}", D::NAME))
             .field("kind", &self.kind())
             .field("remaining", &self.remaining())
-            .field("segments_left", &segments)
+            .field("segment_count", &segments)
             .field("offset", &position.offset)
             .finish()
     }

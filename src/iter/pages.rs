@@ -148,7 +148,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 self.user_pages(max_size, max_pages, list, false)?
             }
             Self::BVec(cursor) => reference(cursor, max_size, max_pages, list)?,
-            Self::Registered(cursor) => reference(cursor, max_size, max_pages, list)?,
+            Self::Uniform(cursor) => reference(cursor, max_size, max_pages, list)?,
         };
         self.advance(range.len);
         Ok(range)
@@ -196,7 +196,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::KVec(cursor) => kernel_pages(cursor, max_size, max_pages, list)?,
             Self::Shared(cursor) => kernel_pages(cursor, max_size, max_pages, list)?,
             Self::BVec(cursor) => borrow(cursor, cursor.list(), max_size, max_pages, list)?,
-            Self::Registered(cursor) => {
+            Self::Uniform(cursor) => {
                 borrow(cursor, cursor.list().segments(), max_size, max_pages, list)?
             }
         };

@@ -26,7 +26,7 @@ pub enum Kind {
     #[doc(alias = "iov_iter_is_bvec")]
     BVec,
     /// Pages in segments that are known to be equally long.
-    Registered,
+    Uniform,
     /// Nothing.
     #[doc(alias = "iov_iter_is_discard")]
     Discard,
@@ -49,7 +49,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::KVec(_) => Kind::KVec,
             Self::Shared(_) => Kind::Shared,
             Self::BVec(_) => Kind::BVec,
-            Self::Registered(_) => Kind::Registered,
+            Self::Uniform(_) => Kind::Uniform,
             Self::Discard(_) => Kind::Discard,
         }
     }
@@ -89,14 +89,14 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// empty segments as well. Looks at each of the segments.
     #[must_use]
     #[doc(alias = "nr_segs")]
-    pub fn segments_left(&self) -> usize {
-        on_cursor!(self, cursor => cursor.segments_left())
+    pub fn segment_count(&self) -> usize {
+        on_cursor!(self, cursor => cursor.segment_count())
     }
 
     /// The bytes left in the segment that the next byte lies in; 0 if none are left.
     #[must_use]
     #[doc(alias = "iov_iter_single_seg_count")]
-    pub fn single_segment_count(&self) -> usize {
+    pub fn first_segment_len(&self) -> usize {
         on_cursor!(self, cursor => cursor.pieces().next().map_or(0, |(_, _, len)| len))
     }
 

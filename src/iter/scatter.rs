@@ -76,7 +76,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::BVec(cursor) => {
                 scatter_runs(cursor.list(), cursor.position(), max_size, max_entries, list)?
             }
-            Self::Registered(cursor) => {
+            Self::Uniform(cursor) => {
                 let segments = cursor.list().segments();
                 scatter_runs(segments, cursor.position(), max_size, max_entries, list)?
             }

@@ -152,7 +152,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
                 one_call(&View::over(cursor), limits, call)?
             }
             Self::BVec(cursor) => call_page(*cursor, limits, call)?,
-            Self::Registered(cursor) => call_page(*cursor, limits, call)?,
+            Self::Uniform(cursor) => call_page(*cursor, limits, call)?,
             Self::Discard(cursor) => call_nothing(cursor.remaining(), limits, call)?,
         };
         self.advance(moved);

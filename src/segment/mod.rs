@@ -6,7 +6,7 @@
 //! | [`SharedVec`] | addressable memory that others may write | `struct iovec` |
 //! | [`IoVec`] | a range of somebody else's address space | `struct iovec` |
 //! | [`BioVec`] | bytes in a run of pages | `struct bio_vec` |
-//! | [`Hole`] | nothing: data written to it vanishes | – |
+//! | [`Discarded`] | nothing: data written to it vanishes | – |
 //!
 //! A list is a slice of segments, a single segment held by value, or a [`Uniform`] list, whose
 //! segments are known to be equally long.
@@ -213,20 +213,20 @@ impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
 
 /// A segment without memory: what is written to it vanishes. Only a destination can have one.
 #[derive(Debug)]
-pub struct Hole<D: Direction> {
+pub struct Discarded<D: Direction> {
     len: usize,
     _allowed: D::Discardable,
 }
 
-impl<D: Direction> Clone for Hole<D> {
+impl<D: Direction> Clone for Discarded<D> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<D: Direction> Copy for Hole<D> {}
+impl<D: Direction> Copy for Discarded<D> {}
 
-impl Hole<Dest> {
+impl Discarded<Dest> {
     /// A hole that swallows `len` bytes.
     #[must_use]
     pub const fn new(len: usize) -> Self {
@@ -234,13 +234,13 @@ impl Hole<Dest> {
     }
 }
 
-impl<D: Direction> PartialEq for Hole<D> {
+impl<D: Direction> PartialEq for Discarded<D> {
     fn eq(&self, other: &Self) -> bool {
         self.len == other.len
     }
 }
 
-impl<D: Direction> Segment for Hole<D> {
+impl<D: Direction> Segment for Discarded<D> {
     #[inline]
     fn len(&self) -> usize {
         self.len

@@ -7,7 +7,7 @@ use super::bodies::import::{Input, Limit};
 use super::encode::Encode;
 
 /// The shapes of memory, as the bodies number them.
-const NAMES: [&str; 6] = ["user-buffer", "iovec", "kvec", "bvec", "registered", "discard"];
+const NAMES: [&str; 6] = ["user-buffer", "iovec", "kvec", "bvec", "uniform", "discard"];
 
 /// The layout `[A4, B0, C6, D2]` of the worked examples, with gaps.
 const WORKED: &[(u8, u8)] = &[(3, 4), (0, 0), (5, 6), (1, 2)];

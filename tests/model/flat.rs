@@ -163,12 +163,12 @@ impl Flat {
     }
 
     /// Segments of the bytes from the position on, hidden ones included.
-    pub fn segments_left(&self) -> usize {
+    pub fn segment_count(&self) -> usize {
         let segments = self.bytes[self.at..].iter().map(|byte| byte.segment);
         segments.collect::<BTreeSet<_>>().len()
     }
 
-    pub fn single_segment_count(&self) -> usize {
+    pub fn first_segment_len(&self) -> usize {
         self.pieces(self.count, false).first().map_or(0, |(_, len)| *len)
     }
 

@@ -64,11 +64,11 @@ pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
         IovIter::KVec(cursor) => cursor.position(),
         IovIter::Shared(cursor) => cursor.position(),
         IovIter::BVec(cursor) => cursor.position(),
-        IovIter::Registered(cursor) => cursor.position(),
+        IovIter::Uniform(cursor) => cursor.position(),
         IovIter::Discard(cursor) => cursor.position(),
         _ => panic!("unknown kind"),
     };
-    at(index, offset, iter.segments_left(), iter.remaining())
+    at(index, offset, iter.segment_count(), iter.remaining())
 }
 
 /// `len` bytes in which every neighbourhood is different.

@@ -68,13 +68,13 @@ impl<'a, D: Direction> Side<'a, D> {
         let (iter, flat) = (&self.iter, &self.flat);
         assert_eq!(iter.remaining(), flat.count);
         assert_eq!(iter.is_empty(), flat.count == 0);
-        let nr = flat.segments_left();
+        let nr = flat.segment_count();
         let seg = flat.bytes.get(flat.at).map_or(self.segments, |byte| byte.segment);
         assert_eq!(place(iter), at(seg, flat.offset(), nr, flat.count));
         let shown =
-            format!("remaining: {}, segments_left: {nr}, offset: {}", flat.count, flat.offset());
+            format!("remaining: {}, segment_count: {nr}, offset: {}", flat.count, flat.offset());
         assert!(format!("{iter:?}").contains(&shown));
-        assert_eq!(iter.single_segment_count(), flat.single_segment_count());
+        assert_eq!(iter.first_segment_len(), flat.first_segment_len());
         assert_eq!(iter.alignment(), flat.alignment());
         assert_eq!(iter.gap_alignment(), flat.gap_alignment());
         for (address_mask, len_mask) in [(1, 0), (0, 1), (3, 7)] {
@@ -173,7 +173,7 @@ impl<'a, D: Direction> Side<'a, D> {
             segments(&copy),
             match self.iter.kind() {
                 Kind::UserBuf | Kind::Discard => 1,
-                _ => self.flat.segments_left(),
+                _ => self.flat.segment_count(),
             }
         );
         assert_eq!(copy.remaining(), self.flat.count);
@@ -254,7 +254,7 @@ fn segments<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> usize {
         IovIter::KVec(cursor) => cursor.list().len(),
         IovIter::Shared(cursor) => cursor.list().segments().len(),
         IovIter::BVec(cursor) => cursor.list().len(),
-        IovIter::Registered(cursor) => cursor.list().segments().len(),
+        IovIter::Uniform(cursor) => cursor.list().segments().len(),
         _ => 1,
     }
 }

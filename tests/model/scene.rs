@@ -20,7 +20,7 @@ pub enum Shape {
     IoVec,
     KVec,
     BVec,
-    Registered,
+    Uniform,
     Shared,
     Discard,
 }
@@ -31,7 +31,7 @@ impl Shape {
         Self::IoVec,
         Self::KVec,
         Self::BVec,
-        Self::Registered,
+        Self::Uniform,
         Self::Shared,
         Self::Discard,
     ];
@@ -99,7 +99,7 @@ impl Scene {
                 // The count is the length of the only segment.
                 segments = vec![(gap, len.saturating_sub(self.spare))];
             }
-            Shape::Registered => {
+            Shape::Uniform => {
                 let each = segments.get(1).map_or(1, |(_, len)| (*len).max(1));
                 let last = segments.len().saturating_sub(1);
                 for (index, (_, len)) in segments.iter_mut().enumerate().skip(1) {
@@ -142,7 +142,7 @@ impl Scene {
                     memory.iovecs.push(IoVec::new(BASE + image + gap, len));
                     BASE + image + gap
                 }
-                Shape::BVec | Shape::Registered => {
+                Shape::BVec | Shape::Uniform => {
                     let run = TestPage::run((gap + len) / P + 1);
                     run.fill(0, &vec![FILLER; run.all_bytes().len()]);
                     memory.bvecs.push(BioVec::new(run.clone(), gap as u32, len as u32).unwrap());
@@ -158,7 +158,7 @@ impl Scene {
                 bytes.push(Byte { value, address: first + at, segment, bad: false });
             }
             image += match self.shape {
-                Shape::BVec | Shape::Registered => memory.runs[segment].all_bytes().len(),
+                Shape::BVec | Shape::Uniform => memory.runs[segment].all_bytes().len(),
                 _ => gap + len,
             };
         }
@@ -167,7 +167,7 @@ impl Scene {
             nature: match self.shape {
                 Shape::UserBuf | Shape::IoVec => Nature::User,
                 Shape::KVec | Shape::Shared => Nature::Kernel,
-                Shape::BVec | Shape::Registered => Nature::Pages,
+                Shape::BVec | Shape::Uniform => Nature::Pages,
                 Shape::Discard => Nature::Nothing,
             },
             page: P,
@@ -302,9 +302,9 @@ impl Memory {
             }
             Shape::IoVec => Iter::iovec(&self.space, &self.iovecs, self.count).unwrap(),
             Shape::BVec => Iter::bvec(&self.bvecs, self.count).unwrap(),
-            Shape::Registered => {
+            Shape::Uniform => {
                 let uniform = Uniform::new(&self.bvecs).expect("laid out to be uniform");
-                Iter::registered(uniform, self.count).unwrap()
+                Iter::uniform(uniform, self.count).unwrap()
             }
             Shape::KVec | Shape::Shared | Shape::Discard => return None,
         })

@@ -218,7 +218,7 @@ forward! {
     gap_alignment() -> usize = |i| unsafe { iov_iter_gap_alignment(i) };
     is_aligned(address: u32, len: u32) -> bool =
         |i, address, len| unsafe { iov_iter_is_aligned(i, address, len) };
-    single_segment_count() -> usize = |i| unsafe { iov_iter_single_seg_count(i) };
+    first_segment_len() -> usize = |i| unsafe { iov_iter_single_seg_count(i) };
     copy_to(from: &[u8]) -> usize =
         |i, from| unsafe { _copy_to_iter(from.as_ptr(), from.len(), i) };
     copy_mc_to(from: &[u8]) -> usize =

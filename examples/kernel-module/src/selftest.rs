@@ -48,7 +48,7 @@ fn kernel_memory(checks: &mut Checks) {
     let (mut a, mut b) = ([0; 3], [0; 4]);
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut b[..])];
     let mut iter = Into::from(&segments[..]);
-    checks.that(iter.copy_to_iter(b"abcdefg") == 7 && iter.segments_left() == 0);
+    checks.that(iter.copy_to_iter(b"abcdefg") == 7 && iter.segment_count() == 0);
     checks.that(iter.copy_to_iter(b"h") == 0);
     checks.that(&a == b"abc" && &b == b"defg");
 
@@ -62,7 +62,7 @@ fn kernel_memory(checks: &mut Checks) {
     let (mut a, mut none, mut b) = (*b"xyz", [0u8; 0], *b"uv");
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut none[..]), KVec::from(&mut b[..])];
     let mut iter = Into::from(&segments[..]);
-    checks.that(iter.zero(4) == 4 && (iter.segments_left(), iter.remaining()) == (1, 1));
+    checks.that(iter.zero(4) == 4 && (iter.segment_count(), iter.remaining()) == (1, 1));
     checks.that(a == [0; 3] && b == [0, b'v']);
     checks.that(Into::kvec(&[], 1).is_err());
 }
@@ -81,9 +81,9 @@ fn position(checks: &mut Checks) {
     iter.truncate(2);
     checks.that(iter.reexpand(10) == Err(Error::ExpandPastEnd) && iter.remaining() == 2);
     checks.that(iter.reexpand(9).is_ok() && iter.advance(99) == 9 && iter.is_empty());
-    checks.that(stands(&iter) == (3, 0) && iter.single_segment_count() == 0);
+    checks.that(stands(&iter) == (3, 0) && iter.first_segment_len() == 0);
     checks.that(iter.revert(12).is_ok() && stands(&iter) == (0, 0));
-    checks.that(iter.single_segment_count() == 4 && iter.npages(usize::MAX) >= 2);
+    checks.that(iter.first_segment_len() == 4 && iter.npages(usize::MAX) >= 2);
 }
 
 fn checksums(checks: &mut Checks) {
@@ -141,7 +141,7 @@ fn pages(checks: &mut Checks, run: &KernelPage) {
     // "pag" onto itself, then a zero in the place of "e".
     checks.that(run.read_at(4093, Piece::from(&mut bytes[..])).is_ok() && &bytes == b"\0pag\0\0");
 
-    let iter = Uniform::new(&segments).map(|uniform| Into::registered(uniform, 6));
+    let iter = Uniform::new(&segments).map(|uniform| Into::uniform(uniform, 6));
     let Some(Ok(mut iter)) = iter else { return checks.that(false) };
     checks.that(iter.advance(5) == 5 && iter.revert(2).is_ok() && iter.remaining() == 3);
 }

@@ -178,7 +178,7 @@ fn move_and_ask<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
     iter.truncate(any() as u64);
     black_box(iter.reexpand(any()).is_err());
     black_box(iter.restore(&saved).is_err());
-    black_box((iter.kind(), iter.is_empty(), iter.segments_left(), iter.single_segment_count()));
+    black_box((iter.kind(), iter.is_empty(), iter.segment_count(), iter.first_segment_len()));
     black_box((iter.alignment(), iter.is_aligned(any(), any()), iter.gap_alignment()));
     black_box((iter.npages(any()), iter.npages_cap(any(), any()), iter.user_segment()));
     iter.set_page_flags(PageFlags::NOFAULT);
@@ -253,7 +253,7 @@ fn every_kind<D: Direction>(mut each: impl FnMut(&mut IovIter<'_, D, Everything>
         IovIter::bvec(any_list(), any()),
         Uniform::new(any_list())
             .ok_or(Error::OutOfRange)
-            .and_then(|list| IovIter::registered(list, any())),
+            .and_then(|list| IovIter::uniform(list, any())),
     ];
     for mut iter in kinds.into_iter().flatten() {
         each(&mut iter);
@@ -281,7 +281,7 @@ pub extern "C" fn _start() -> ! {
     read_all(&mut IovIter::<Source>::from(any_list::<KVec<Source>>()), None);
     write_all(&mut IovIter::<Dest>::from(any_list::<KVec<Dest>>()), None);
     write_all(&mut IovIter::<Dest>::discard(any()), None);
-    let mut chunks = IovIter::<Source>::from(any_list::<KVec<Source>>());
+    let mut chunks = IovIter::<Source>::from(any_list::<KVec<Source>>()).chunks();
     black_box((chunks.size_hint(), chunks.next(), chunks.last()));
 
     plain::every_operation();

@@ -7,7 +7,7 @@ use core::ops::DerefMut;
 use core::sync::atomic::AtomicU8;
 
 use iov_iter::host::Host;
-use iov_iter::segment::{Hole, SharedList, Single, as_pieces};
+use iov_iter::segment::{Discarded, SharedList, Single, as_pieces};
 use iov_iter::{
     Access, BioVec, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage, InlineVec,
     IoVec, IovIter, KVec, List, MemVec, Piece, ScatterEntry, Segment, Segments, SharedVec, Source,
@@ -51,7 +51,7 @@ fn walk<L: Segments>(list: L) {
     cursor.truncate(any() as u64);
     black_box(cursor.reexpand(any()).is_err());
     black_box(cursor.restore(&Cursor::new(list)).is_err());
-    black_box((cursor.remaining(), cursor.position(), cursor.segments_left()));
+    black_box((cursor.remaining(), cursor.position(), cursor.segment_count()));
     black_box(cursor.list().as_slice().len());
     for (segment, offset, len) in cursor.pieces() {
         ask_a_segment(segment);
@@ -201,9 +201,9 @@ pub fn every_operation() {
     }
     // Lists of one segment are made by iterators only.
     if let IovIter::<Dest, Everything>::Discard(cursor) = IovIter::discard(any()) {
-        walk::<Single<Hole<Dest>>>(cursor.list());
+        walk::<Single<Discarded<Dest>>>(cursor.list());
     }
-    let hole = Hole::new(any());
+    let hole = Discarded::new(any());
     black_box(cloned(&hole) == hole);
     ask_a_segment(&IoVec::new(any(), any()));
     let mut storage = InlineVec::<IoVec, 4>::new();

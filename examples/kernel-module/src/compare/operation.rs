@@ -243,7 +243,7 @@ pub fn by_kernel(iter: &mut KernelIter<'_>, operation: Operation, desk: &mut Des
         Op::Alignment => iter.alignment(),
         Op::IsAligned(address, len) => usize::from(iter.is_aligned(address, len)),
         Op::GapAlignment => iter.gap_alignment(),
-        Op::SingleSegment => iter.single_segment_count(),
+        Op::SingleSegment => iter.first_segment_len(),
         Op::GetPages(size, max) => {
             let (result, start) = iter.get_pages(size, max, |page| found.number(page as u64));
             if result > 0 {
@@ -372,7 +372,7 @@ pub fn by_crate<D: Way>(
         Op::Alignment => iter.alignment(),
         Op::IsAligned(address, len) => usize::from(iter.is_aligned(address as usize, len as usize)),
         Op::GapAlignment => iter.gap_alignment(),
-        Op::SingleSegment => iter.single_segment_count(),
+        Op::SingleSegment => iter.first_segment_len(),
         Op::GetPages(size, max) => {
             let mut pages = InlineVec::<HeldPage<'_, KernelPage>, 16>::new();
             let range = iter.get_pages(size, max, &mut pages);
