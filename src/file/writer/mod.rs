@@ -132,7 +132,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub fn linear(channel: C) -> Result<Self, Error> {
         let mut writer = Self::new(channel)?;
         writer.linear = true;
-        writer.queue.guard_parts();
+        writer.queue.force_slow_ranges();
         Ok(writer)
     }
 
@@ -208,7 +208,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     {
         let flag = self.status.flag()?;
         // Every put has to look at the flag now.
-        self.queue.guard();
+        self.queue.force_slow();
         Ok(Stopper::new(flag, self.return_channel()?))
     }
 
@@ -284,7 +284,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub(in crate::file) fn fail(&mut self, error: Error) -> Error {
         let error = self.status.fail(error);
         if self.error().is_some() {
-            self.queue.guard();
+            self.queue.force_slow();
         }
         error
     }
@@ -380,7 +380,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             }
         };
         if answer.is_ok_and(|taken| taken >= block.len()) {
-            self.queue.passed_by(block.len());
+            self.queue.count_bypassed(block.len());
             self.count(block.len());
             return Ok(());
         }

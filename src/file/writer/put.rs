@@ -52,7 +52,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         Ok(())
     }
 
-    /// Puts bytes that fill the buffer, or that are not to be put without a closer look.
+    /// The slow way: puts bytes that fill the buffer, or of a file that may have an error.
     #[inline(never)]
     fn put_pieces(&mut self, mut bytes: Bytes<'_>) -> Result<(), Error> {
         self.check()?;
@@ -79,13 +79,13 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         &mut self,
         bytes: [u8; N],
     ) -> Result<(), Error> {
-        if self.queue.copy_array(bytes) { Ok(()) } else { self.put_guarded(bytes) }
+        if self.queue.copy_array(bytes) { Ok(()) } else { self.put_slow(bytes) }
     }
 
-    /// Where another thread may stop the file, this is the usual way of its bytes.
+    /// The slow way, usual only for files that another thread may stop.
     #[cold]
     #[inline(never)]
-    fn put_guarded<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
+    fn put_slow<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
         if self.is_healthy() && self.queue.copy_small(&bytes) {
             return Ok(());
         }
@@ -100,8 +100,10 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         let before = self.queue.put();
         let result = self.put_pieces(Bytes::from(bytes));
         if result == Err(Error::WouldBlock) {
-            // There is no room, so none of the bytes was sent: otherwise all before them would have
-            // been, too, and there were.
+            // Those of the bytes that were copied can be taken back, because none of them was sent:
+            // 1. `WouldBlock` means that there is no room, so the buffer or the list of entries is full.
+            // 2. Had the channel taken one of the bytes, it would have taken all that were put before.
+            // 3. Then only these bytes would be kept here: fewer than the buffer holds, in one entry.
             let taken = self.queue.put().wrapping_sub(before);
             self.queue.take_back(usize::try_from(taken).unwrap_or(usize::MAX));
         }
@@ -129,7 +131,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[doc(alias = "qemu_put_buffer_async")]
     #[inline]
     pub fn put_region(&mut self, region: &Region<'buf>, range: Range<usize>) -> Result<(), Error> {
-        self.put_part(region, range, false)
+        self.put_range(region, range, false)
     }
 
     /// Puts the bytes of `range` without copying them, and has the region
@@ -148,39 +150,38 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         region: &Region<'buf>,
         range: Range<usize>,
     ) -> Result<(), Error> {
-        self.put_part(region, range, true)
+        self.put_range(region, range, true)
     }
 
     // Handing the range over costs as much as queueing it.
     #[inline(always)]
-    fn put_part(
+    fn put_range(
         &mut self,
         region: &Region<'buf>,
         range: Range<usize>,
         release: bool,
     ) -> Result<(), Error> {
-        let part = region.part(range.clone(), release)?;
-        if self.queue.queue_easily(part) {
+        if self.queue.queue_fast(region.range(range.clone(), release)?) {
             return Ok(());
         }
-        self.put_part_guarded(region, range, release)
+        self.put_range_slow(region, range, release)
     }
 
     #[cold]
     #[inline(never)]
-    fn put_part_guarded(
+    fn put_range_slow(
         &mut self,
         region: &Region<'buf>,
         range: Range<usize>,
         release: bool,
     ) -> Result<(), Error> {
-        let part = region.part(range, release)?;
+        let range = region.range(range, release)?;
         if self.linear {
-            return self.put_bytes(part.bytes());
+            return self.put_bytes(range.bytes());
         }
         self.check()?;
         self.send_unless(Queue::can_queue)?;
-        self.queue.queue(part);
+        self.queue.queue(range);
         self.send_if_due()
     }
 

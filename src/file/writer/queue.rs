@@ -4,18 +4,44 @@
 //!   buffer   [ copied | copied |  open run  |        room       ]   32 KiB
 //!              0..a     a..run   run..used
 //!                 ▲        ▲
-//!   entries  [ Own 0..a ][ Part of a region ][ Own a..run ][ Part ][ open run ]   at most 64
+//!   entries  [ Buffered 0..a ][ Range of a region ][ Buffered a..run ][ Range ][ open run ]   at most 64
 //!            ├─── sent ───┤  taken by the channel before it would block
 //! ```
 //!
 //! Ranges of the buffer are kept as offsets, so nothing points into it between two flushes.
-//! Copied bytes extend the *open run*; it becomes an entry when a part of a region, or a buffer
-//! that was handed over, follows it.
+//! Copied bytes extend the *open run*. It becomes an entry when the next bytes are not copied: a range of
+//! a region, or a buffer that was handed over.
+//!
+//! # Counters
+//!
+//! All bytes ever put, in order:
+//!
+//! ```text
+//!   0 ──────────── gone ──────────── gone + sent ──────────── put
+//!    not kept here  │  kept here, sent    │  kept here, pending │
+//!                   └─────────────── total ─────────────────────┘
+//! ```
+//!
+//! `put` is `put_elsewhere` + the used part of the buffer, so copying a byte changes one number only: the
+//! front of the buffer's window. `sent` is 0 except after a flush that would block.
+//!
+//! # Which way a put goes
+//!
+//! | State | Small bytes | Ranges of a region |
+//! |---|---|---|
+//! | healthy | fast: copied into the window | fast while there are fewer than `fast_entry_limit` entries |
+//! | `slow`: an error, or another thread may cause one | slow: looks at the error, then copies | slow |
+//! | `slow_ranges`: a linear file | fast | slow: copied |
+//! | buffer full, or no entry left for the open run | slow: sends first | slow: sends first |
+//!
+//! The fast ways look at one number each: the end of the buffer's window, which is 0 where bytes must go
+//! the slow way, and `fast_entry_limit`, which is 0 where ranges must.
+//! [`update_fast_paths`](Queue::update_fast_paths) derives both, whenever what they depend on changes.
 
 use alloc::vec::Vec;
 
 use super::bytes::Bytes;
-use super::region::Part;
+use super::region::RegionRange;
 use crate::direction::{Dest, Source};
 use crate::file::buffer::Buffer;
 use crate::file::channel::{ChannelError, WriteChannel};
@@ -28,19 +54,19 @@ use crate::segment::KVec;
 #[derive(Clone, Copy, Debug)]
 enum Entry<'buf> {
     /// In the file's own buffer.
-    Own { start: usize, end: usize },
+    Buffered { start: usize, end: usize },
     /// In the caller's memory.
-    Part(Part<'buf>),
+    Range(RegionRange<'buf>),
     /// A buffer that was handed over.
-    Owned { slot: usize, len: usize },
+    HandedOver { slot: usize, len: usize },
 }
 
 impl Entry<'_> {
     fn len(&self) -> u64 {
         match self {
-            Self::Own { start, end } => end.saturating_sub(*start) as u64,
-            Self::Part(part) => part.len as u64,
-            Self::Owned { len, .. } => *len as u64,
+            Self::Buffered { start, end } => end.saturating_sub(*start) as u64,
+            Self::Range(range) => range.len as u64,
+            Self::HandedOver { len, .. } => *len as u64,
         }
     }
 }
@@ -48,38 +74,39 @@ impl Entry<'_> {
 /// The bytes that were put and not yet sent, in order.
 #[derive(Debug)]
 pub(in crate::file) struct Queue<'buf> {
-    /// Its front is in use. Its window is the room for bytes that can just be copied: it is closed
-    /// while a put has to look at more than that.
+    /// Its front is in use. Its window is the room for bytes that go the fast way.
     buffer: Buffer,
-    /// Every put has to look at more: there is an error, or there may be.
-    guarded: bool,
-    /// Parts are not queued without a closer look.
-    parts_guarded: bool,
+    /// Every put goes the slow way: there is an error, or there may be.
+    slow: bool,
+    /// Ranges of regions go the slow way.
+    slow_ranges: bool,
     /// Start of the open run: `run..used` follows all entries.
     run: usize,
     entries: Vec<Entry<'buf>>,
-    /// While there are fewer entries, a part can be queued without further care.
-    easy_entries: usize,
+    /// While there are fewer entries, a range goes the fast way.
+    fast_entry_limit: usize,
     /// Some of the entries are to be released.
     releases: bool,
     /// Buffers that were handed over: the first `owned_used` wait, the others were sent.
     owned: Vec<Vec<u8>>,
     owned_used: usize,
-    /// Bytes at the front that were sent already; 0 except after a flush that would block.
+    /// Bytes of the entries, from the first on, that were sent.
     sent: u64,
-    /// Bytes ever put, without those in the used front of the buffer. This count and the next one
-    /// wrap: only their differences are used.
-    put_before: u64,
-    /// Bytes ever put that are not here any more.
+    /// Bytes ever put, without those in the used part of the buffer. This counter and the next one
+    /// wrap: only differences are used.
+    put_elsewhere: u64,
+    /// Bytes ever put that are not kept here.
     gone: u64,
 }
 
 /// An end of the window that leaves no room.
 const CLOSED: usize = 0;
-/// A buffer that becomes full is sent at once, so the last byte is not just copied.
+/// A full buffer is sent at once, so its last byte goes the slow way.
 const OPEN: usize = BUFFER_SIZE - 1;
-/// With fewer entries, two more leave room for an open run that makes no flush due.
-const EASY_ENTRIES: usize = MAX_ENTRIES - 3;
+/// A range that goes the fast way adds up to two entries: the open run that it closes, and itself. The
+/// next byte may open another run, without a check. A flush is due at [`MAX_ENTRIES`], so all three must
+/// stay below.
+const FAST_ENTRIES: usize = MAX_ENTRIES - 3;
 
 impl<'buf> Queue<'buf> {
     pub(in crate::file) fn new() -> Result<Self, Error> {
@@ -89,52 +116,52 @@ impl<'buf> Queue<'buf> {
         buffer.set_end(OPEN);
         Ok(Self {
             buffer,
-            guarded: false,
-            parts_guarded: false,
+            slow: false,
+            slow_ranges: false,
             run: 0,
             entries,
-            easy_entries: EASY_ENTRIES,
+            fast_entry_limit: FAST_ENTRIES,
             releases: false,
             owned: Vec::new(),
             owned_used: 0,
             sent: 0,
-            put_before: 0,
+            put_elsewhere: 0,
             gone: 0,
         })
     }
 
-    /// Copies `bytes` if they need no further care; returns whether it did.
+    /// The fast way: copies `bytes` if the window has room; returns whether it did.
     #[inline]
     pub(in crate::file) fn copy_array<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
         self.buffer.put(bytes).is_some()
     }
 
-    /// Room for `len` bytes that need no further care; `None` if they do.
+    /// The fast way: room for `len` bytes, or `None` if they must go the slow way.
     #[inline]
     pub(in crate::file) fn take_room(&mut self, len: usize) -> Option<&mut [u8]> {
-        // A closed window, too, has room for none.
+        // Even a closed window has room for no bytes, but they must see the error.
         if len > 0 { self.buffer.take_slice(len) } else { None }
     }
 
-    /// From now on every put needs further care.
-    pub(in crate::file) fn guard(&mut self) {
-        self.guarded = true;
-        self.review();
+    /// Makes every later put go the slow way.
+    pub(in crate::file) fn force_slow(&mut self) {
+        self.slow = true;
+        self.update_fast_paths();
     }
 
-    /// From now on every part needs further care.
-    pub(in crate::file) fn guard_parts(&mut self) {
-        self.parts_guarded = true;
-        self.review();
+    /// Makes every later range of a region go the slow way.
+    pub(in crate::file) fn force_slow_ranges(&mut self) {
+        self.slow_ranges = true;
+        self.update_fast_paths();
     }
 
-    /// Decides anew which puts need no further care.
+    /// Derives the limits of the fast ways; see the [table](self).
     #[inline]
-    fn review(&mut self) {
-        let bytes_easy = !self.guarded && self.can_open_run();
-        self.buffer.set_end(if bytes_easy { OPEN } else { CLOSED });
-        let parts_easy = !self.guarded && !self.parts_guarded && self.used() < BUFFER_SIZE;
-        self.easy_entries = if parts_easy { EASY_ENTRIES } else { 0 };
+    fn update_fast_paths(&mut self) {
+        let bytes_fast = !self.slow && self.can_open_run();
+        self.buffer.set_end(if bytes_fast { OPEN } else { CLOSED });
+        let ranges_fast = !self.slow && !self.slow_ranges && self.used() < BUFFER_SIZE;
+        self.fast_entry_limit = if ranges_fast { FAST_ENTRIES } else { 0 };
     }
 
     /// Whether the next byte can be copied without making a flush due by its entry.
@@ -151,11 +178,11 @@ impl<'buf> Queue<'buf> {
 
     /// The bytes ever put, a count that wraps.
     pub(in crate::file) fn put(&self) -> u64 {
-        self.put_before.wrapping_add(self.used() as u64)
+        self.put_elsewhere.wrapping_add(self.used() as u64)
     }
 
-    /// Counts bytes that were put and never came here.
-    pub(in crate::file) fn passed_by(&mut self, len: usize) {
+    /// Counts bytes that were put and sent without being kept here.
+    pub(in crate::file) fn count_bypassed(&mut self, len: usize) {
         self.count(len);
         self.gone = self.gone.wrapping_add(len as u64);
     }
@@ -163,7 +190,7 @@ impl<'buf> Queue<'buf> {
     /// Counts bytes that were put and are not in the used front of the buffer.
     #[inline]
     fn count(&mut self, len: usize) {
-        self.put_before = self.put_before.wrapping_add(len as u64);
+        self.put_elsewhere = self.put_elsewhere.wrapping_add(len as u64);
     }
 
     /// Makes the first `used` bytes of the buffer those in use; the others went elsewhere.
@@ -202,7 +229,7 @@ impl<'buf> Queue<'buf> {
         self.used() < BUFFER_SIZE && (self.run < self.used() || self.entries() < MAX_ENTRIES)
     }
 
-    /// Whether one more part can be queued, even if it does not continue the last one.
+    /// Whether one more range can be queued, even if it does not continue the last one.
     pub(in crate::file) fn can_queue(&self) -> bool {
         self.entries() < MAX_ENTRIES
     }
@@ -235,49 +262,48 @@ impl<'buf> Queue<'buf> {
     #[inline]
     pub(in crate::file) fn commit(&mut self, len: usize) {
         self.buffer.set_front(self.used().saturating_add(len));
-        self.review();
+        self.update_fast_paths();
     }
 
     /// Takes the last `len` bytes back, if they were copied, and none of them was sent.
     pub(in crate::file) fn take_back(&mut self, len: usize) {
         if len <= self.used().saturating_sub(self.run) && len as u64 <= self.pending() {
             self.buffer.set_front(self.used().saturating_sub(len));
-            self.review();
+            self.update_fast_paths();
         }
     }
 
-    /// Appends a part of a region; the caller has checked [`can_queue`](Self::can_queue).
-    pub(in crate::file) fn queue(&mut self, part: Part<'buf>) {
-        if part.len == 0 {
+    /// Appends a range of a region; the caller has checked [`can_queue`](Self::can_queue).
+    pub(in crate::file) fn queue(&mut self, range: RegionRange<'buf>) {
+        if range.len == 0 {
             return;
         }
         self.close_run();
-        self.append_part(part);
-        self.review();
+        self.append_range(range);
+        self.update_fast_paths();
     }
 
-    /// As [`queue`](Self::queue), if no flush is near and no further care is needed; returns
-    /// whether that is so.
+    /// The fast way: appends a range if no flush is near; returns whether it did.
     #[inline]
-    pub(in crate::file) fn queue_easily(&mut self, part: Part<'buf>) -> bool {
-        let easy = self.entries.len() < self.easy_entries;
-        if easy && part.len > 0 {
+    pub(in crate::file) fn queue_fast(&mut self, range: RegionRange<'buf>) -> bool {
+        let fast = self.entries.len() < self.fast_entry_limit;
+        if fast && range.len > 0 {
             self.close_run();
-            self.append_part(part);
+            self.append_range(range);
         }
-        easy
+        fast
     }
 
     #[inline]
-    fn append_part(&mut self, part: Part<'buf>) {
-        self.count(part.len);
-        self.releases |= part.releases();
-        if let Some(Entry::Part(last)) = self.entries.last_mut()
-            && last.absorb(&part)
+    fn append_range(&mut self, range: RegionRange<'buf>) {
+        self.count(range.len);
+        self.releases |= range.releases();
+        if let Some(Entry::Range(last)) = self.entries.last_mut()
+            && last.absorb(&range)
         {
             return;
         }
-        self.push(Entry::Part(part));
+        self.push(Entry::Range(range));
     }
 
     /// Whether one more buffer can be taken over.
@@ -306,14 +332,14 @@ impl<'buf> Queue<'buf> {
         }
         self.owned_used = slot.saturating_add(1);
         self.count(len);
-        self.push(Entry::Owned { slot, len });
-        self.review();
+        self.push(Entry::HandedOver { slot, len });
+        self.update_fast_paths();
     }
 
     /// The open run as an entry.
     #[inline]
     fn open_run(&self) -> Option<Entry<'buf>> {
-        (self.run < self.used()).then(|| Entry::Own { start: self.run, end: self.used() })
+        (self.run < self.used()).then(|| Entry::Buffered { start: self.run, end: self.used() })
     }
 
     /// Makes the open run an entry.
@@ -353,9 +379,9 @@ impl<'buf> Queue<'buf> {
     #[inline]
     fn bytes(&self, entry: &Entry<'buf>) -> Bytes<'_> {
         match *entry {
-            Entry::Own { start, end } => self.buffer.get(start..end).into(),
-            Entry::Part(part) => part.bytes(),
-            Entry::Owned { slot, len } => {
+            Entry::Buffered { start, end } => self.buffer.get(start..end).into(),
+            Entry::Range(range) => range.bytes(),
+            Entry::HandedOver { slot, len } => {
                 let buffer = self.owned.get(slot).map(Vec::as_slice);
                 buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default().into()
             }
@@ -407,8 +433,8 @@ impl<'buf> Queue<'buf> {
     /// it is not known when those bytes are sent.
     pub(in crate::file) fn pass(&mut self, len: u64) {
         for entry in &mut self.entries {
-            if let Entry::Part(part) = entry {
-                part.keep();
+            if let Entry::Range(range) = entry {
+                range.keep();
             }
         }
         self.sent = self.sent.saturating_add(len).min(self.total());
@@ -429,19 +455,19 @@ impl<'buf> Queue<'buf> {
 
     /// Releases what may be released, what is adjacent as one.
     fn release(&self) {
-        let mut merged: Option<Part<'buf>> = None;
+        let mut merged: Option<RegionRange<'buf>> = None;
         for entry in &self.entries {
-            let Entry::Part(part) = entry else { continue };
-            if !part.releases() {
+            let Entry::Range(range) = entry else { continue };
+            if !range.releases() {
                 continue;
             }
-            let absorbed = merged.as_mut().is_some_and(|range| range.absorb(part));
-            if !absorbed && let Some(range) = merged.replace(*part) {
-                range.give_back();
+            let absorbed = merged.as_mut().is_some_and(|last| last.absorb(range));
+            if !absorbed && let Some(last) = merged.replace(*range) {
+                last.give_back();
             }
         }
-        if let Some(range) = merged {
-            range.give_back();
+        if let Some(last) = merged {
+            last.give_back();
         }
     }
 
@@ -452,28 +478,36 @@ impl<'buf> Queue<'buf> {
         (self.run, self.sent, self.gone) = (0, 0, self.put());
         self.owned_used = 0;
         self.releases = false;
-        self.review();
+        self.update_fast_paths();
     }
 
     /// Gives up what was sent, so that the buffer has room again while the channel is blocked.
     ///
-    /// Sent parts that are to be released stay at the front until the flush has succeeded.
+    /// ```text
+    ///   before   [ Buffered ][ Range ][ Range, releases ][ Buffered ][ open run ]
+    ///            ├─────────────── sent ──────────────────────┤
+    ///   after                         [ Range, releases ][ed ][ open run ]
+    ///                                 ├────── sent ─────┤
+    /// ```
+    ///
+    /// Sent ranges that are to be released stay until the flush has succeeded. Of sent buffered bytes
+    /// nothing stays: the rest of the buffer moves to its start.
     pub(in crate::file) fn compact(&mut self) {
         self.close_run();
-        let mut skip = self.sent;
+        let mut sent = self.sent;
         self.entries.retain_mut(|entry| {
-            let passed = skip.min(entry.len());
-            skip = skip.saturating_sub(passed);
+            let of_entry = sent.min(entry.len());
+            sent = sent.saturating_sub(of_entry);
             let (gone, keep) = match entry {
-                Entry::Own { start, end } => {
-                    *start = start.saturating_add(usize::try_from(passed).unwrap_or(usize::MAX));
-                    (passed, start < end)
+                Entry::Buffered { start, end } => {
+                    *start = start.saturating_add(usize::try_from(of_entry).unwrap_or(usize::MAX));
+                    (of_entry, start < end)
                 }
-                Entry::Part(part) if !part.releases() && passed == part.len as u64 => {
-                    (passed, false)
+                Entry::Range(range) if !range.releases() && of_entry == range.len as u64 => {
+                    (of_entry, false)
                 }
-                Entry::Owned { len, .. } if passed == *len as u64 => (passed, false),
-                Entry::Part(_) | Entry::Owned { .. } => (0, true),
+                Entry::HandedOver { len, .. } if of_entry == *len as u64 => (of_entry, false),
+                Entry::Range(_) | Entry::HandedOver { .. } => (0, true),
             };
             self.sent = self.sent.saturating_sub(gone);
             self.gone = self.gone.wrapping_add(gone);
@@ -481,20 +515,20 @@ impl<'buf> Queue<'buf> {
         });
         self.move_to_front();
         self.reopen_run();
-        self.review();
+        self.update_fast_paths();
     }
 
     /// Moves the used part of the buffer to its start.
     fn move_to_front(&mut self) {
         let first = self.entries.iter().find_map(|entry| match entry {
-            Entry::Own { start, .. } => Some(*start),
-            Entry::Part(_) | Entry::Owned { .. } => None,
+            Entry::Buffered { start, .. } => Some(*start),
+            Entry::Range(_) | Entry::HandedOver { .. } => None,
         });
         let used = self.used();
         let first = first.unwrap_or(used);
         self.buffer.move_to_start(first..used);
         for entry in &mut self.entries {
-            if let Entry::Own { start, end } = entry {
+            if let Entry::Buffered { start, end } = entry {
                 (*start, *end) = (start.saturating_sub(first), end.saturating_sub(first));
             }
         }
@@ -504,7 +538,7 @@ impl<'buf> Queue<'buf> {
 
     /// Makes the last entry the open run again if it is copied data.
     fn reopen_run(&mut self) {
-        if let Some(Entry::Own { start, end }) = self.entries.last().copied()
+        if let Some(Entry::Buffered { start, end }) = self.entries.last().copied()
             && end == self.used()
         {
             self.entries.pop();

@@ -122,24 +122,30 @@ impl<'buf> Region<'buf> {
         self.memory.is_empty()
     }
 
-    /// The part of the region that `range` describes.
+    /// The bytes of `range`.
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfRegion`] if it leaves the region or is reversed.
+    /// [`Error::OutOfRegion`] if it exceeds the region or is reversed.
     #[inline]
-    pub(in crate::file) fn part(
+    pub(in crate::file) fn range(
         &self,
         range: Range<usize>,
         release: bool,
-    ) -> Result<Part<'buf>, Error> {
+    ) -> Result<RegionRange<'buf>, Error> {
         let len = range.end.checked_sub(range.start).ok_or(Error::OutOfRegion)?;
         if range.end > self.memory.len() {
             return Err(Error::OutOfRegion);
         }
         let release = release && self.release.is_some();
         let Self { memory, shared, release: owner } = *self;
-        Ok(Part { memory, owner, offset: range.start, len, kind: Kind::new(shared, release) })
+        Ok(RegionRange {
+            memory,
+            owner,
+            offset: range.start,
+            len,
+            kind: Kind::new(shared, release),
+        })
     }
 }
 
@@ -155,7 +161,7 @@ impl fmt::Debug for Region<'_> {
 
 /// A range of a region.
 #[derive(Clone, Copy)]
-pub(in crate::file) struct Part<'buf> {
+pub(in crate::file) struct RegionRange<'buf> {
     memory: SharedVec<'buf, Source>,
     owner: Option<&'buf (dyn Release + Sync)>,
     offset: usize,
@@ -163,7 +169,7 @@ pub(in crate::file) struct Part<'buf> {
     kind: Kind,
 }
 
-/// Whether others may write a part, and whether its owner releases it once it was sent.
+/// Whether others may write a range, and whether its owner releases it once it was sent.
 // One byte for both: a second store makes `put_region` slower by 3 % in the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -191,14 +197,14 @@ impl Kind {
     }
 }
 
-impl<'buf> Part<'buf> {
-    /// Whether the owner releases the part once it was sent.
+impl<'buf> RegionRange<'buf> {
+    /// Whether the owner releases the range once it was sent.
     #[inline]
     pub(in crate::file) const fn releases(&self) -> bool {
         matches!(self.kind, Kind::ExclusiveReleased | Kind::SharedReleased)
     }
 
-    /// Keeps the part from being released.
+    /// Keeps the range from being released.
     pub(in crate::file) const fn keep(&mut self) {
         self.kind = Kind::new(self.kind.is_shared(), false);
     }
@@ -206,12 +212,12 @@ impl<'buf> Part<'buf> {
     /// The bytes.
     #[inline]
     pub(in crate::file) fn bytes(&self) -> Bytes<'buf> {
-        let part = self.memory.behind(self.offset).front(self.len);
+        let bytes = self.memory.behind(self.offset).front(self.len);
         if self.kind.is_shared() {
-            return Bytes::Shared(part);
+            return Bytes::Shared(bytes);
         }
-        let (base, len) = (part.as_ptr().cast_mut(), part.len());
-        // SAFETY: the memory of a region, and of its parts, is marked as shared unless it was a `KVec` of
+        let (base, len) = (bytes.as_ptr().cast_mut(), bytes.len());
+        // SAFETY: the memory of a region, and of its ranges, is marked as shared unless it was a `KVec` of
         // the same lifetime; these are bytes of it, or none.
         Bytes::Exclusive(unsafe { KVec::from_raw_parts(base, len) })
     }
@@ -250,9 +256,9 @@ impl<'buf> Part<'buf> {
     }
 }
 
-impl fmt::Debug for Part<'_> {
+impl fmt::Debug for RegionRange<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Part")
+        f.debug_struct("RegionRange")
             .field("offset", &self.offset)
             .field("len", &self.len)
             .field("kind", &self.kind)
