@@ -38,6 +38,9 @@ fn put() -> impl Strategy<Value = Put> {
         3 => (range(8192), any::<bool>()).prop_map(|(range, release)| Put::Region(range, release)),
         2 => (range(8192), any::<bool>()).prop_map(|(range, release)| Put::Shared(range, release)),
         3 => (0..8192_usize, any::<bool>()).prop_map(|(len, release)| Put::Next(len, release)),
+        2 => (range(8192), any::<bool>()).prop_map(|(range, release)| Put::Raw(range, release)),
+        2 => (range(longest), 1..9000_usize, prop::option::of(0..longest))
+            .prop_map(|(range, piece, fault)| Put::Iter(range, piece, fault)),
         1 => any::<u8>().prop_map(Put::Counted),
         1 => Just(Put::Flush),
     ]
@@ -130,6 +133,8 @@ fn get() -> impl Strategy<Value = Get> {
         1 => Just(Get::AtEnd),
         1 => any::<u8>().prop_map(Get::Integer),
         1 => prop::collection::vec(0..20_000_usize, 0..5).prop_map(Get::Segments),
+        2 => (0..50_000_usize, 1..9000_usize, prop::option::of(0..50_000_usize))
+            .prop_map(|(len, piece, fault)| Get::Iter(len, piece, fault)),
         1 => len().prop_map(Get::PeekByte),
         1 => len().prop_map(Get::SkipBuffered),
     ]

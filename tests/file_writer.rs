@@ -4,7 +4,10 @@
 mod file_support;
 
 use file_support::{BLOCK, EIO, Recorder, Step, copied};
-use iov_iter::file::{ChannelError, Error, FileWriter, Region, Scratch};
+use iov_iter::file::{
+    BUFFER_SIZE, Channel, ChannelError, Error, FileWriter, Region, Release, Scratch, WriteChannel,
+};
+use iov_iter::{IovIter, KVec, Piece, Source};
 
 /// Bytes that follow no short period.
 fn data(len: usize) -> Vec<u8> {
@@ -291,13 +294,191 @@ fn a_sticky_error_wins_over_the_close_result() {
 }
 
 #[test]
-fn dropping_without_close_tells_the_channel() {
-    let mut recorder = Recorder::default();
+fn a_drop_sends_what_is_pending_and_does_not_close() {
+    let mut recorder = Recorder::scripted([1, 1, 1].map(Step::Move));
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     writer.put_be32(1).unwrap();
+    writer.put_borrowed(&PAGES[..9]).unwrap();
     drop(writer);
-    assert_eq!(recorder.abandoned, Some(4));
-    assert!(recorder.calls.is_empty());
+    assert_eq!(recorder.bytes, [&[0, 0, 0, 1][..], &PAGES[..9]].concat());
+    assert_eq!((recorder.offered(), recorder.abandoned), (vec![13, 12, 11, 10], None));
+    assert_eq!(recorder.closed, 0);
+}
+
+#[test]
+fn a_drop_tells_the_channel_what_it_did_not_take_and_waits_for_nothing() {
+    let failing = [BLOCK, Step::Fail(EIO), Step::Move(0)];
+    for stop in failing {
+        let mut recorder = Recorder::scripted([Step::Move(3), stop]);
+        recorder.waits.extend([Ok(()); 3]);
+        let mut writer = FileWriter::new(&mut recorder).unwrap();
+        writer.put_be64(1).unwrap();
+        drop(writer);
+        assert_eq!((recorder.bytes.len(), recorder.abandoned, recorder.waited), (3, Some(5), 0));
+        assert_eq!(recorder.calls.len(), 2);
+    }
+}
+
+#[test]
+fn a_drop_after_a_failure_sends_nothing() {
+    let mut recorder = Recorder::scripted([Step::Fail(EIO)]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    writer.put_be32(1).unwrap();
+    assert_eq!(writer.flush(), Err(Error::Write(EIO)));
+    drop(writer);
+    assert_eq!((recorder.calls.len(), recorder.abandoned), (1, Some(4)));
+}
+
+#[test]
+fn a_drop_offers_no_bytes_again_that_a_panicking_channel_may_have_taken() {
+    struct Panics<'c>(&'c mut usize);
+
+    impl Channel for Panics<'_> {}
+
+    impl WriteChannel for Panics<'_> {
+        fn write(&mut self, _: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+            *self.0 += 1;
+            panic!("a channel of a test");
+        }
+    }
+
+    for large in [false, true] {
+        let mut calls = 0;
+        let put = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut writer = FileWriter::new(Panics(&mut calls)).unwrap();
+            // As much as the buffer holds goes to the channel from where it lies.
+            writer.put_buffer(&data(if large { BUFFER_SIZE } else { 7 })).unwrap();
+            writer.flush()
+        }));
+        assert!(put.is_err());
+        assert_eq!(calls, 1);
+    }
+}
+
+#[test]
+fn a_channel_comes_back_with_all_that_was_put() {
+    let mut writer = FileWriter::new(Recorder::scripted([BLOCK])).unwrap();
+    writer.put_be16(0x0102).unwrap();
+    let mut handed_over = vec![3];
+    writer.put_owned(&mut handed_over).unwrap();
+    let failed = writer.into_inner().unwrap_err();
+    assert_eq!(
+        (failed.error(), failed.to_string()),
+        (Error::WouldBlock, "the channel would block".into())
+    );
+    let writer = failed.into_inner();
+    assert_eq!(writer.pending(), 3);
+    let recorder = writer.into_inner().unwrap();
+    assert_eq!(
+        (&recorder.bytes[..], recorder.closed, recorder.abandoned),
+        (&[1, 2, 3][..], 0, None)
+    );
+
+    let mut writer = FileWriter::new(Recorder::default()).unwrap();
+    writer.set_error(Error::Stopped);
+    let failed = writer.into_inner().unwrap_err();
+    assert_eq!(std::error::Error::source(&failed).unwrap().to_string(), Error::Stopped.to_string());
+    assert_eq!(Error::from(failed), Error::Stopped);
+}
+
+#[test]
+fn an_iterator_is_put_in_order_and_stands_after_what_was_put() {
+    let bytes = data(100_000);
+    for piece in [1000, 32_768, 50_000, 100_000] {
+        let segments: Vec<_> = bytes.chunks(piece).map(KVec::from).collect();
+        let mut iter = IovIter::<Source>::from(&segments[..]);
+        let mut recorder = Recorder::scripted([10, 20_000].map(Step::Move));
+        let mut writer = FileWriter::new(&mut recorder).unwrap();
+        writer.put_byte(0xee).unwrap();
+        assert_eq!(writer.put_iter(&mut iter, 70_001), Ok(70_001));
+        assert_eq!((iter.remaining(), writer.tell()), (29_999, 70_002));
+        assert_eq!(writer.put_iter(&mut iter, usize::MAX), Ok(29_999));
+        assert_eq!(writer.put_iter(&mut iter, usize::MAX), Ok(0));
+        writer.close().unwrap();
+        assert_eq!(recorder.bytes[0], 0xee);
+        assert!(recorder.bytes[1..] == bytes);
+    }
+}
+
+#[test]
+fn an_iterator_stands_where_a_blocked_or_failed_channel_stopped_it() {
+    let bytes = data(100_000);
+    let segments = [KVec::from(&bytes[..])];
+    for (stop, error) in [(ChannelError::WouldBlock, Error::WouldBlock), (EIO, Error::Write(EIO))] {
+        let mut iter = IovIter::<Source>::from(&segments[..]);
+        let steps = [Step::Move(5)].into_iter().chain([Step::Fail(stop); 9]);
+        let mut writer = FileWriter::new(Recorder::scripted(steps)).unwrap();
+        let put = writer.put_iter(&mut iter, 100_000).unwrap();
+        assert_eq!(iter.remaining(), 100_000 - put);
+        assert_eq!((writer.tell(), writer.flushed()), (put as u64, 5));
+        assert_eq!(writer.put_iter(&mut iter, 1), Err(error));
+        assert_eq!(iter.remaining(), 100_000 - put);
+        assert_eq!(writer.put_iter(&mut iter, 0).is_err(), error != Error::WouldBlock);
+        writer.discard_unsent();
+    }
+}
+
+/// Remembers what it was told to release.
+#[derive(Default)]
+struct Addresses(std::sync::Mutex<Vec<std::ops::Range<usize>>>);
+
+impl Release for Addresses {
+    fn release(&self, range: std::ops::Range<usize>) {
+        self.0.lock().unwrap().push(range);
+    }
+}
+
+#[test]
+fn bytes_by_address_are_sent_from_where_they_lie_and_released_by_address() {
+    let (page, other) = ([5_u8; 4096], [6_u8; 100]);
+    let released = Addresses::default();
+    let mut recorder = Recorder::scripted([BLOCK, Step::Move(3000)]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    let at = page.as_ptr().addr();
+    // SAFETY: the arrays outlive the writer.
+    unsafe {
+        writer.put_raw(Piece::from(&page[..1000]), Some(&released)).unwrap();
+        writer.put_raw(Piece::from(&page[1000..2000]), Some(&released)).unwrap();
+        assert_eq!(writer.entries(), 1, "the addresses follow each other");
+        writer.put_raw(Piece::from(&page[2000..2001]), None).unwrap();
+        assert_eq!(writer.entries(), 2, "not to be released");
+        writer.put_raw(Piece::from(&other[..]), Some(&released)).unwrap();
+        writer.put_raw(Piece::from(&page[3000..3000]), Some(&released)).unwrap();
+        writer.put_raw(Piece::from(&page[3000..]), Some(&released)).unwrap();
+    }
+    assert_eq!(writer.flush(), Err(Error::WouldBlock));
+    assert!(released.0.lock().unwrap().is_empty());
+    assert_eq!(writer.unsent().map(|piece| piece.len()).collect::<Vec<_>>(), [2000, 1, 100, 1096]);
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes, [&page[..2001], &other, &page[3000..]].concat());
+    let other = other.as_ptr().addr();
+    assert_eq!(
+        released.0.into_inner().unwrap(),
+        [at..at + 2000, other..other + 100, at + 3000..at + 4096]
+    );
+}
+
+#[test]
+fn bytes_by_address_are_copied_by_a_linear_file_and_kept_after_a_failure() {
+    let page = [5_u8; 64];
+    let released = Addresses::default();
+    let mut linear = FileWriter::linear(Vec::new()).unwrap();
+    {
+        let copy = page;
+        // SAFETY: a linear file copies at once.
+        unsafe { linear.put_raw(Piece::from(&copy[..]), Some(&released)).unwrap() };
+    }
+    assert_eq!(linear.into_inner().unwrap(), page);
+    let mut writer =
+        FileWriter::new(Recorder::scripted([Step::Move(63), Step::Fail(EIO)])).unwrap();
+    // SAFETY: the array outlives the writer.
+    unsafe { writer.put_raw(Piece::from(&page[..]), Some(&released)).unwrap() };
+    assert_eq!(writer.flush(), Err(Error::Write(EIO)));
+    // SAFETY: as above.
+    let put = unsafe { writer.put_raw(Piece::from(&page[..]), Some(&released)) };
+    assert_eq!(put, Err(Error::Write(EIO)));
+    drop(writer);
+    assert!(released.0.into_inner().unwrap().is_empty());
 }
 
 #[test]

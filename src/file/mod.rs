@@ -70,7 +70,7 @@ pub use sized_buffer::SizedBuffer;
 #[cfg(target_has_atomic = "ptr")]
 #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
 pub use stop::Stopper;
-pub use writer::{FileWriter, PageSaved, Region, Release, SaveHooks};
+pub use writer::{FileWriter, IntoInnerError, PageSaved, Region, Release, SaveHooks};
 
 /// The size of a file's buffer in bytes.
 #[doc(alias = "IO_BUF_SIZE")]

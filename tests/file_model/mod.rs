@@ -3,4 +3,5 @@
 //! The models use the channels of `file_support`.
 
 pub mod reading;
+pub mod user;
 pub mod writing;

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use iov_iter::KVec;
 use iov_iter::file::{BUFFER_SIZE, Error, FileReader};
+use iov_iter::{Dest, KVec};
 
 use super::super::file_support::{EIO, Fickle};
+use super::user::{User, UserIter, cut};
 
 #[derive(Clone, Debug)]
 pub enum Get {
@@ -26,6 +27,8 @@ pub enum Get {
     Segments(Vec<usize>),
     PeekByte(usize),
     SkipBuffered(usize),
+    /// So many bytes into an iterator over pieces of at most so many, which may fault at a byte.
+    Iter(usize, usize, Option<usize>),
 }
 
 /// The bytes that an operation must give, or the error.
@@ -70,6 +73,15 @@ fn expected(operation: &Get, rest: &[u8], buffered: usize) -> (Expected, usize) 
         Get::AtEnd => (Ok(vec![u8::from(rest.is_empty())]), 0),
         Get::Integer(which) => exactly([1, 2, 2, 4, 8, 2, 4, 8, 2, 4, 8][usize::from(which) % 11]),
         Get::Segments(ref lengths) => up_to(lengths.iter().sum()),
+        // No byte is got, so the end does not show.
+        Get::Iter(1.., _, Some(0)) if !rest.is_empty() => (Ok(Vec::new()), 0),
+        Get::Iter(len, _, fault) => match up_to(len) {
+            (Ok(bytes), got) => {
+                let got = got.min(fault.unwrap_or(usize::MAX));
+                (Ok(bytes[..got].to_vec()), got)
+            }
+            ended => ended,
+        },
         Get::PeekByte(offset) if offset >= BUFFER_SIZE => (Err(Error::PeekOutOfRange), 0),
         Get::PeekByte(offset) => (Ok(rest.get(offset).copied().into_iter().collect()), 0),
         Get::SkipBuffered(len) if len > buffered => (Err(Error::SkipOutOfRange), 0),
@@ -111,10 +123,30 @@ fn segments(reader: &mut FileReader<Fickle>, lengths: &[usize]) -> Expected {
     Ok(into)
 }
 
+/// Into user memory that has exactly the bytes got, and where the iterator stands after them.
+fn iter(
+    reader: &mut FileReader<Fickle>,
+    len: usize,
+    piece: usize,
+    fault: Option<usize>,
+) -> Expected {
+    let memory = User::new(&vec![0; len], fault);
+    let segments = cut(0..len, piece);
+    let mut iter = UserIter::<Dest>::iovec(&memory, &segments, len).unwrap();
+    let result = reader.get_iter(&mut iter, len);
+    let got = len - iter.remaining();
+    assert!(result == Ok(got) || got == 0, "{result:?}, {got}");
+    let mut into = memory.bytes();
+    assert!(into[got..].iter().all(|byte| *byte == 0));
+    into.truncate(got);
+    result.map(|_| into)
+}
+
 fn attempt(reader: &mut FileReader<Fickle>, operation: &Get) -> Expected {
     match *operation {
         Get::Integer(which) => integer(reader, which),
         Get::Segments(ref lengths) => segments(reader, lengths),
+        Get::Iter(len, piece, fault) => iter(reader, len, piece, fault),
         Get::PeekByte(offset) => reader.peek_byte(offset).map(|byte| byte.into_iter().collect()),
         Get::SkipBuffered(len) => reader.skip_buffered(len).map(|()| Vec::new()),
         Get::Byte => reader.get_byte().map(|byte| vec![byte]),
@@ -161,7 +193,10 @@ pub fn check(operations: &[Get], portions: &[Option<usize>], data: &[u8]) {
                     break;
                 }
                 (_, Err(Error::WouldBlock)) if blocks => assert_eq!(at, now),
-                (Get::Buffer(_) | Get::InPlace(_) | Get::Segments(_), Ok(bytes)) if blocks => {
+                (
+                    Get::Buffer(_) | Get::InPlace(_) | Get::Segments(_) | Get::Iter(..),
+                    Ok(bytes),
+                ) if blocks => {
                     assert!(bytes == data[at..now]);
                     break;
                 }

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use iov_iter::KVec;
 use iov_iter::file::{Error, FileWriter, MAX_ENTRIES, Region, Release, WriteChannel};
+use iov_iter::{KVec, Source};
 
 use super::super::file_support::{EIO, Fickle, copied};
+use super::user::{User, UserIter, cut};
 
 #[derive(Clone, Debug)]
 pub enum Put {
@@ -24,6 +25,10 @@ pub enum Put {
     Shared(Range<usize>, bool),
     /// Continues the last range of the region, of whichever kind it was.
     Next(usize, bool),
+    /// By address.
+    Raw(Range<usize>, bool),
+    /// From an iterator over pieces of at most so many bytes (at least 1), which may fault at one.
+    Iter(Range<usize>, usize, Option<usize>),
     Counted(u8),
     Flush,
 }
@@ -49,6 +54,18 @@ impl Release for Watch {
     }
 }
 
+/// Takes back what was put by address.
+struct ByAddress<'w> {
+    watch: &'w Watch,
+    base: usize,
+}
+
+impl Release for ByAddress<'_> {
+    fn release(&self, range: Range<usize>) {
+        self.watch.release(range.start - self.base..range.end - self.base);
+    }
+}
+
 /// A writer and the model of it.
 struct Model<'m, C: WriteChannel> {
     writer: FileWriter<'m, C>,
@@ -57,6 +74,7 @@ struct Model<'m, C: WriteChannel> {
     /// The same memory, as if others could write it.
     shared: Region<'m>,
     watch: &'m Watch,
+    by_address: &'m ByAddress<'m>,
     next: usize,
     /// The last range was one of the shared region.
     was_shared: bool,
@@ -86,6 +104,11 @@ impl<'m, C: WriteChannel> Model<'m, C> {
                     Put::Buffer(range) if taken > 0 => {
                         return self.apply(&Put::Buffer(range.start + taken..range.end));
                     }
+                    Put::Iter(range, piece, fault) if taken > 0 => {
+                        let rest = range.start + taken..range.end;
+                        let fault = fault.map(|fault| fault - taken);
+                        return self.apply(&Put::Iter(rest, *piece, fault));
+                    }
                     _ => assert_eq!(taken, 0, "all or nothing"),
                 },
                 Err(error) => return Err(error),
@@ -97,6 +120,22 @@ impl<'m, C: WriteChannel> Model<'m, C> {
     fn attempt(&mut self, operation: &Put) -> (Vec<u8>, Result<(), Error>) {
         let Self { writer, memory, .. } = self;
         match operation {
+            Put::Raw(range, release) => self.put_raw(range.clone(), *release),
+            Put::Iter(range, piece, fault) => {
+                let memory = User::new(&memory[range.clone()], *fault);
+                let segments = cut(0..range.len(), *piece);
+                let mut iter = UserIter::<Source>::iovec(&memory, &segments, range.len()).unwrap();
+                // What comes before a fault.
+                let readable = range.len().min(fault.unwrap_or(usize::MAX));
+                let bytes = memory.bytes()[..readable].to_vec();
+                let result = match writer.put_iter(&mut iter, range.len()) {
+                    Ok(put) if put < bytes.len() => {
+                        Err(writer.error().unwrap_or(Error::WouldBlock))
+                    }
+                    result => result.map(drop),
+                };
+                (bytes, result)
+            }
             Put::Byte(byte) => (vec![*byte], writer.put_byte(*byte)),
             Put::Be16(value) => (value.to_be_bytes().to_vec(), writer.put_be16(*value)),
             Put::Be32(value) => (value.to_be_bytes().to_vec(), writer.put_be32(*value)),
@@ -141,17 +180,43 @@ impl<'m, C: WriteChannel> Model<'m, C> {
             self.next = range.end;
             return (bytes, result);
         }
-        // It may be released by this very call.
-        let end = self.put.len() + bytes.len();
-        self.watch.due.lock().unwrap().push((range.clone(), end));
         let before = self.writer.tell();
-        let result = self.writer.put_region_and_release(&region, range.clone());
-        if self.writer.tell() == before {
-            self.watch.due.lock().unwrap().pop();
-        } else {
+        let put =
+            |writer: &mut FileWriter<'m, C>| writer.put_region_and_release(&region, range.clone());
+        let result = self.put_releasing(range.clone(), put);
+        if self.writer.tell() > before {
             self.next = range.end;
         }
         (bytes, result)
+    }
+
+    fn put_raw(&mut self, range: Range<usize>, release: bool) -> (Vec<u8>, Result<(), Error>) {
+        let memory = self.memory;
+        let bytes = &memory[range.clone()];
+        let owner = release.then_some(self.by_address as &(dyn Release + Sync));
+        // SAFETY: the memory outlives the writer, and nothing writes it.
+        let put = |writer: &mut FileWriter<'m, C>| unsafe { writer.put_raw(bytes.into(), owner) };
+        let result = match release && !range.is_empty() {
+            true => self.put_releasing(range, put),
+            false => put(&mut self.writer),
+        };
+        (bytes.to_vec(), result)
+    }
+
+    /// Puts a range that is released when it was sent, which may be before `put` returns.
+    fn put_releasing(
+        &mut self,
+        range: Range<usize>,
+        put: impl FnOnce(&mut FileWriter<'m, C>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let end = self.put.len() + range.len();
+        self.watch.due.lock().unwrap().push((range, end));
+        let before = self.writer.tell();
+        let result = put(&mut self.writer);
+        if self.writer.tell() == before {
+            self.watch.due.lock().unwrap().pop();
+        }
+        result
     }
 }
 
@@ -168,12 +233,22 @@ pub fn check(
 ) -> Vec<u8> {
     let mut channel = Fickle::new(portions, fails_at);
     let watch = Watch { moved: channel.moved.clone(), due: Mutex::new(Vec::new()) };
+    let by_address = ByAddress { watch: &watch, base: memory.as_ptr().addr() };
     let region = Region::with_release(memory, &watch);
     let writer = FileWriter::new(&mut channel).unwrap();
     let shared = Region::shared_with_release(KVec::from(memory), &watch);
     let (watch, put) = (&watch, Vec::new());
-    let mut model =
-        Model { writer, memory, region, shared, watch, next: 0, was_shared: false, put };
+    let mut model = Model {
+        writer,
+        memory,
+        region,
+        shared,
+        watch,
+        by_address: &by_address,
+        next: 0,
+        was_shared: false,
+        put,
+    };
     let error = Error::Write(EIO);
     let failed = operations.iter().chain([&Put::Flush]).any(|operation| {
         let result = model.apply(operation);

@@ -32,7 +32,7 @@ pub fn portions(input: &mut Input<'_>) -> Vec<Option<usize>> {
 }
 
 pub fn get(input: &mut Input<'_>) -> Get {
-    match input.below(15) {
+    match input.below(16) {
         0 => Get::Byte,
         1 => Get::Be32,
         2 => Get::Be64,
@@ -47,8 +47,14 @@ pub fn get(input: &mut Input<'_>) -> Get {
         11 => Get::Segments(input.list(8, len)),
         12 => Get::PeekByte(len(input)),
         13 => Get::SkipBuffered(len(input)),
+        14 => Get::Iter(len(input), 1 + len(input), fault(input)),
         _ => Get::AtEnd,
     }
+}
+
+/// Where an iterator faults, if it does.
+fn fault(input: &mut Input<'_>) -> Option<usize> {
+    (input.below(2) == 0).then(|| len(input))
 }
 
 pub fn check(bytes: &[u8]) {

@@ -23,7 +23,7 @@ fn range(input: &mut Input<'_>) -> Range<usize> {
 fn put(input: &mut Input<'_>) -> Put {
     let kind = input.byte();
     let release = kind & 0x80 != 0;
-    match kind % 0x80 % 13 {
+    match kind % 0x80 % 15 {
         0 => Put::Byte(input.byte()),
         1 => Put::Be16(input.word() as u16),
         2 => Put::Be32(input.word() as u32 * 0x1_0001),
@@ -36,6 +36,8 @@ fn put(input: &mut Input<'_>) -> Put {
         9 => Put::Next(len(input), release),
         10 => Put::Counted(input.byte()),
         11 => Put::Shared(range(input), release),
+        12 => Put::Raw(range(input), release),
+        13 => Put::Iter(range(input), 1 + len(input), release.then(|| len(input))),
         _ => Put::Flush,
     }
 }

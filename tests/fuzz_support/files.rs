@@ -45,12 +45,15 @@ fn list(operations: &[Vec<u8>]) -> Vec<u8> {
 
 /// One of everything that can be got.
 fn every_get() -> Vec<Vec<u8>> {
-    let simple = [0, 1, 2, 9, 14].map(|kind| vec![kind]);
+    let simple = [0, 1, 2, 9, 15].map(|kind| vec![kind]);
     let sized = [3, 4, 5, 6, 8, 12, 13].map(|kind| [vec![kind], len(5)].concat());
     let integers = (0..11).map(|which| vec![10, which]);
     let peek = [vec![7], len(9), len(300)].concat();
     let segments = [vec![11, 3], len(2), len(0), len(7)].concat();
-    simple.into_iter().chain(sized).chain(integers).chain([peek, segments]).collect()
+    let iter = [vec![14], len(30), len(6), vec![1]].concat();
+    let faulting = [vec![14], len(30), len(6), vec![0], len(13)].concat();
+    let others = [peek, segments, iter, faulting];
+    simple.into_iter().chain(sized).chain(integers).chain(others).collect()
 }
 
 pub fn stream() -> Vec<Seed> {
@@ -58,7 +61,11 @@ pub fn stream() -> Vec<Seed> {
     let numbers = numbers.map(<[u8]>::to_vec);
     let ranges = [5, 6, 7, 8, 8 | 0x80].map(|kind| range(kind, 1000, 300));
     let every_put =
-        [&numbers[..], &ranges, &[[vec![9 | 0x80], len(40)].concat(), vec![11]]].concat();
+        [&numbers[..], &ranges, &[[vec![9 | 0x80], len(40)].concat(), vec![14]]].concat();
+    let raw = [12, 12 | 0x80].map(|kind| range(kind, 2000, 300));
+    let iter = [range(13, 700, 400), len(90)].concat();
+    let faulting = [range(13 | 0x80, 700, 400), len(90), len(111)].concat();
+    let every_put = [every_put, raw.to_vec(), vec![iter, faulting]].concat();
     // Pages of a guest, each behind a header.
     let page = |at: u16| [vec![3, 0x10, 0x20], range(8 | 0x80, at * 4096, 4096)];
     let pages = list(&(0..14).flat_map(page).collect::<Vec<_>>());
@@ -108,7 +115,7 @@ pub fn reader() -> Vec<Seed> {
         vec![2],
         [vec![8], len(40_000)].concat(),
         [vec![4], len(50_000)].concat(),
-        vec![14],
+        vec![15],
     ]);
     let strings = list(&vec![vec![9]; 8]);
     let text = b"\x04head\x00\x07counted\x01!\xffcut short";

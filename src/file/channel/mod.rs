@@ -85,9 +85,10 @@ pub trait Channel {
         Ok(())
     }
 
-    /// Learns that its writing file was dropped without `close`, with `unsent` bytes pending.
+    /// Handles the loss of `unsent` bytes (at least 1), which were pending when the writing file was dropped
+    /// and which this channel did not take.
     ///
-    /// The default says so on standard error in debug builds with feature `std`, and nothing
+    /// The default writes a line to standard error in debug builds with feature `std`, and does nothing
     /// otherwise.
     fn abandoned(&mut self, unsent: u64) {
         #[cfg(all(feature = "std", debug_assertions))]
@@ -95,8 +96,7 @@ pub trait Channel {
             use std::io::Write;
             // Unlike `eprintln`, this does not panic if it fails.
             let mut stderr = std::io::stderr();
-            let _ =
-                writeln!(stderr, "a FileWriter was dropped without close: {unsent} bytes unsent");
+            let _ = writeln!(stderr, "a FileWriter was dropped: {unsent} bytes unsent");
         }
         let _ = unsent;
     }

@@ -5,7 +5,9 @@ use crate::direction::Dest;
 use crate::file::BUFFER_SIZE;
 use crate::file::channel::ReadChannel;
 use crate::file::error::Error;
+use crate::host::Host;
 use crate::iov::View;
+use crate::iter::IovIter;
 use crate::memory::Access;
 use crate::segment::{KVec, MemVec};
 
@@ -147,6 +149,68 @@ impl<C: ReadChannel> FileReader<C> {
         let len = into.from_buf(0, self.buffer.window()).unwrap_or_default();
         self.deliver(len);
         (len, result)
+    }
+
+    /// Gets the next `len` bytes into `iter`, and returns how many were got.
+    ///
+    /// They are fewer if the iterator ends, or its memory faults, or an error came after the first byte; it
+    /// is returned when the next bytes are asked for. In every case `iter` was advanced by exactly the bytes
+    /// by which [`position`](Self::position) has grown: what a fault kept from being written is still in the
+    /// stream.
+    ///
+    /// # Errors
+    ///
+    /// The error, if not even one byte was got.
+    ///
+    /// ```
+    /// use iov_iter::file::FileReader;
+    /// use iov_iter::{Dest, IovIter, KVec};
+    ///
+    /// let (mut head, mut tail) = ([0; 4], [0; 9]);
+    /// let segments = [KVec::from(&mut head[..]), KVec::from(&mut tail[..])];
+    /// let mut iter = IovIter::<Dest>::from(&segments[..]);
+    /// let mut reader = FileReader::new(&b"scattered bytes"[..])?;
+    /// assert_eq!(reader.get_iter(&mut iter, 9)?, 9);
+    /// assert_eq!(iter.remaining(), 4);
+    /// assert_eq!((&head, &tail[..5]), (b"scat", &b"tered"[..]));
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    pub fn get_iter<H: Host>(
+        &mut self,
+        iter: &mut IovIter<'_, Dest, H>,
+        len: usize,
+    ) -> Result<usize, Error> {
+        let before = iter.remaining();
+        let result = self.get_iter_blocks(iter, len);
+        match before.saturating_sub(iter.remaining()) {
+            0 => result.map(|()| 0),
+            got => Ok(got),
+        }
+    }
+
+    /// Gets the next `len` bytes, or those that fit before the end of `iter` or a fault. After an error what
+    /// has arrived was got.
+    fn get_iter_blocks<H: Host>(
+        &mut self,
+        iter: &mut IovIter<'_, Dest, H>,
+        len: usize,
+    ) -> Result<(), Error> {
+        let mut rest = len.min(iter.remaining());
+        while rest > 0 {
+            let wanted = rest.min(BUFFER_SIZE);
+            let complete = self.need(wanted);
+            let waiting = self.buffer.window();
+            let waiting = waiting.get(..wanted).unwrap_or(waiting);
+            let offered = waiting.len();
+            let copied = iter.copy_to_iter(waiting);
+            self.deliver(copied);
+            if copied < offered {
+                break;
+            }
+            complete?;
+            rest = rest.saturating_sub(copied);
+        }
+        Ok(())
     }
 
     /// Gets exactly `into.len()` bytes.

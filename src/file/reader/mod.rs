@@ -97,6 +97,15 @@ impl<C: ReadChannel> FileReader<C> {
         healthy.and(closed)
     }
 
+    /// Returns the channel, which stays open.
+    ///
+    /// It is ahead of [`position`](Self::position) by the bytes that are [buffered](Self::buffered); these
+    /// are lost.
+    #[must_use]
+    pub fn into_inner(self) -> C {
+        self.channel
+    }
+
     /// The channel.
     #[doc(alias = "qemu_file_get_ioc")]
     #[doc(alias = "qemu_get_fd")]

@@ -5,6 +5,7 @@ mod compressed;
 #[cfg(feature = "embedded-io-v0.7")]
 mod embedded;
 mod integers;
+mod into_inner;
 mod owned;
 mod position;
 mod put;
@@ -13,10 +14,12 @@ mod region;
 mod save_hooks;
 
 pub(in crate::file) use bytes::Bytes;
+pub use into_inner::IntoInnerError;
 pub use region::{Region, Release};
 pub use save_hooks::{PageSaved, SaveHooks};
 
 use core::fmt;
+use core::mem::ManuallyDrop;
 
 use crate::direction::Source;
 use crate::file::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
@@ -59,6 +62,14 @@ use queue::Queue;
 /// # Ok::<(), iov_iter::file::Error>(())
 /// ```
 ///
+/// # Dropping
+///
+/// A file that is dropped sends what is pending, as `std::io::BufWriter` does, unless it has an error. It
+/// does not [wait](crate::file::Channel::wait) for a channel that would block, and does not close the
+/// channel. If bytes are left the channel is told how many
+/// ([`Channel::abandoned`](crate::file::Channel::abandoned)). [`close`](Self::close) and
+/// [`into_inner`](Self::into_inner) report errors instead.
+///
 /// What is queued must live until it was sent, so it is declared before the writer:
 ///
 /// ```compile_fail,E0597
@@ -93,7 +104,8 @@ pub struct FileWriter<'buf, C: WriteChannel> {
     pub(in crate::file) flushed: u64,
     /// Bytes that the channel took at positions, beside the stream.
     pub(in crate::file) aside: u64,
-    closed: bool,
+    /// A drop sends nothing: the file was closed, or the channel panicked and may have taken anything.
+    finished: bool,
 }
 
 /// Opening, closing, control.
@@ -116,7 +128,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             linear: false,
             flushed: 0,
             aside: 0,
-            closed: false,
+            finished: false,
         })
     }
 
@@ -139,8 +151,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// Sends what is pending, closes the channel and returns the first error of the file's life.
     ///
     /// The channel is closed in any case: if it would block, what is pending is lost, unless a
-    /// [`flush`](Self::flush) has succeeded before. Dropping the file instead loses what is pending; the
-    /// channel is told ([`Channel::abandoned`](crate::file::Channel::abandoned)).
+    /// [`flush`](Self::flush) has succeeded before. A file that is dropped instead also sends what is
+    /// pending, but reports no error and does not close the channel.
     ///
     /// # Errors
     ///
@@ -149,9 +161,43 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[doc(alias = "qemu_fclose")]
     pub fn close(mut self) -> Result<(), Error> {
         let flushed = self.flush();
-        self.closed = true;
+        self.finished = true;
         let closed = self.channel.close().map_err(Error::Close);
         flushed.and(closed)
+    }
+
+    /// Sends what is pending and returns the channel, which stays open.
+    ///
+    /// # Errors
+    ///
+    /// The file, and the error of its [`flush`](Self::flush): the sticky one, or [`Error::WouldBlock`],
+    /// after which the same call may succeed later.
+    ///
+    /// ```
+    /// use iov_iter::file::FileWriter;
+    ///
+    /// let mut writer = FileWriter::new(Vec::new())?;
+    /// writer.put_be16(0x0102)?;
+    /// assert_eq!(writer.into_inner()?, [1, 2]);
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    #[allow(
+        clippy::result_large_err,
+        reason = "it holds the file, which cannot be boxed without memory"
+    )]
+    pub fn into_inner(mut self) -> Result<C, IntoInnerError<Self>> {
+        if let Err(error) = self.flush() {
+            return Err(IntoInnerError::new(self, error));
+        }
+        let mut file = ManuallyDrop::new(self);
+        let Self { channel, queue, status, .. } = &mut *file;
+        // SAFETY: the file is not used or dropped after this. Its channel is moved out, and the other two
+        // of its fields that need it are dropped in place, each once.
+        unsafe {
+            core::ptr::drop_in_place(queue);
+            core::ptr::drop_in_place(status);
+            Ok(core::ptr::read(channel))
+        }
     }
 
     /// The channel.
@@ -372,7 +418,12 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// write as if it had been copied. What the channel does not take at once is copied then.
     pub(in crate::file) fn send_through(&mut self, block: Bytes<'_>) -> Result<(), Error> {
         let answer = match self.check() {
-            Ok(()) => block.write_to(&mut self.channel),
+            Ok(()) => {
+                self.finished = true;
+                let answer = block.write_to(&mut self.channel);
+                self.finished = false;
+                answer
+            }
             // Something stopped the file after it was looked at; the block was put before.
             Err(error) => {
                 self.queue.copy(block);
@@ -419,12 +470,15 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Offers all pending bytes to the channel once.
     fn offer(&mut self) -> Result<usize, ChannelError> {
-        if let Some(copied) = self.queue.only_copied() {
-            let taken = self.channel.write_exclusive(&[KVec::from(copied)]);
-            return taken.map(|taken| taken.min(copied.len()));
-        }
         let offered = usize::try_from(self.queue.pending()).unwrap_or(usize::MAX);
-        self.queue.write_to(&mut self.channel).map(|taken| taken.min(offered))
+        // If the channel panics, a drop must not offer the bytes once more.
+        self.finished = true;
+        let answer = match self.queue.only_copied() {
+            Some(copied) => self.channel.write_exclusive(&[KVec::from(copied)]),
+            None => self.queue.write_to(&mut self.channel),
+        };
+        self.finished = false;
+        answer.map(|taken| taken.min(offered))
     }
 }
 
@@ -522,8 +576,18 @@ impl<C: WriteChannel> FileWriter<'_, C> {
 
 impl<C: WriteChannel> Drop for FileWriter<'_, C> {
     fn drop(&mut self) {
-        if !self.closed {
-            self.channel.abandoned(self.queue.pending());
+        if self.finished {
+            return;
+        }
+        while self.queue.pending() > 0 && self.is_healthy() {
+            match self.offer() {
+                Ok(taken @ 1..) => self.queue.advance(taken),
+                _ => break,
+            }
+        }
+        match self.queue.pending() {
+            0 => self.queue.finish(),
+            unsent => self.channel.abandoned(unsent),
         }
     }
 }

@@ -5,11 +5,14 @@ use core::ops::Range;
 use super::FileWriter;
 use super::bytes::Bytes;
 use super::queue::Queue;
-use super::region::Region;
-use crate::direction::Dest;
+use super::region::{Region, RegionRange, Release};
+use crate::direction::{Dest, Source};
 use crate::file::BUFFER_SIZE;
 use crate::file::channel::WriteChannel;
 use crate::file::error::Error;
+use crate::host::Host;
+use crate::iter::IovIter;
+use crate::memory::Piece;
 use crate::segment::KVec;
 
 /// Putting bytes.
@@ -67,6 +70,66 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
                 bytes = bytes.behind(len);
                 self.send_if_due()?;
             }
+        }
+        Ok(())
+    }
+
+    /// Puts a copy of the next `len` bytes of `iter`, and returns how many were put.
+    ///
+    /// They are fewer if the iterator ends, or its memory faults, or an error came after the first byte.
+    /// The error is returned when more is put. In every case `iter` was advanced by exactly the bytes by
+    /// which [`tell`](Self::tell) has grown, so the same call goes on where this one ended.
+    ///
+    /// # Errors
+    ///
+    /// The error, if not even one byte was put; see [errors of putting](Self#errors-of-putting).
+    ///
+    /// ```
+    /// use iov_iter::file::FileWriter;
+    /// use iov_iter::{IovIter, KVec, Source};
+    ///
+    /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
+    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut sent = Vec::new();
+    /// let mut writer = FileWriter::new(&mut sent)?;
+    /// assert_eq!(writer.put_iter(&mut iter, 6)?, 6);
+    /// assert_eq!(writer.put_iter(&mut iter, 100)?, 3);
+    /// writer.close()?;
+    /// assert_eq!(sent, b"scattered");
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    pub fn put_iter<H: Host>(
+        &mut self,
+        iter: &mut IovIter<'_, Source, H>,
+        len: usize,
+    ) -> Result<usize, Error> {
+        let before = iter.remaining();
+        let result = self.put_iter_blocks(iter, len);
+        match before.saturating_sub(iter.remaining()) {
+            0 => result.map(|()| 0),
+            put => Ok(put),
+        }
+    }
+
+    /// Puts the next `len` bytes of `iter`, or those before its end or a fault.
+    fn put_iter_blocks<H: Host>(
+        &mut self,
+        iter: &mut IovIter<'_, Source, H>,
+        len: usize,
+    ) -> Result<(), Error> {
+        self.check()?;
+        let mut rest = len.min(iter.remaining());
+        while rest > 0 {
+            self.send_unless(Queue::can_copy)?;
+            let free = self.queue.free();
+            let room = rest.min(free.len());
+            let copied = iter.copy_from_iter(free.get_mut(..room).unwrap_or_default());
+            self.queue.commit(copied);
+            self.send_if_due()?;
+            if copied < room {
+                break;
+            }
+            rest = rest.saturating_sub(copied);
         }
         Ok(())
     }
@@ -175,7 +238,11 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         range: Range<usize>,
         release: bool,
     ) -> Result<(), Error> {
-        let range = region.range(range, release)?;
+        self.queue_slow(region.range(range, release)?)
+    }
+
+    /// The slow way of a range.
+    fn queue_slow(&mut self, range: RegionRange<'buf>) -> Result<(), Error> {
         if self.linear {
             return self.put_bytes(range.bytes());
         }
@@ -183,6 +250,53 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.send_unless(Queue::can_queue)?;
         self.queue.queue(range);
         self.send_if_due()
+    }
+
+    /// Puts `bytes` without copying them, for callers that have no [`Region`].
+    ///
+    /// A byte is read when it is sent, as of a [shared](Region::shared) region; a [linear](Self::linear)
+    /// file copies it at once. Bytes that are put one after the other and whose addresses follow each other
+    /// share an entry of the queue.
+    ///
+    /// If there is a `release`, it [releases](crate::file::Release) the bytes once a flush has sent them. The
+    /// range that it gets holds addresses: from that of the first byte up to the one past the last. After a
+    /// failed flush nothing is released.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of putting](Self#errors-of-putting).
+    ///
+    /// # Safety
+    ///
+    /// The memory must be valid for reads of initialised bytes, whatever else accesses it, until
+    /// one of these has happened: a [`flush`](Self::flush) returned `Ok`, the bytes were released,
+    /// [`discard_unsent`](Self::discard_unsent) returned, or the file is gone. If bytes whose addresses follow
+    /// each other are put one after the other, they must belong to one allocation.
+    ///
+    /// ```
+    /// use iov_iter::Piece;
+    /// use iov_iter::file::FileWriter;
+    ///
+    /// let page = [7; 4096];
+    /// let mut sent = Vec::new();
+    /// let mut writer = FileWriter::new(&mut sent)?;
+    /// // SAFETY: the page outlives the writer.
+    /// unsafe { writer.put_raw(Piece::from(&page[..]), None)? };
+    /// writer.close()?;
+    /// assert_eq!(sent, page);
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    #[doc(alias = "qemu_put_buffer_async")]
+    #[doc(alias = "qemu_iovec_release_ram")]
+    pub unsafe fn put_raw(
+        &mut self,
+        bytes: Piece<'_, Source>,
+        release: Option<&'buf (dyn Release + Sync)>,
+    ) -> Result<(), Error> {
+        // SAFETY: the caller keeps the memory valid until the queue has forgotten the range, which is never
+        // later than the file has sent it.
+        let range = unsafe { RegionRange::raw(bytes, release) };
+        if self.queue.queue_fast(range) { Ok(()) } else { self.queue_slow(range) }
     }
 
     /// Puts a length byte and that many bytes.

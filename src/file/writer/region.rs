@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::bytes::Bytes;
 use crate::direction::Source;
 use crate::file::error::Error;
-use crate::memory::{Extent, Span};
+use crate::memory::{Extent, Piece, Span};
 use crate::segment::{KVec, SharedVec};
 
 /// A block of memory, such as guest RAM, whose pages are written without copying.
@@ -43,10 +43,11 @@ pub struct Region<'buf> {
 /// An implementation that really drops the contents must know that nobody else relies on them:
 /// the region that it serves was borrowed for reading.
 pub trait Release {
-    /// The bytes of `range`, offsets in the region, have been taken by the channel entirely.
+    /// Releases the bytes of `range`, all of which the channel has taken.
     ///
-    /// Ranges that follow each other in the region and were sent by one flush come as one. A failure is the
-    /// implementation's own business: the stream is not affected.
+    /// The range holds offsets in the region, or addresses of bytes that were put
+    /// [by address](crate::file::FileWriter::put_raw). Ranges that follow each other and were sent by one
+    /// flush come as one. A failure is the implementation's own business: the stream is not affected.
     fn release(&self, range: Range<usize>);
 }
 
@@ -159,9 +160,10 @@ impl fmt::Debug for Region<'_> {
     }
 }
 
-/// A range of a region.
+/// A range of a region, or of the whole address space.
 #[derive(Clone, Copy)]
 pub(in crate::file) struct RegionRange<'buf> {
+    /// The region; nothing if the offset is an address.
     memory: SharedVec<'buf, Source>,
     owner: Option<&'buf (dyn Release + Sync)>,
     offset: usize,
@@ -178,6 +180,9 @@ enum Kind {
     Shared,
     ExclusiveReleased,
     SharedReleased,
+    /// The offset is the address of bytes that were put [by address](RegionRange::raw).
+    Raw,
+    RawReleased,
 }
 
 impl Kind {
@@ -192,8 +197,17 @@ impl Kind {
     }
 
     #[inline]
-    const fn is_shared(self) -> bool {
-        matches!(self, Self::Shared | Self::SharedReleased)
+    const fn releases(self) -> bool {
+        matches!(self, Self::ExclusiveReleased | Self::SharedReleased | Self::RawReleased)
+    }
+
+    /// The same without release.
+    const fn kept(self) -> Self {
+        match self {
+            Self::Exclusive | Self::ExclusiveReleased => Self::Exclusive,
+            Self::Shared | Self::SharedReleased => Self::Shared,
+            Self::Raw | Self::RawReleased => Self::Raw,
+        }
     }
 }
 
@@ -201,19 +215,45 @@ impl<'buf> RegionRange<'buf> {
     /// Whether the owner releases the range once it was sent.
     #[inline]
     pub(in crate::file) const fn releases(&self) -> bool {
-        matches!(self.kind, Kind::ExclusiveReleased | Kind::SharedReleased)
+        self.kind.releases()
     }
 
     /// Keeps the range from being released.
     pub(in crate::file) const fn keep(&mut self) {
-        self.kind = Kind::new(self.kind.is_shared(), false);
+        self.kind = self.kind.kept();
+    }
+
+    /// A range that is given by its address.
+    ///
+    /// # Safety
+    ///
+    /// The memory must be valid for reads of initialised bytes for as long as this range or one that
+    /// [absorbed](Self::absorb) it gives [`bytes`](Self::bytes), and these are used. A range that absorbs
+    /// another one must belong to the same allocation.
+    pub(in crate::file) unsafe fn raw(
+        bytes: Piece<'_, Source>,
+        owner: Option<&'buf (dyn Release + Sync)>,
+    ) -> Self {
+        let kind = if owner.is_some() { Kind::RawReleased } else { Kind::Raw };
+        // Exposed, because `bytes` makes a pointer to more than one of the ranges put.
+        let offset = bytes.as_ptr().expose_provenance();
+        Self { memory: KVec::from(&[][..]).into(), owner, offset, len: bytes.len(), kind }
     }
 
     /// The bytes.
     #[inline]
     pub(in crate::file) fn bytes(&self) -> Bytes<'buf> {
-        let bytes = self.memory.behind(self.offset).front(self.len);
-        if self.kind.is_shared() {
+        let bytes = match self.kind {
+            Kind::Raw | Kind::RawReleased => {
+                let base = core::ptr::with_exposed_provenance_mut(self.offset);
+                // SAFETY: the offset is the address of `len` bytes which the caller of `raw` keeps valid for
+                // reads; the offset and length of a range change only when it absorbs another such range that
+                // continues it.
+                return Bytes::Shared(unsafe { SharedVec::from_raw_parts(base, self.len) });
+            }
+            _ => self.memory.behind(self.offset).front(self.len),
+        };
+        if matches!(self.kind, Kind::Shared | Kind::SharedReleased) {
             return Bytes::Shared(bytes);
         }
         let (base, len) = (bytes.as_ptr().cast_mut(), bytes.len());

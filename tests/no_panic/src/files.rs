@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
+use core::fmt::Write as _;
 use core::hint::black_box;
 use core::ptr;
 
@@ -13,6 +14,7 @@ use iov_iter::file::{
 use iov_iter::segment::as_pieces;
 use iov_iter::{Dest, IovIter, KVec, Piece, Source};
 
+use crate::segments::Text;
 use crate::{any, any_bytes};
 
 /// An allocator whose answers nobody can guess. Where running out of memory would panic or abort,
@@ -142,6 +144,10 @@ fn write() -> Result<(), Error> {
     writer.put_region_and_release(&region, any()..any())?;
     let shared = Region::shared_with_release(KVec::from(bytes), &RELEASE);
     writer.put_region_and_release(&shared, any()..any())?;
+    // SAFETY: the program is linked and never run.
+    unsafe { writer.put_raw(Piece::from(bytes), Some(&RELEASE))? };
+    let segments = [KVec::from(bytes)];
+    black_box(writer.put_iter(&mut IovIter::<Source>::from(&segments[..]), any())?);
     writer.put_counted_string(bytes)?;
     writer.put_owned(&mut Vec::new())?;
     writer.put_buffer_at(bytes, any() as u64)?;
@@ -168,7 +174,15 @@ fn write() -> Result<(), Error> {
     black_box(writer.set_error(Error::Compress));
     writer.flush()?;
     writer.discard_unsent();
-    writer.close()
+    match writer.into_inner() {
+        Ok(channel) => FileWriter::new(channel)?.close(),
+        Err(failed) if any() == 0 => {
+            let _ = black_box(write!(Text, "{failed}"));
+            Err(failed.error())
+        }
+        Err(failed) if any() == 0 => Err(failed.into()),
+        Err(failed) => failed.into_inner().close(),
+    }
 }
 
 fn put_integers(writer: &mut FileWriter<'_, Anything>) -> Result<(), Error> {
@@ -220,6 +234,8 @@ fn read() -> Result<(), Error> {
     black_box(reader.set_error(Error::Decompress));
     black_box(reader.get_buffer(any_bytes())?);
     black_box(reader.get_segments(&[KVec::from(any_bytes())])?);
+    let segments = [KVec::from(any_bytes())];
+    black_box(reader.get_iter(&mut IovIter::<Dest>::from(&segments[..]), any())?);
     reader.get_exact(any_bytes())?;
     black_box(reader.get_slice(any())?);
     black_box(reader.get_buffer_in_place(any_bytes())?);
@@ -236,7 +252,10 @@ fn read() -> Result<(), Error> {
     writer.put_from(&mut reader, any() as u64)?;
     black_box((reader.position(), reader.fetched(), reader.buffered()));
     writer.close()?;
-    reader.close()
+    match any() {
+        0 => reader.close(),
+        _ => FileReader::new(reader.into_inner())?.close(),
+    }
 }
 
 fn keep() -> Result<(), ChannelError> {
