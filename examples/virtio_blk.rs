@@ -122,7 +122,7 @@ fn read_descriptors(ram: &[AtomicU8], at: usize, count: usize) -> Result<Segment
     let (mut out, mut input) = (vec![], vec![]);
     for index in 0..count {
         let mut copy = [0; DESCRIPTOR];
-        table.to_buf(index * DESCRIPTOR, &mut copy)?;
+        table.read_at(index * DESCRIPTOR, &mut copy)?;
         let [a, b, c, d, e, f, g, h, i, j, k, l, flags @ .., _, _] = copy;
         let address = usize::try_from(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
         let len = u32::from_le_bytes([i, j, k, l]) as usize;
@@ -148,7 +148,7 @@ fn serve(
     header_read: impl FnOnce(),
 ) -> Result<(usize, Status), Malformed> {
     let mut header = [0; HEADER];
-    let len = out.to_buf(0, &mut header)?;
+    let len = out.read_at(0, &mut header)?;
     if len < HEADER {
         return Err(Malformed::ShortHeader(len));
     }
@@ -160,7 +160,7 @@ fn serve(
     let mut data_out = out.scope();
     data_out.discard_front(HEADER);
 
-    let written = input.size();
+    let written = input.len();
     let status_at = written.checked_sub(1).ok_or(Malformed::NoStatus)?;
     let status_byte = input.slice(status_at, 1)?;
     let mut data_in = input.scope();
@@ -168,16 +168,16 @@ fn serve(
 
     let mut file = FileAt { file: disk, offset: header.sector.saturating_mul(SECTOR) };
     let status = match header.command {
-        Command::Read => report("file to guest", data_in.size(), data_in.receive(&mut file)),
-        Command::Write => report("guest to file", data_out.size(), data_out.send(&mut file)),
+        Command::Read => report("file to guest", data_in.len(), data_in.receive(&mut file)),
+        Command::Write => report("guest to file", data_out.len(), data_out.send(&mut file)),
         Command::GetId => {
-            println!("  serial number: {} bytes", data_in.from_buf(0, SERIAL)?);
+            println!("  serial number: {} bytes", data_in.write_at(0, SERIAL)?);
             Status::Ok
         }
         Command::Unknown(_) => Status::Unsupported,
     };
     println!("  status: {status:?}");
-    status_byte.fill(0, status as u8, 1)?;
+    status_byte.fill_at(0, status as u8, 1)?;
     Ok((written, status))
 }
 

@@ -7,16 +7,20 @@ use crate::error::Error;
 
 /// A list that segments, pages or scatter entries can be appended to.
 ///
-/// Implemented for [`heapless::Vec`], whose capacity is fixed, for [`InlineVec`] and, with
-/// feature `alloc`, for `Vec`.
-pub trait List<T> {
-    /// Makes room for `wanted` more elements and returns for how many there is room, at most
-    /// `wanted`.
+/// A list is a [`heapless::Vec`], whose capacity is fixed, an [`InlineVec`] or, with feature `alloc`,
+/// a `Vec`. No other type can be one. The methods have the names of `Vec`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of `{T}`",
+    note = "lists are `Vec` (with feature `alloc`), `heapless::Vec` and `InlineVec`"
+)]
+pub trait List<T>: Sealed {
+    /// Makes room for `wanted` more elements and returns the number of elements that there is room for,
+    /// at most `wanted`.
     ///
     /// # Errors
     ///
     /// [`Error::NoMemory`] if the list grows on the heap and the heap is exhausted.
-    fn make_room(&mut self, wanted: usize) -> Result<usize, Error>;
+    fn try_reserve(&mut self, wanted: usize) -> Result<usize, Error>;
 
     /// Appends an element.
     ///
@@ -26,14 +30,30 @@ pub trait List<T> {
     fn try_push(&mut self, element: T) -> Result<(), T>;
 
     /// The number of elements.
-    fn count(&self) -> usize;
+    fn len(&self) -> usize;
 
-    /// Drops all elements behind the first `len`.
-    fn cut(&mut self, len: usize);
+    /// Whether there are no elements.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops all elements after the first `len`.
+    fn truncate(&mut self, len: usize);
 }
 
+mod sealed {
+    /// Who implements this is chosen by the crate.
+    pub trait Sealed {}
+}
+pub(crate) use sealed::Sealed;
+
+impl<T, const N: usize> Sealed for heapless::Vec<T, N> {}
+impl<T, const N: usize> Sealed for InlineVec<T, N> {}
+#[cfg(feature = "alloc")]
+impl<T> Sealed for alloc::vec::Vec<T> {}
+
 impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
-    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
+    fn try_reserve(&mut self, wanted: usize) -> Result<usize, Error> {
         Ok(wanted.min(N.saturating_sub(self.len())))
     }
 
@@ -41,19 +61,19 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
         self.push(element)
     }
 
-    fn count(&self) -> usize {
-        self.len()
+    fn len(&self) -> usize {
+        self.as_slice().len()
     }
 
-    fn cut(&mut self, len: usize) {
-        self.truncate(len);
+    fn truncate(&mut self, len: usize) {
+        Self::truncate(self, len);
     }
 }
 
 #[cfg(feature = "alloc")]
 #[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
 impl<T> List<T> for alloc::vec::Vec<T> {
-    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
+    fn try_reserve(&mut self, wanted: usize) -> Result<usize, Error> {
         self.try_reserve(wanted).map_err(|_| Error::NoMemory)?;
         Ok(wanted)
     }
@@ -67,12 +87,12 @@ impl<T> List<T> for alloc::vec::Vec<T> {
         Ok(())
     }
 
-    fn count(&self) -> usize {
-        self.len()
+    fn len(&self) -> usize {
+        self.as_slice().len()
     }
 
-    fn cut(&mut self, len: usize) {
-        self.truncate(len);
+    fn truncate(&mut self, len: usize) {
+        Self::truncate(self, len);
     }
 }
 
@@ -126,7 +146,7 @@ impl<T, const N: usize> InlineVec<T, N> {
 
     /// Drops all elements; the storage stays as large as it is.
     pub fn clear(&mut self) {
-        self.cut(0);
+        self.truncate(0);
     }
 
     #[cfg(feature = "alloc")]
@@ -161,10 +181,10 @@ impl<T, const N: usize> InlineVec<T, N> {
 }
 
 impl<T, const N: usize> List<T> for InlineVec<T, N> {
-    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
+    fn try_reserve(&mut self, wanted: usize) -> Result<usize, Error> {
         match &mut self.storage {
             Storage::Inline(elements) => {
-                let room = elements.make_room(wanted)?;
+                let room = elements.try_reserve(wanted)?;
                 #[cfg(feature = "alloc")]
                 if room < wanted {
                     self.move_to_heap(wanted)?;
@@ -173,7 +193,7 @@ impl<T, const N: usize> List<T> for InlineVec<T, N> {
                 Ok(room)
             }
             #[cfg(feature = "alloc")]
-            Storage::Heap(elements) => elements.make_room(wanted),
+            Storage::Heap(elements) => List::try_reserve(elements, wanted),
         }
     }
 
@@ -188,11 +208,11 @@ impl<T, const N: usize> List<T> for InlineVec<T, N> {
         }
     }
 
-    fn count(&self) -> usize {
-        self.len()
+    fn len(&self) -> usize {
+        (**self).len()
     }
 
-    fn cut(&mut self, len: usize) {
+    fn truncate(&mut self, len: usize) {
         match &mut self.storage {
             Storage::Inline(elements) => elements.truncate(len),
             #[cfg(feature = "alloc")]

@@ -18,7 +18,7 @@ fn lists() -> impl Iterator<Item = Vec<KVec<'static, Source>>> {
 /// Where each byte of a list lies.
 fn places(segments: &[KVec<'_, Source>]) -> Vec<Position> {
     let of = |(index, segment): (usize, &KVec<'_, Source>)| {
-        (0..segment.len()).map(move |offset| Position { index, offset })
+        (0..segment.len()).map(move |offset| Position::new(index, offset))
     };
     segments.iter().enumerate().flat_map(of).collect()
 }

@@ -80,9 +80,9 @@ fn ones() -> Vec<KVec<'static, Source>> {
 
 /// Checks that the vector holds the first bytes, and no others.
 fn holds<const N: usize>(vector: &IoVector<'_, Source, N>, len: usize) {
-    assert_eq!((vector.count(), vector.size()), (len, len));
+    assert_eq!((vector.segment_count(), vector.len()), (len, len));
     let mut bytes = [0; 64];
-    assert_eq!(vector.view().to_buf(0, &mut bytes), Ok(len));
+    assert_eq!(vector.view().read_at(0, &mut bytes), Ok(len));
     assert_eq!(bytes[..len], BYTES[..len]);
 }
 
@@ -113,12 +113,12 @@ fn add_fails_at_every_growth_and_keeps_what_there_is() {
     let mut vector = IoVector::<Source, 2>::new();
     let mut failures = 0;
     for (at, segment) in ones().into_iter().enumerate() {
-        let (mut refused, _) = with_allowance(0, || vector.add(segment));
+        let (mut refused, _) = with_allowance(0, || vector.try_push(segment));
         while let Err(back) = refused {
             failures += 1;
             assert_eq!((back.error, back.segment.as_ptr()), (Error::NoMemory, segment.as_ptr()));
             holds(&vector, at);
-            refused = with_allowance(failures, || vector.add(back.segment)).0;
+            refused = with_allowance(failures, || vector.try_push(back.segment)).0;
         }
         holds(&vector, at + 1);
     }
@@ -132,7 +132,7 @@ fn concat_is_all_or_nothing() {
     let rest = View::new(rest);
     let mut vector = IoVector::<Source, 4>::new();
     for segment in start {
-        vector.add(*segment).unwrap();
+        vector.try_push(*segment).unwrap();
     }
     // Once out of the inline storage, once out of a list on the heap.
     let half = rest.slice(0, 30).unwrap();
@@ -148,8 +148,8 @@ fn a_layout_is_all_or_nothing() {
     let buffer = KVec::from(second);
     let model = View::new(&ones).slice(2, 62).unwrap();
     let mut vector = IoVector::<Source, 2>::new();
-    vector.add(KVec::from(&first[..1])).unwrap();
-    vector.add(KVec::from(&first[1..])).unwrap();
+    vector.try_push(KVec::from(&first[..1])).unwrap();
+    vector.try_push(KVec::from(&first[1..])).unwrap();
     until_it_succeeds(&mut vector, |vector| vector.add_layout_of(model, &buffer).map(drop), 2, 64);
 }
 
@@ -158,7 +158,7 @@ fn construction_without_memory() {
     let ones = ones();
     let view = View::new(&ones);
     let none = KVec::from(&[][..]);
-    let (refused, _) = with_allowance(0, || IoVector::<Source>::with_capacity(9).map(drop));
+    let (refused, _) = with_allowance(0, || IoVector::<Source>::try_with_capacity(9).map(drop));
     assert_eq!(refused, Err(Error::NoMemory));
     let (refused, _) =
         with_allowance(0, || IoVector::<Source>::extended(&none, view, &none).map(drop));
@@ -168,7 +168,7 @@ fn construction_without_memory() {
     let (inline, _) =
         with_allowance(0, || IoVector::<Source, 64>::extended(&none, view, &none).map(drop));
     assert_eq!(inline, Ok(()));
-    let (borrowed, _) = with_allowance(0, || IoVector::<Source, 0>::borrowed(view).size());
+    let (borrowed, _) = with_allowance(0, || IoVector::<Source, 0>::borrowed(view).len());
     assert_eq!(borrowed, 64);
 }
 
@@ -191,12 +191,12 @@ fn everything_else_needs_no_memory() {
         let undo = view.discard_front_undoable(16);
         view.discard_back(1);
         let mut bytes = [0; 8];
-        let mut sum = view.to_buf(3, &mut bytes).unwrap();
+        let mut sum = view.read_at(3, &mut bytes).unwrap();
         sum += view.mismatch(&View::<Source>::default()).unwrap_or(100);
-        sum += view.piece_count() + view.footprint().unwrap();
+        sum += view.segment_count() + view.footprint().unwrap();
         view.hexdump(&mut text, "t", 20).unwrap();
         view.undo(undo).unwrap();
-        sum + view.size()
+        sum + view.len()
     });
     assert_eq!(sum, 8 + 47 + 47 + 64);
     assert_eq!(text.lines().count(), 2);

@@ -25,41 +25,41 @@ impl V {
     }
 }
 
-/// What `to_buf` gives, in a buffer whose other bytes stay 0xee.
-fn to_buf(offset: usize, len: usize) -> Result<Vec<u8>, Error> {
+/// What `read_at` gives, in a buffer whose other bytes stay 0xee.
+fn read_at(offset: usize, len: usize) -> Result<Vec<u8>, Error> {
     let v = V::new();
     let segments = v.source();
     let mut buffer = vec![0xee; len];
-    let moved = View::new(&segments).to_buf(offset, &mut buffer)?;
+    let moved = View::new(&segments).read_at(offset, &mut buffer)?;
     assert!(buffer.split_off(moved).iter().all(|byte| *byte == 0xee));
     Ok(buffer)
 }
 
 #[test]
 fn to_buf_reads_across_elements() {
-    assert_eq!(to_buf(3, 5).unwrap(), [3, 4, 5, 6, 7]);
-    assert_eq!(to_buf(4, 6).unwrap(), [4, 5, 6, 7, 8, 9]);
-    assert_eq!(to_buf(10, 100).unwrap(), [10, 11]);
-    assert_eq!(to_buf(0, 12).unwrap(), (0..12).collect::<Vec<u8>>());
+    assert_eq!(read_at(3, 5).unwrap(), [3, 4, 5, 6, 7]);
+    assert_eq!(read_at(4, 6).unwrap(), [4, 5, 6, 7, 8, 9]);
+    assert_eq!(read_at(10, 100).unwrap(), [10, 11]);
+    assert_eq!(read_at(0, 12).unwrap(), (0..12).collect::<Vec<u8>>());
 }
 
 #[test]
 fn to_buf_of_nothing_is_nothing() {
     for (offset, len) in [(12, 0), (12, 5), (5, 0), (0, 0)] {
-        assert_eq!(to_buf(offset, len).unwrap(), [], "offset {offset}");
+        assert_eq!(read_at(offset, len).unwrap(), [], "offset {offset}");
     }
 }
 
 #[test]
 fn to_buf_behind_the_end_is_refused_where_c_aborts() {
     for len in [0, 5] {
-        assert_eq!(to_buf(13, len), Err(Error::OffsetOutOfRange { offset: 13, size: 12 }));
+        assert_eq!(read_at(13, len), Err(Error::OffsetOutOfRange { offset: 13, size: 12 }));
     }
     let empty = View::<Source>::new(&[]);
-    assert_eq!(empty.to_buf(0, &mut [0; 5]), Ok(0));
-    assert_eq!(empty.to_buf(1, &mut []), Err(Error::OffsetOutOfRange { offset: 1, size: 0 }));
+    assert_eq!(empty.read_at(0, &mut [0; 5]), Ok(0));
+    assert_eq!(empty.read_at(1, &mut []), Err(Error::OffsetOutOfRange { offset: 1, size: 0 }));
     assert_eq!(
-        empty.to_buf(usize::MAX, &mut [0; 5]),
+        empty.read_at(usize::MAX, &mut [0; 5]),
         Err(Error::OffsetOutOfRange { offset: usize::MAX, size: 0 })
     );
 }
@@ -68,18 +68,18 @@ fn to_buf_behind_the_end_is_refused_where_c_aborts() {
 fn from_buf_writes_across_elements() {
     let mut v = V::new();
     let data = [100, 101, 102, 103, 104];
-    assert_eq!(View::new(&v.dest()).from_buf(3, &data), Ok(5));
+    assert_eq!(View::new(&v.dest()).write_at(3, &data), Ok(5));
     assert_eq!((v.0[3], &v.2[..4], v.2[4]), (100, &[101, 102, 103, 104][..], 8));
 }
 
 #[test]
 fn from_buf_is_cut_at_the_end() {
     let mut v = V::new();
-    assert_eq!(View::new(&v.dest()).from_buf(11, &[100, 101, 102, 103, 104]), Ok(1));
+    assert_eq!(View::new(&v.dest()).write_at(11, &[100, 101, 102, 103, 104]), Ok(1));
     assert_eq!(v.3, [10, 100]);
-    assert_eq!(View::new(&v.dest()).from_buf(12, &[1]), Ok(0));
+    assert_eq!(View::new(&v.dest()).write_at(12, &[1]), Ok(0));
     assert_eq!(
-        View::new(&v.dest()).from_buf(13, &[]),
+        View::new(&v.dest()).write_at(13, &[]),
         Err(Error::OffsetOutOfRange { offset: 13, size: 12 })
     );
 }
@@ -88,14 +88,14 @@ fn from_buf_is_cut_at_the_end() {
 fn fill_sets_a_range() {
     let mut v = V::new();
     // C's 0x1ff is cut to its low eight bits.
-    assert_eq!(View::new(&v.dest()).fill(2, 0x1ff_u16 as u8, 4), Ok(4));
+    assert_eq!(View::new(&v.dest()).fill_at(2, 0x1ff_u16 as u8, 4), Ok(4));
     assert_eq!(v.bytes(), [0, 1, 255, 255, 255, 255, 6, 7, 8, 9, 10, 11]);
-    assert_eq!(View::new(&v.dest()).fill(12, 1, 9), Ok(0));
+    assert_eq!(View::new(&v.dest()).fill_at(12, 1, 9), Ok(0));
     assert_eq!(
-        View::new(&v.dest()).fill(13, 0, 0),
+        View::new(&v.dest()).fill_at(13, 0, 0),
         Err(Error::OffsetOutOfRange { offset: 13, size: 12 })
     );
-    assert_eq!(View::new(&v.dest()).fill(0, 7, usize::MAX), Ok(12));
+    assert_eq!(View::new(&v.dest()).fill_at(0, 7, usize::MAX), Ok(12));
     assert_eq!(v.bytes(), [7; 12]);
 }
 
@@ -106,7 +106,7 @@ fn a_destination_may_be_uninitialised() {
         let (front, back) = memory.split_at_mut(2);
         let segments = [KVec::from(front), KVec::from(back)];
         let view = View::new(&segments);
-        assert_eq!((view.fill(0, 9, 3), view.from_buf(3, b"abc")), (Ok(3), Ok(3)));
+        assert_eq!((view.fill_at(0, 9, 3), view.write_at(3, b"abc")), (Ok(3), Ok(3)));
     }
     // SAFETY: all six bytes were written.
     let bytes = memory.map(|byte| unsafe { byte.assume_init() });
@@ -116,11 +116,11 @@ fn a_destination_may_be_uninitialised() {
 #[test]
 fn sizes() {
     let v = V::new();
-    assert_eq!(View::new(&v.source()).size(), 12);
-    assert_eq!(View::<Source>::new(&[]).size(), 0);
+    assert_eq!(View::new(&v.source()).len(), 12);
+    assert_eq!(View::<Source>::new(&[]).len(), 0);
     assert!(View::<Dest>::default().is_empty());
     let nothing = [KVec::from(&[][..]); 3];
-    assert_eq!(View::new(&nothing).size(), 0);
+    assert_eq!(View::new(&nothing).len(), 0);
 }
 
 /// A segment whose length is tested, and whose memory is never touched.
@@ -134,9 +134,9 @@ fn a_size_that_wraps_in_c_is_the_largest_and_no_vector_takes_it() {
     let half = isize::MAX as usize;
     let one = KVec::from(&[0][..]);
     let most = [huge(), huge(), one];
-    assert_eq!(View::new(&most).size(), usize::MAX);
+    assert_eq!(View::new(&most).len(), usize::MAX);
     let all = [huge(), huge(), one, one];
-    assert_eq!(View::new(&all).size(), usize::MAX);
+    assert_eq!(View::new(&all).len(), usize::MAX);
     let concat = |all| IoVector::<Source>::new().concat(View::new(all));
     assert_eq!(concat(&all), Err(Error::LengthOverflow { size: usize::MAX, added: 1 }));
     let more = [huge(), huge(), huge()];
@@ -190,15 +190,20 @@ fn describe_of_nothing_lists_nothing() {
     }
 }
 
+/// The pieces and bytes described.
+fn described(described: Result<Described, Error>) -> Result<(usize, usize), Error> {
+    described.map(|described| (described.pieces, described.bytes))
+}
+
 #[test]
 fn describe_appends_to_any_list() {
     let v = V::new();
     let segments = v.source();
     let view = View::new(&segments);
     let mut list = InlineVec::<_, 4>::new();
-    assert_eq!(view.describe(&mut list), Ok(Described { pieces: 3, bytes: 12 }));
+    assert_eq!(described(view.describe(&mut list)), Ok((3, 12)));
     let second = view.slice(11, 1).unwrap().describe(&mut list);
-    assert_eq!(second, Ok(Described { pieces: 1, bytes: 1 }));
+    assert_eq!(described(second), Ok((1, 1)));
     assert_eq!(list.iter().map(|piece| piece.len()).collect::<Vec<_>>(), [4, 6, 2, 1]);
 }
 
@@ -225,7 +230,7 @@ fn slices_and_their_pieces() {
     ];
     for ((offset, len), pieces) in rows {
         let slice = view.slice(offset, len).unwrap();
-        assert_eq!((slice.piece_count(), slice.size()), (pieces, len), "({offset}, {len})");
+        assert_eq!((slice.segment_count(), slice.len()), (pieces, len), "({offset}, {len})");
     }
     for (offset, len) in [(12, 1), (13, 0), (8, 5), (4, usize::MAX - 3), (usize::MAX, usize::MAX)] {
         let refused = view.slice(offset, len).unwrap_err();

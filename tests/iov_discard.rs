@@ -34,7 +34,7 @@ fn row(
     let undo = discard(&mut view);
     assert_eq!(undo.discarded(), discarded);
     assert_eq!(pieces(&view), remaining);
-    assert_eq!(view.size(), 12 - discarded);
+    assert_eq!(view.len(), 12 - discarded);
     view.undo(undo).unwrap();
     assert_eq!(pieces(&view), [A, C, D]);
 }
@@ -81,13 +81,13 @@ fn empty_elements_at_the_ends_vanish() {
     let segments = [&[][..], &[], &bytes, &[]].map(KVec::from);
     let mut view = View::new(&segments);
     assert_eq!((view.discard_front(0), view.discard_back(0)), (0, 0));
-    assert_eq!(view.piece_count(), 1);
+    assert_eq!(view.segment_count(), 1);
     let nothing = [KVec::from(&[][..]); 2];
     let mut view = View::new(&nothing);
     let undo = view.discard_front_undoable(1);
-    assert_eq!((undo.discarded(), view.piece_count()), (0, 0));
+    assert_eq!((undo.discarded(), view.segment_count()), (0, 0));
     view.undo(undo).unwrap();
-    assert_eq!(view.size(), 0);
+    assert_eq!(view.len(), 0);
 }
 
 /// Two discards, undone in the order given; the size after each undo.
@@ -109,7 +109,7 @@ fn two(
     let order = if undo_first_first { [first, second] } else { [second, first] };
     let [one, two] = order.map(|undo| {
         view.undo(undo).unwrap();
-        view.size()
+        view.len()
     });
     assert_eq!(view.pieces().map(|piece| piece.len()).collect::<Vec<_>>(), lengths);
     (one, two)
@@ -162,7 +162,7 @@ fn a_token_of_another_vector_is_refused() {
     let undo = stranger.discard_front_undoable(5);
     view.discard_front(3);
     assert_eq!(view.undo(undo), Err(Error::ForeignUndo));
-    assert_eq!((view.size(), stranger.size()), (9, 7));
+    assert_eq!((view.len(), stranger.len()), (9, 7));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_scope_undoes_on_every_way_out() {
     let segments = v();
     let mut view = View::new(&segments);
     assert!(reject(&mut view).is_err());
-    assert_eq!(view.size(), 12);
+    assert_eq!(view.len(), 12);
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_slice_is_peeled_on_its_own() {
     assert_eq!(pieces(&slice), [(5, 4)]);
     slice.undo(undo).unwrap();
     assert_eq!(pieces(&slice), [(3, 1), (4, 5)]);
-    assert_eq!(view.size(), 12);
+    assert_eq!(view.len(), 12);
 
     // A token of the whole vector knows nothing of the slice.
     let mut whole = view;

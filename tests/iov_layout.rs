@@ -20,7 +20,7 @@ fn layout(model: &[(usize, usize)], room: usize) -> Result<(Vec<(usize, usize)>,
     let buffer = KVec::from(&space[..]);
     let mut vector = IoVector::<Source, 401>::new();
     let used = vector.add_layout_of(model, &buffer)?;
-    assert_eq!((vector.size(), Ok(used)), (model.size(), model.footprint()));
+    assert_eq!((vector.len(), Ok(used)), (model.len(), model.footprint()));
     Ok((places(&vector.view(), space.as_ptr()), used))
 }
 
@@ -56,16 +56,16 @@ fn a_layout_is_appended() {
     let mut vector = IoVector::<Dest>::new();
     let first = vector.add_layout_of(model, &first);
     assert_eq!(first, Err(Error::BufferTooSmall { needed: 5, available: 3 }));
-    assert_eq!(vector.count(), 0);
+    assert_eq!(vector.segment_count(), 0);
     assert_eq!(vector.add_layout_of(model, &second), Ok(5));
-    assert_eq!((vector.count(), vector.size()), (2, 5));
+    assert_eq!((vector.segment_count(), vector.len()), (2, 5));
 }
 
 #[test]
 fn results_of_two_devices_are_compared() {
     // A request is served twice, into its own memory and into a copy of its layout.
     let (mut request, mut copy) = ([0; 10], [0; 10]);
-    let serve = |view: View<'_, Dest>, data: &[u8]| view.from_buf(0, data).unwrap();
+    let serve = |view: View<'_, Dest>, data: &[u8]| view.write_at(0, data).unwrap();
     let used = {
         let (low, high) = request.split_at_mut(6);
         let segments = [KVec::from(high), KVec::from(&mut low[1..])];
@@ -101,7 +101,7 @@ fn more_pieces_than_one_call_takes_are_refused() {
     let refused = Error::TooManySegments { segments: 1025, limit: 1024 };
     assert_eq!(all.footprint(), Err(refused));
     assert_eq!(vector.add_layout_of(all, &buffer), Err(refused));
-    assert_eq!((most.footprint(), vector.count()), (Ok(1024), 0));
+    assert_eq!((most.footprint(), vector.segment_count()), (Ok(1024), 0));
     assert_eq!(vector.add_layout_of(most, &buffer), Ok(1024));
     let expected: Vec<_> = (0..MAX_SEGMENTS).rev().map(|at| (at, 1)).collect();
     assert_eq!(places(&vector.view(), memory.as_ptr()), expected);

@@ -38,8 +38,8 @@ fn told(view: View<'_, Source>) -> String {
     let buffer = KVec::from(&space[..]);
     let mut copy = IoVector::<Source, 30>::new();
     let layout = copy.add_layout_of(view, &buffer);
-    let counts = (view.piece_count(), view.as_piece().is_some(), pieces.size_hint());
-    let built = (vector.count(), vector.capacity(), copy.count(), copy.capacity());
+    let counts = (view.segment_count(), view.as_piece().is_some(), pieces.size_hint());
+    let built = (vector.segment_count(), vector.capacity(), copy.segment_count(), copy.capacity());
     format!(
         "{view:?} {pieces:?} {counts:?} {list:?} {described:?} {appended:?} {vector:?} {built:?} \
          {layout:?} {copy:?} {:?} {:?}",
@@ -54,12 +54,12 @@ proptest! {
     #![proptest_config(iov_support::cases(256))]
 
     #[test]
-    fn to_buf(at in overlapping(), offset in FRACTION, len in FRACTION) {
+    fn read_at(at in overlapping(), offset in FRACTION, len in FRACTION) {
         let memory = memory();
         let (segments, model) = (elements(&memory, &at), flat(&memory, &at));
         let (offset, len) = (up_to(offset, model.len()), up_to(len, model.len()));
         let mut buffer = vec![0xee; len];
-        let moved = View::new(&segments).to_buf(offset, &mut buffer);
+        let moved = View::new(&segments).read_at(offset, &mut buffer);
         match range(&model, offset, len) {
             Ok(expected) => {
                 prop_assert_eq!(moved, Ok(expected.len()));
@@ -85,7 +85,7 @@ proptest! {
             model[offset..offset + len].copy_from_slice(&data[..len]);
         }
         let segments = cut_mut(&mut real, &lengths);
-        prop_assert_eq!(View::new(&segments).from_buf(offset, &data), expected);
+        prop_assert_eq!(View::new(&segments).write_at(offset, &data), expected);
         drop(segments);
         prop_assert_eq!(&real, &model);
 
@@ -93,7 +93,7 @@ proptest! {
             model[offset..offset + len].fill(0x5a);
         }
         let segments = cut_mut(&mut real, &lengths);
-        prop_assert_eq!(View::new(&segments).fill(offset, 0x5a, len), expected);
+        prop_assert_eq!(View::new(&segments).fill_at(offset, 0x5a, len), expected);
         drop(segments);
         prop_assert_eq!(&real, &model);
     }
@@ -104,7 +104,7 @@ proptest! {
         let (segments, model) = (elements(&memory, &at), flat(&memory, &at));
         let (offset, len) = (up_to(offset, model.len()), up_to(len, model.len()));
         let view = View::new(&segments);
-        prop_assert_eq!(view.size(), model.len());
+        prop_assert_eq!(view.len(), model.len());
 
         let size = model.len();
         let exact = model.get(offset..offset + len).ok_or(Error::RangeOutOfRange { offset, len, size });
@@ -125,7 +125,7 @@ proptest! {
             // A list with little room holds a prefix, and says so.
             let mut list = heapless::Vec::<_, 20>::new();
             let described = part.describe(&mut list).unwrap();
-            prop_assert_eq!(described.pieces, part.piece_count().min(20));
+            prop_assert_eq!(described.pieces, part.segment_count().min(20));
             let bytes: usize = list.iter().map(|piece| piece.len()).sum();
             prop_assert_eq!((described.pieces, described.bytes), (list.len(), bytes));
             let prefix: Vec<u8> =
@@ -150,7 +150,7 @@ proptest! {
         }
         let (plain, padded) = (View::new(&segments), View::new(&padded));
         prop_assert_eq!(plain.compare(&padded), Ok(None));
-        let size = plain.size();
+        let size = plain.len();
         let (offset, len) = (up_to(offset, size).min(size), up_to(len, size));
         prop_assert_eq!(told(plain), told(padded));
         prop_assert_eq!(told(plain.clip(offset, len).unwrap()), told(padded.clip(offset, len).unwrap()));
@@ -240,10 +240,10 @@ proptest! {
         let (more, more_model) = (elements(&memory, &others), flat(&memory, &others));
         let mut vector = IoVector::<Source, 80>::new();
         for segment in &segments {
-            vector.add(*segment).unwrap();
+            vector.try_push(*segment).unwrap();
         }
         let count = at.iter().filter(|(_, len)| *len > 0).count();
-        prop_assert_eq!((vector.count(), vector.size()), (count, model.len()));
+        prop_assert_eq!((vector.segment_count(), vector.len()), (count, model.len()));
 
         let offset = (offset * more_model.len() as f64) as usize;
         let part = View::new(&more).clip(offset, up_to(len, more_model.len())).unwrap();
@@ -264,10 +264,10 @@ proptest! {
         prop_assert_eq!(vector.discard_back(back), expected.map(|_| ()));
         model.truncate(expected.unwrap_or(size));
         prop_assert_eq!(read(&vector.view()), &model[..]);
-        prop_assert_eq!(vector.size(), model.len());
+        prop_assert_eq!(vector.len(), model.len());
         // What is added later follows the last byte.
         let tail = KVec::from(&memory[..9]);
-        vector.add(tail).unwrap();
+        vector.try_push(tail).unwrap();
         model.extend(&memory[..9]);
         prop_assert_eq!(read(&vector.view()), model);
     }
@@ -283,7 +283,7 @@ proptest! {
         let (head_segment, tail_segment) = (KVec::from(head), KVec::from(tail));
         let vector = IoVector::<Source, 42>::extended(&head_segment, middle, &tail_segment).unwrap();
         let expected = [head, &model[offset..offset + len], tail].concat();
-        prop_assert_eq!(vector.size(), expected.len());
+        prop_assert_eq!(vector.len(), expected.len());
         prop_assert_eq!(read(&vector.view()), expected);
     }
 }

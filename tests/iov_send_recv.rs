@@ -131,8 +131,8 @@ fn split_as(segments: usize, skip: usize, limit: usize, messages: bool) -> Vec<u
     transport.limit = limit;
     transport.messages = messages;
     let view = View::new(&vector);
-    let rest = view.slice(skip, view.size() - skip).unwrap();
-    assert_eq!(rest.send(&mut transport).finished(), Ok(rest.size()));
+    let rest = view.slice(skip, view.len() - skip).unwrap();
+    assert_eq!(rest.send(&mut transport).finished(), Ok(rest.len()));
     assert_eq!(transport.data, &bytes[skip..]);
     transport.calls.iter().map(|call| call.len()).collect()
 }

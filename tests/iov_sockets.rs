@@ -254,8 +254,8 @@ fn a_datagram_of_many_pieces_is_one() {
     {
         let segments = cut(&data, lengths);
         let view = View::new(&segments);
-        let view = view.slice(skip, view.size() - skip).unwrap();
-        let expected = &data[skip..skip + view.size()];
+        let view = view.slice(skip, view.len() - skip).unwrap();
+        let expected = &data[skip..skip + view.len()];
         let (here, there) = UnixDatagram::pair().unwrap();
         assert_eq!(view.send(&mut Stream(&here)).finished().unwrap(), expected.len());
         assert_eq!(

@@ -22,8 +22,8 @@ fn lengths<const N: usize>(vector: &IoVector<'_, Source, N>) -> Vec<usize> {
 }
 
 fn bytes<const N: usize>(vector: &IoVector<'_, Source, N>) -> Vec<u8> {
-    let mut bytes = vec![0; vector.size()];
-    assert_eq!(vector.view().to_buf(0, &mut bytes), Ok(vector.size()));
+    let mut bytes = vec![0; vector.len()];
+    assert_eq!(vector.view().read_at(0, &mut bytes), Ok(vector.len()));
     bytes
 }
 
@@ -42,8 +42,8 @@ fn extended(
     let segments = v();
     let middle = View::new(&segments).slice(range.0, range.1)?;
     let vector = IoVector::<Source, 5>::extended(head, middle, tail)?;
-    assert_eq!(vector.count(), lengths(&vector).len());
-    Ok((lengths(&vector), vector.size(), bytes(&vector)))
+    assert_eq!(vector.segment_count(), lengths(&vector).len());
+    Ok((lengths(&vector), vector.len(), bytes(&vector)))
 }
 
 #[test]
@@ -69,11 +69,11 @@ fn an_extended_vector_of_one_segment_can_grow() {
     let segments = v();
     let middle = View::new(&segments).slice(5, 2).unwrap();
     let mut vector = IoVector::<Source, 2>::extended(&NONE, middle, &NONE).unwrap();
-    vector.add(T).unwrap();
+    vector.try_push(T).unwrap();
     assert_eq!(bytes(&vector), [5, 6, 2, 3]);
     let mut empty = IoVector::<Source, 1>::extended(&NONE, View::default(), &NONE).unwrap();
-    empty.add(part(0, 7)).unwrap();
-    assert_eq!((empty.count(), empty.size()), (1, 7));
+    empty.try_push(part(0, 7)).unwrap();
+    assert_eq!((empty.segment_count(), empty.len()), (1, 7));
 }
 
 #[test]
@@ -82,9 +82,9 @@ fn extended_lengths_at_the_top() {
     let half = isize::MAX as usize;
     let halves = [huge(half), huge(half)];
     let middle = View::new(&halves);
-    assert_eq!(middle.size(), usize::MAX - 1);
+    assert_eq!(middle.len(), usize::MAX - 1);
     let one = part(0, 1);
-    let size = IoVector::<Source, 3>::extended(&one, middle, &NONE).unwrap().size();
+    let size = IoVector::<Source, 3>::extended(&one, middle, &NONE).unwrap().len();
     assert_eq!(size, usize::MAX);
     let two = part(0, 2);
     assert_eq!(
@@ -103,17 +103,17 @@ fn extended_counts_the_segments_of_the_result() {
     let most = vec![one; MAX_SEGMENTS];
     let all = View::new(&most);
     type Large<'a> = IoVector<'a, Source, MAX_SEGMENTS>;
-    assert_eq!(Large::extended(&NONE, all, &NONE).unwrap().count(), 1024);
+    assert_eq!(Large::extended(&NONE, all, &NONE).unwrap().segment_count(), 1024);
     assert_eq!(
         Large::extended(&one, all, &NONE).unwrap_err(),
         Error::TooManySegments { segments: 1025, limit: 1024 }
     );
     let first = all.slice(0, 1023).unwrap();
-    assert_eq!(Large::extended(&one, first, &NONE).unwrap().count(), 1024);
+    assert_eq!(Large::extended(&one, first, &NONE).unwrap().segment_count(), 1024);
     // C aborts where the source has more elements, even for a range of one.
     let more = vec![one; MAX_SEGMENTS + 1];
     let range = View::new(&more).slice(0, 1).unwrap();
-    assert_eq!(Large::extended(&NONE, range, &NONE).unwrap().count(), 1);
+    assert_eq!(Large::extended(&NONE, range, &NONE).unwrap().segment_count(), 1);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_copy_of_a_view_sees_the_same() {
     let segments = v();
     let view = View::new(&segments).slice(1, 9).unwrap();
     let copy = Clone::clone(&view);
-    assert_eq!(copy.size(), 9);
+    assert_eq!(copy.len(), 9);
     let pieces = |view: &View<'_, Source>| -> Vec<_> {
         view.pieces().map(|piece| (piece.as_ptr(), piece.len())).collect()
     };
@@ -134,13 +134,16 @@ fn borrowed_slices() {
     let view = View::new(&segments);
     let slice = |offset, len| view.slice(offset, len).map(IoVector::<Source>::borrowed);
     assert_eq!(lengths(&slice(3, 5).unwrap()), [1, 4]);
-    assert_eq!((slice(12, 0).unwrap().count(), slice(5, 0).unwrap().count()), (0, 0));
+    assert_eq!(
+        (slice(12, 0).unwrap().segment_count(), slice(5, 0).unwrap().segment_count()),
+        (0, 0)
+    );
     for (offset, len) in [(8, 5), (13, 0)] {
         let refused = Error::RangeOutOfRange { offset, len, size: 12 };
         assert_eq!(slice(offset, len).unwrap_err(), refused);
     }
     let whole = IoVector::<Source>::borrowed(view);
-    assert_eq!((whole.count(), whole.size(), bytes(&whole)), (3, 12, BYTES.to_vec()));
+    assert_eq!((whole.segment_count(), whole.len(), bytes(&whole)), (3, 12, BYTES.to_vec()));
 }
 
 #[test]
@@ -149,12 +152,12 @@ fn concat_appends_ranges() {
     let view = View::new(&segments);
     let mut vector = IoVector::<Source>::single(part(1, 2)).unwrap();
     assert_eq!(vector.concat(view.clip(3, 5).unwrap()), Ok(5));
-    assert_eq!((lengths(&vector), vector.size()), (vec![2, 1, 4], 7));
+    assert_eq!((lengths(&vector), vector.len()), (vec![2, 1, 4], 7));
     assert_eq!(vector.concat(view.clip(10, usize::MAX).unwrap()), Ok(2));
-    assert_eq!((vector.size(), vector.count()), (9, 4));
+    assert_eq!((vector.len(), vector.segment_count()), (9, 4));
     assert_eq!(vector.concat(view.clip(12, usize::MAX).unwrap()), Ok(0));
     assert_eq!(vector.concat(View::default()), Ok(0));
-    assert_eq!((vector.size(), vector.count()), (9, 4));
+    assert_eq!((vector.len(), vector.segment_count()), (9, 4));
     // C lets an offset pass that is out of range when there are no bytes; here it never does.
     for len in [0, 1] {
         let refused = Error::OffsetOutOfRange { offset: 13, size: 12 };
@@ -172,7 +175,7 @@ fn concat_of_destinations_writes_the_same_memory() {
     let mut swapped = IoVector::<Dest>::new();
     swapped.concat(view.slice(5, 3).unwrap()).unwrap();
     swapped.concat(view.slice(0, 5).unwrap()).unwrap();
-    assert_eq!(swapped.view().from_buf(0, b"abcdefgh"), Ok(8));
+    assert_eq!(swapped.view().write_at(0, b"abcdefgh"), Ok(8));
     drop(swapped);
     assert_eq!(&memory, b"defghabc");
 }
@@ -182,10 +185,10 @@ fn a_borrowed_vector_refuses_to_grow() {
     let segments = v();
     let view = View::new(&segments);
     let mut vector = IoVector::<Source>::borrowed(view);
-    let refused = vector.add(T).unwrap_err();
+    let refused = vector.try_push(T).unwrap_err();
     assert_eq!((refused.error, refused.segment.as_ptr()), (Error::NotGrowable, T.as_ptr()));
     assert_eq!(vector.concat(view), Err(Error::NotGrowable));
-    assert_eq!(vector.reset(), Err(Error::NotGrowable));
+    assert_eq!(vector.clear(), Err(Error::NotGrowable));
     assert_eq!(vector.add_layout_of(view, &H), Err(Error::NotGrowable));
     assert_eq!((vector.capacity(), bytes(&vector)), (0, BYTES.to_vec()));
 }
@@ -196,16 +199,16 @@ fn discard_back_on_borrowed_segments() {
     let view = View::new(&segments);
     let mut vector = IoVector::<Source>::borrowed(view);
     vector.discard_back(3).unwrap();
-    assert_eq!((lengths(&vector), vector.size()), (vec![4, 5], 9));
+    assert_eq!((lengths(&vector), vector.len()), (vec![4, 5], 9));
     vector.discard_back(0).unwrap();
     assert_eq!(lengths(&vector), [4, 5]);
     vector.discard_back(9).unwrap();
-    assert_eq!((vector.count(), vector.size()), (0, 0));
+    assert_eq!((vector.segment_count(), vector.len()), (0, 0));
     let refused = Error::RangeOutOfRange { offset: 0, len: 1, size: 0 };
     assert_eq!(vector.discard_back(1), Err(refused));
     let mut vector = IoVector::<Source>::borrowed(view);
     vector.discard_back(8).unwrap();
-    assert_eq!((lengths(&vector), vector.size()), (vec![4], 4));
+    assert_eq!((lengths(&vector), vector.len()), (vec![4], 4));
     // The segments themselves are as they were.
     assert_eq!(segments.map(|segment| segment.len()), [4, 0, 6, 2]);
 }
@@ -214,18 +217,18 @@ fn discard_back_on_borrowed_segments() {
 fn discard_back_on_own_segments() {
     let mut vector = IoVector::<Source>::new();
     for segment in v() {
-        vector.add(segment).unwrap();
+        vector.try_push(segment).unwrap();
     }
-    assert_eq!(vector.count(), 3);
+    assert_eq!(vector.segment_count(), 3);
     vector.discard_back(3).unwrap();
-    assert_eq!((vector.count(), lengths(&vector), vector.size()), (2, vec![4, 5], 9));
+    assert_eq!((vector.segment_count(), lengths(&vector), vector.len()), (2, vec![4, 5], 9));
     // What is added follows the last byte left.
-    vector.add(T).unwrap();
+    vector.try_push(T).unwrap();
     assert_eq!(bytes(&vector), [0, 1, 2, 3, 4, 5, 6, 7, 8, 2, 3]);
     vector.discard_back(7).unwrap();
-    assert_eq!((vector.count(), vector.size()), (1, 4));
+    assert_eq!((vector.segment_count(), vector.len()), (1, 4));
     vector.discard_back(4).unwrap();
-    assert_eq!((vector.count(), vector.size()), (0, 0));
+    assert_eq!((vector.segment_count(), vector.len()), (0, 0));
     assert!(vector.discard_back(1).is_err());
 }
 
@@ -234,20 +237,23 @@ fn discard_back_on_a_single_segment_takes_the_bytes_once() {
     // C subtracts them twice: 4 instead of 7.
     let mut vector = IoVector::<Source>::single(part(0, 10)).unwrap();
     vector.discard_back(3).unwrap();
-    assert_eq!((vector.size(), lengths(&vector)), (7, vec![7]));
+    assert_eq!((vector.len(), lengths(&vector)), (7, vec![7]));
     vector.discard_back(7).unwrap();
-    assert_eq!((vector.size(), vector.count()), (0, 0));
+    assert_eq!((vector.len(), vector.segment_count()), (0, 0));
 }
 
 #[test]
 fn empty_segments_leave_no_trace_and_need_no_room() {
     let mut vector = IoVector::<Source, 1>::single(NONE).unwrap();
-    assert_eq!((vector.count(), vector.size()), (0, 0));
+    assert_eq!((vector.segment_count(), vector.len()), (0, 0));
     assert!(vector.view().is_empty());
     for segment in [NONE, T, NONE] {
-        vector.add(segment).unwrap();
+        vector.try_push(segment).unwrap();
     }
-    assert_eq!((vector.count(), vector.view().piece_count(), vector.capacity()), (1, 1, 1));
+    assert_eq!(
+        (vector.segment_count(), vector.view().segment_count(), vector.capacity()),
+        (1, 1, 1)
+    );
     let printed = format!("{vector:?}");
     assert_eq!(printed, format!("{:?}", IoVector::<Source, 1>::single(T).unwrap()));
 }
@@ -255,12 +261,12 @@ fn empty_segments_leave_no_trace_and_need_no_room() {
 #[test]
 fn reset_keeps_the_room() {
     let mut vector = IoVector::<Source, 2>::new();
-    vector.add(H).unwrap();
-    vector.add(T).unwrap();
+    vector.try_push(H).unwrap();
+    vector.try_push(T).unwrap();
     let room = vector.capacity();
-    vector.reset().unwrap();
-    assert_eq!((vector.count(), vector.size(), vector.capacity()), (0, 0, room));
-    vector.add(T).unwrap();
+    vector.clear().unwrap();
+    assert_eq!((vector.segment_count(), vector.len(), vector.capacity()), (0, 0, room));
+    vector.try_push(T).unwrap();
     assert_eq!(bytes(&vector), [2, 3]);
 }
 
@@ -269,12 +275,12 @@ fn a_size_at_the_top_is_the_largest() {
     let half = isize::MAX as usize;
     let (segment, buffer) = ([part(0, 2)], part(0, 12));
     let mut vector = IoVector::<Source, 4>::new();
-    vector.add(huge(half)).unwrap();
-    vector.add(huge(half)).unwrap();
-    vector.add(part(0, 1)).unwrap();
-    let refused = vector.add(part(0, 1)).unwrap_err();
+    vector.try_push(huge(half)).unwrap();
+    vector.try_push(huge(half)).unwrap();
+    vector.try_push(part(0, 1)).unwrap();
+    let refused = vector.try_push(part(0, 1)).unwrap_err();
     assert_eq!(refused.error, Error::LengthOverflow { size: usize::MAX, added: 1 });
-    assert_eq!((vector.size(), vector.count()), (usize::MAX, 3));
+    assert_eq!((vector.len(), vector.segment_count()), (usize::MAX, 3));
     let more = View::new(&segment);
     let refused = Err(Error::LengthOverflow { size: usize::MAX, added: 2 });
     assert_eq!(vector.concat(more), refused);
@@ -284,16 +290,16 @@ fn a_size_at_the_top_is_the_largest() {
 #[test]
 fn growth_depends_on_the_heap_alone() {
     let mut vector = IoVector::<Source, 1>::new();
-    vector.add(H).unwrap();
+    vector.try_push(H).unwrap();
     assert_eq!(vector.capacity(), 1);
     let grows = cfg!(feature = "alloc");
-    let refused = vector.add(T).err().map(|refused| (refused.error, refused.segment.len()));
+    let refused = vector.try_push(T).err().map(|refused| (refused.error, refused.segment.len()));
     assert_eq!(refused, if grows { None } else { Some((Error::NoMemory, 2)) });
-    assert_eq!((vector.count(), vector.size()), if grows { (2, 5) } else { (1, 3) });
-    assert_eq!(IoVector::<Source, 4>::with_capacity(4).unwrap().capacity(), 4);
-    let more = IoVector::<Source, 4>::with_capacity(9);
+    assert_eq!((vector.segment_count(), vector.len()), if grows { (2, 5) } else { (1, 3) });
+    assert_eq!(IoVector::<Source, 4>::try_with_capacity(4).unwrap().capacity(), 4);
+    let more = IoVector::<Source, 4>::try_with_capacity(9);
     assert_eq!(more.is_ok_and(|vector| vector.capacity() >= 9), grows);
-    let too_many = IoVector::<Source, 4>::with_capacity(usize::MAX).unwrap_err();
+    let too_many = IoVector::<Source, 4>::try_with_capacity(usize::MAX).unwrap_err();
     assert_eq!(too_many, Error::NoMemory);
 }
 

@@ -470,7 +470,7 @@ fn empty_segments_do_not_tell_a_copy_from_a_move() {
     let mut moved = copied;
     assert_eq!(copied.walk(2, |_, _, len, _| len), 2);
     assert_eq!(moved.advance(2), 2);
-    assert_eq!(copied.position(), Position { index: 3, offset: 0 });
+    assert_eq!(copied.position(), Position::new(3, 0));
     let room = InlineVec::<KVec<'_, Source>, 1>::new;
     for cursor in [copied, moved] {
         assert_eq!((cursor.position(), cursor.segment_count()), (copied.position(), 1));

@@ -7,18 +7,18 @@ use iov_iter::{Cursor, Error, InlineVec, IovIter, KVec, List, Position, Source};
 
 /// Fills `list`, which takes so many elements, and cuts it.
 fn fill_and_cut<L: List<u32> + Deref<Target = [u32]>>(mut list: L, elements: u32) {
-    assert_eq!(list.count(), 0);
+    assert_eq!(list.len(), 0);
     for element in 0..elements {
         assert_eq!(list.try_push(element), Ok(()), "element {element}");
-        assert_eq!(list.count(), element as usize + 1);
+        assert_eq!(list.len(), element as usize + 1);
     }
     // What is longer than the list changes nothing.
-    list.cut(elements as usize + 1);
-    assert!(list.iter().copied().eq(0..elements) && list.count() == list.len());
-    list.cut(2);
-    assert_eq!((list.count(), &list[..]), (2, &[0, 1][..]));
-    list.cut(0);
-    assert_eq!(list.count(), 0);
+    list.truncate(elements as usize + 1);
+    assert!(list.iter().copied().eq(0..elements) && list.len() == list[..].len());
+    list.truncate(2);
+    assert_eq!((list.len(), &list[..]), (2, &[0, 1][..]));
+    list.truncate(0);
+    assert_eq!(list.len(), 0);
 }
 
 #[test]
@@ -35,10 +35,10 @@ fn every_list_counts_and_cuts_what_it_holds() {
 #[test]
 fn a_list_without_a_heap_gives_back_what_it_has_no_room_for() {
     let mut list = heapless::Vec::<u32, 2>::new();
-    assert_eq!(list.make_room(1), Ok(1));
-    assert_eq!(list.make_room(9), Ok(2));
+    assert_eq!(list.try_reserve(1), Ok(1));
+    assert_eq!(list.try_reserve(9), Ok(2));
     assert_eq!((list.try_push(7), list.try_push(8)), (Ok(()), Ok(())));
-    assert_eq!(list.make_room(9), Ok(0));
+    assert_eq!(list.try_reserve(9), Ok(0));
     assert_eq!(list.try_push(9), Err(9));
     assert_eq!(list, [7, 8]);
 }
@@ -46,9 +46,9 @@ fn a_list_without_a_heap_gives_back_what_it_has_no_room_for() {
 #[test]
 fn a_list_with_a_heap_makes_all_the_room_or_none() {
     let mut list = InlineVec::<u32, 2>::new();
-    assert_eq!(list.make_room(2), Ok(2));
+    assert_eq!(list.try_reserve(2), Ok(2));
     assert!(list.is_inline());
-    let (more, most) = (list.make_room(3), list.make_room(usize::MAX));
+    let (more, most) = (list.try_reserve(3), list.try_reserve(usize::MAX));
     if cfg!(feature = "alloc") {
         assert_eq!((more, most), (Ok(3), Err(Error::NoMemory)));
         assert!(!list.is_inline() && list.capacity() >= 3);
@@ -87,7 +87,7 @@ fn a_cursor_begins_at_any_place_and_takes_what_is_there() {
         }
     }
     for (index, offset) in [(0, 3), (1, 1), (6, 1), (7, 0)] {
-        let nowhere = Cursor::resumed(&segments[..], Position { index, offset }, 0);
+        let nowhere = Cursor::resumed(&segments[..], Position::new(index, offset), 0);
         assert_eq!(nowhere.unwrap_err(), Error::CountExceedsSegments, "{index}, {offset}");
     }
 }

@@ -253,12 +253,12 @@ fn every_operation_on_whole_vectors() {
     let segments = [KVec::from(&bytes[..3]), KVec::from(&bytes[3..])];
     without(|| {
         let mut view = View::new(&segments);
-        assert_eq!(view.to_buf(1, &mut [0; 4]), Ok(4));
+        assert_eq!(view.read_at(1, &mut [0; 4]), Ok(4));
         assert!(!view.is_zero());
         assert_eq!(view.mismatch(&view), None);
         assert!(view.compare(&view).is_ok());
         assert_eq!(
-            (view.piece_count(), view.as_piece().is_some(), view.pieces().count()),
+            (view.segment_count(), view.as_piece().is_some(), view.pieces().count()),
             (2, false, 2)
         );
         assert_eq!(view.describe(&mut InlineVec::<_, 2>::new()).unwrap().bytes, 8);
@@ -270,22 +270,22 @@ fn every_operation_on_whole_vectors() {
         for undo in undo {
             view.undo(undo).unwrap();
         }
-        assert_eq!((view.size(), view.footprint()), (8, Ok(8)));
+        assert_eq!((view.len(), view.footprint()), (8, Ok(8)));
 
         let mut vector = IoVector::<Source, 4>::new();
-        vector.add(segments[0]).unwrap();
+        vector.try_push(segments[0]).unwrap();
         assert_eq!(vector.concat(view).unwrap(), 8);
         vector.discard_back(1).unwrap();
-        assert_eq!((vector.size(), vector.view().size(), vector.count()), (10, 10, 3));
+        assert_eq!((vector.len(), vector.view().len(), vector.segment_count()), (10, 10, 3));
         assert_eq!(vector.add_layout_of(view.slice(3, 1).unwrap(), &segments[1]).unwrap(), 1);
-        vector.reset().unwrap();
+        vector.clear().unwrap();
         let extended = IoVector::<Source, 4>::extended(&segments[0], view, &segments[1]).unwrap();
-        assert_eq!(extended.size(), 16);
+        assert_eq!(extended.len(), 16);
 
         let segments = [KVec::from(&mut space[..])];
         let dest = View::new(&segments);
-        assert_eq!(dest.from_buf(1, b"1234"), Ok(4));
-        assert_eq!(dest.fill(0, 7, 2), Ok(2));
+        assert_eq!(dest.write_at(1, b"1234"), Ok(4));
+        assert_eq!(dest.fill_at(0, 7, 2), Ok(2));
         assert_eq!(dest.receive(&mut Transport(&mut sink)).finished(), Ok(8));
     });
     assert_eq!((&space[..], &sink[..]), (&bytes[..], &bytes[..]));
@@ -379,7 +379,7 @@ mod failing {
         assert!(list.try_push(1).is_ok() && list.try_push(2).is_ok());
         let (result, _) = with_allocations(0, || list.try_push(3));
         assert_eq!((result, &list[..], list.is_inline()), (Err(3), &[1, 2][..], true));
-        let (result, _) = with_allocations(0, || list.make_room(1));
+        let (result, _) = with_allocations(0, || list.try_reserve(1));
         assert_eq!(result, Err(Error::NoMemory));
         assert_eq!(list.try_push(3), Ok(()));
         assert_eq!((&list[..], list.is_inline()), (&[1, 2, 3][..], false));
@@ -391,11 +391,11 @@ mod failing {
         // Room that was promised is there, also for what moved out of the list itself.
         let mut promised = InlineVec::<u64, 20>::new();
         (0..20).for_each(|at| promised.try_push(at).unwrap());
-        let (room, seen) = with_allocations(1, || promised.make_room(21));
+        let (room, seen) = with_allocations(1, || promised.try_reserve(21));
         assert_eq!((room, seen, promised.len()), (Ok(21), 1, 20));
         without(|| (20..41).for_each(|at| promised.try_push(at).unwrap()));
         assert!(promised.iter().copied().eq(0..41));
-        let (result, _) = with_allocations(usize::MAX, || list.make_room(usize::MAX));
+        let (result, _) = with_allocations(usize::MAX, || list.try_reserve(usize::MAX));
         assert_eq!(result, Err(Error::NoMemory));
     }
 

@@ -501,7 +501,7 @@ fn piece_outside_user_space_ends_a_walk_and_is_not_handed_over() {
 /// What a caller that is generic in the direction may need of a refused segment.
 fn refusal<D: Direction>(segment: KVec<'_, D>) -> String {
     let mut vector = IoVector::<D>::borrowed(View::default());
-    format!("{:?}", vector.add(segment).unwrap_err())
+    format!("{:?}", vector.try_push(segment).unwrap_err())
 }
 
 #[test]
@@ -546,66 +546,6 @@ fn segment_that_changes_its_length_breaks_nothing() {
             let _ = cursor.revert(n);
             assert!(cursor.pieces().map(|(_, _, len)| len).sum::<usize>() <= cursor.remaining());
             assert!(cursor.walk(n, |_, _, len, _| len) <= n);
-        }
-    }
-}
-
-/// A list that promises room for anything.
-struct Boaster<'a>(Fixed<HeldPage<'a, TestPage>, 3>);
-
-impl<'a> List<HeldPage<'a, TestPage>> for Boaster<'a> {
-    fn make_room(&mut self, _: usize) -> Result<usize, Error> {
-        Ok(usize::MAX)
-    }
-
-    fn try_push(&mut self, page: HeldPage<'a, TestPage>) -> Result<(), HeldPage<'a, TestPage>> {
-        self.0.push(page)
-    }
-
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    fn cut(&mut self, len: usize) {
-        self.0.truncate(len);
-    }
-}
-
-#[test]
-fn list_that_promises_too_much_room_gets_the_pages_that_count() {
-    let run = TestPage::run(8);
-    let memory = Boastful { page: &run, gives: 9, says: Ok(9) };
-    let mut bytes = [0; 0x8000];
-    let kernel = [KVec::from(&mut bytes[..])];
-    let pages = [
-        BioVec::new(run.clone(), 0xff0, 0x10).unwrap(),
-        BioVec::new(run.clone(), 0x1000, 0x5000).unwrap(),
-    ];
-    let many = [BioVec::new(run.clone(), 0xff0, 0x5000).unwrap()];
-    type Take = fn(&mut OddIter<'_, Dest>, usize) -> (PageRange, usize);
-    let get: Take = |iter, pages| {
-        let mut list = Boaster(Fixed::new());
-        (iter.get_pages(usize::MAX, pages, &mut list).unwrap(), list.0.len())
-    };
-    let extract: Take = |iter, pages| {
-        let mut list = Boaster(Fixed::new());
-        (iter.extract_pages(usize::MAX, pages, &mut list).unwrap(), list.0.len())
-    };
-    let iters = [
-        (OddIter::<Dest>::ubuf(memory, 0x10ff0, 0x5000), get),
-        (OddIter::<Dest>::ubuf(memory, 0x10ff0, 0x5000), extract),
-        (OddIter::<Dest>::kvec(&kernel, 0x8000).unwrap(), extract),
-        (OddIter::<Dest>::bvec(&pages, 0x5010).unwrap(), extract),
-        (OddIter::<Dest>::bvec(&many, 0x5000).unwrap(), get),
-        (OddIter::<Dest>::bvec(&many, 0x5000).unwrap(), extract),
-    ];
-    for (start, take) in iters {
-        for limit in [0, 1, 2, 3, 5] {
-            let mut iter = start.clone();
-            let (range, held) = take(&mut iter, limit);
-            assert_eq!(held, limit.min(3), "{start:?}");
-            assert_eq!(range.len, (held * 0x1000).saturating_sub(range.offset), "{start:?}");
-            assert_eq!(iter.remaining(), start.remaining() - range.len);
         }
     }
 }

@@ -120,7 +120,7 @@ fn range(at: usize) -> (usize, usize) {
 /// Every second round by the crate, the others by atomics.
 fn write_pattern(memory: &[AtomicU8], segments: &[SharedVec<'_, Dest>], round: usize) {
     if round.is_multiple_of(2) {
-        assert_eq!(View::new(segments).from_buf(0, &pattern(round)), Ok(LEN));
+        assert_eq!(View::new(segments).write_at(0, &pattern(round)), Ok(LEN));
     } else {
         memory.iter().enumerate().for_each(|(at, byte)| byte.store(value(at, round), Relaxed));
     }
@@ -132,7 +132,7 @@ fn a_copy_holds_bytes_that_were_there() {
     let (segments, into) = (cut::<Source>(&memory), cut::<Dest>(&memory));
     let mut vector = IoVector::<Source, 64, _>::new();
     for segment in &segments {
-        vector.add(*segment).unwrap();
+        vector.try_push(*segment).unwrap();
     }
     let view = View::new(&segments);
     let mut buffer = vec![0; LEN];
@@ -146,11 +146,11 @@ fn a_copy_holds_bytes_that_were_there() {
         assert_eq!(iter.advance(offset), offset);
         match at / 4 % 6 {
             0 => {
-                assert_eq!(view.to_buf(offset, buffer), Ok(len));
+                assert_eq!(view.read_at(offset, buffer), Ok(len));
                 check(buffer, offset, "a view");
             }
             1 => {
-                assert_eq!(vector.view().to_buf(offset, buffer), Ok(len));
+                assert_eq!(vector.view().read_at(offset, buffer), Ok(len));
                 check(buffer, offset, "a vector");
             }
             2 => {
@@ -193,7 +193,7 @@ fn what_is_written_is_read_by_others_byte_by_byte() {
         let mut iter = IovIter::<Dest, SharedOnly>::shared(&segments, LEN).unwrap();
         iter.advance(offset);
         match round / 4 % 5 {
-            0 => assert_eq!(View::new(&segments).from_buf(offset, bytes), Ok(len)),
+            0 => assert_eq!(View::new(&segments).write_at(offset, bytes), Ok(len)),
             1 => assert_eq!(iter.copy_to_iter(bytes), len),
             2 => {
                 let (mut checksum, mut expected) = (Checksum::new(), Checksum::new());
@@ -347,7 +347,7 @@ macro_rules! integers_are_not_torn {
                     whole(read(&from, offset));
                 } else {
                     let buffer = &mut unaligned[at / 2 % 2..][..SIZE];
-                    assert_eq!(View::new(&from).to_buf(offset, buffer), Ok(SIZE));
+                    assert_eq!(View::new(&from).read_at(offset, buffer), Ok(SIZE));
                     whole(<$int>::from_ne_bytes((&*buffer).try_into().unwrap()));
                 }
             });
@@ -360,14 +360,14 @@ macro_rules! integers_are_not_torn {
                     let mut bytes = [0; SIZE + 1];
                     let bytes = &mut bytes[round / 2 % 2..][..SIZE];
                     bytes.copy_from_slice(&of(round).to_ne_bytes());
-                    assert_eq!(View::new(&into).from_buf(offset, bytes), Ok(SIZE));
+                    assert_eq!(View::new(&into).write_at(offset, bytes), Ok(SIZE));
                 }
             };
             while_written(INTEGERS * tries(), write, |at| whole(memory[at % 8].load(Relaxed)));
 
             let write = |round: usize| {
                 let view = View::new(&into);
-                assert_eq!(view.fill(round % 8 * SIZE, round as u8, SIZE), Ok(SIZE));
+                assert_eq!(view.fill_at(round % 8 * SIZE, round as u8, SIZE), Ok(SIZE));
             };
             while_written(INTEGERS * tries(), write, |at| whole(memory[at % 8].load(Relaxed)));
         }
@@ -434,7 +434,7 @@ fn a_request_is_served_on_another_thread_while_a_guest_writes_its_memory() {
                 let mut disk = Disk { data: pattern(at), at: 0 };
                 assert_eq!(request.receive(&mut disk).finished(), Ok(LEN));
             });
-            scope.spawn(move || assert_eq!(vector.view().from_buf(0, &pattern(at + 1)), Ok(LEN)));
+            scope.spawn(move || assert_eq!(vector.view().write_at(0, &pattern(at + 1)), Ok(LEN)));
         });
         let bytes: Vec<u8> = memory.iter().map(|byte| byte.load(Relaxed)).collect();
         check(&bytes, 0, "what the disk read");

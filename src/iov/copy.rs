@@ -25,12 +25,12 @@ impl<A: Access> View<'_, Source, A> {
     ///
     /// # Errors
     ///
-    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    /// [`Error::OffsetOutOfRange`] if `offset` exceeds the length.
     #[inline]
     #[doc(alias = "iov_to_buf")]
     #[doc(alias = "iov_to_buf_full")]
     #[doc(alias = "qemu_iovec_to_buf")]
-    pub fn to_buf(&self, offset: usize, buffer: &mut [u8]) -> Result<usize, Error> {
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<usize, Error> {
         let buffer = KVec::<Dest>::from(buffer);
         match self.in_first_segment(offset, buffer.len()) {
             Some(piece) => Ok(buffer.copy_from(piece)),
@@ -53,12 +53,12 @@ impl<A: Access> View<'_, Dest, A> {
     ///
     /// # Errors
     ///
-    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    /// [`Error::OffsetOutOfRange`] if `offset` exceeds the length.
     #[inline]
     #[doc(alias = "iov_from_buf")]
     #[doc(alias = "iov_from_buf_full")]
     #[doc(alias = "qemu_iovec_from_buf")]
-    pub fn from_buf(&self, offset: usize, buffer: &[u8]) -> Result<usize, Error> {
+    pub fn write_at(&self, offset: usize, buffer: &[u8]) -> Result<usize, Error> {
         let buffer = KVec::<Source>::from(buffer);
         match self.in_first_segment(offset, buffer.len()) {
             Some(piece) => Ok(buffer.copy_to(piece)),
@@ -79,10 +79,10 @@ impl<A: Access> View<'_, Dest, A> {
     ///
     /// # Errors
     ///
-    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    /// [`Error::OffsetOutOfRange`] if `offset` exceeds the length.
     #[doc(alias = "iov_memset")]
     #[doc(alias = "qemu_iovec_memset")]
-    pub fn fill(&self, offset: usize, value: u8, len: usize) -> Result<usize, Error> {
+    pub fn fill_at(&self, offset: usize, value: u8, len: usize) -> Result<usize, Error> {
         let mut into = self.cursor_at(self.place(offset)?, len);
         Ok(into.share_pieces(len, move |piece, _| piece.fill(value)))
     }

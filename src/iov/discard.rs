@@ -117,9 +117,9 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     ///     let mut peeled = request.scope();
     ///     peeled.discard_front(4);
     ///     peeled.discard_back(1);
-    ///     assert_eq!(peeled.size(), 4);
+    ///     assert_eq!(peeled.len(), 4);
     /// }
-    /// assert_eq!(request.size(), 9);
+    /// assert_eq!(request.len(), 9);
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
     pub fn scope(&mut self) -> Scope<'_, 'v, D, A> {

@@ -9,7 +9,7 @@ use core::fmt;
 ///
 /// let segments = [KVec::from(&b"twelve bytes"[..])];
 /// let view = iov::View::new(&segments);
-/// let refused = view.to_buf(13, &mut [0; 4]).unwrap_err();
+/// let refused = view.read_at(13, &mut [0; 4]).unwrap_err();
 /// assert_eq!(refused, iov::Error::OffsetOutOfRange { offset: 13, size: 12 });
 /// assert_eq!(refused.to_string(), "offset 13 is behind the end of 12 bytes");
 /// ```

@@ -11,7 +11,7 @@
 //! pieces. That takes 2 KiB of stack and no other memory. The time still grows with the square of
 //! the number of pieces, which a guest may choose: so that number has a limit.
 
-use super::vector::make_room;
+use super::vector::reserve;
 use super::view::add;
 use super::{Error, IoVector, View};
 use crate::direction::Direction;
@@ -20,16 +20,16 @@ use crate::memory::Access;
 use crate::segment::{MAX_SEGMENTS, MemVec};
 
 impl<D: Direction, A: Access> View<'_, D, A> {
-    /// The number of different bytes of memory in view: less than the size if pieces overlap.
+    /// The number of different bytes of memory in view: less than the length if pieces overlap.
     ///
-    /// It is the size of the buffer that [`IoVector::add_layout_of`] needs. Takes 2 KiB of stack and
+    /// It is the length of the buffer that [`IoVector::add_layout_of`] needs. Takes 2 KiB of stack and
     /// no other memory.
     ///
     /// # Errors
     ///
     /// [`Error::TooManySegments`] if there are more than [`MAX_SEGMENTS`] pieces.
     pub fn footprint(&self) -> Result<usize, Error> {
-        let segments = self.piece_count();
+        let segments = self.segment_count();
         if segments > MAX_SEGMENTS {
             return Err(Error::TooManySegments { segments, limit: MAX_SEGMENTS });
         }
@@ -50,7 +50,7 @@ impl<'b, D: Direction, const N: usize, A: Access> IoVector<'b, D, N, A> {
     /// - [`Error::TooManySegments`] if `model` has more than [`MAX_SEGMENTS`] pieces,
     /// - [`Error::BufferTooSmall`] if the buffer is shorter than [`View::footprint`],
     /// - [`Error::NotGrowable`], [`Error::LengthOverflow`] and [`Error::NoMemory`] as
-    ///   [`add`](Self::add).
+    ///   [`try_push`](Self::try_push).
     ///
     /// The vector is what it was then.
     ///
@@ -63,7 +63,7 @@ impl<'b, D: Direction, const N: usize, A: Access> IoVector<'b, D, N, A> {
     /// let buffer = KVec::from(&mut space[..]);
     /// let mut vector = IoVector::<Dest>::new();
     /// assert_eq!(vector.add_layout_of(View::new(&model), &buffer)?, 7);
-    /// vector.view().from_buf(0, b"abcdefgh")?;
+    /// vector.view().write_at(0, b"abcdefgh")?;
     /// drop(vector);
     /// assert_eq!(&space, b"defghbc.");
     /// # Ok::<(), iov_iter::iov::Error>(())
@@ -78,12 +78,12 @@ impl<'b, D: Direction, const N: usize, A: Access> IoVector<'b, D, N, A> {
         buffer: &'b MemVec<'b, D, A>,
     ) -> Result<usize, Error> {
         let (segments, size) = self.growable()?;
-        let sum = add(*size, model.exact_size()?)?;
+        let sum = add(*size, model.exact_len()?)?;
         let needed = model.footprint()?;
         if needed > buffer.len() {
             return Err(Error::BufferTooSmall { needed, available: buffer.len() });
         }
-        make_room(segments, model.piece_count())?;
+        reserve(segments, model.segment_count())?;
 
         let known = segments.len();
         for piece in model.pieces() {

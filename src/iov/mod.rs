@@ -8,14 +8,14 @@
 //! ```text
 //!   segments   [ header+da │ ta │ data │ data+status ]    borrowed, never edited
 //!                       ▲                     ▲
-//!   view          front ┘── size ─────────────┘ back      what a discard changes
+//!   view          front ┘── len ──────────────┘ back      what a discard changes
 //!                       │
-//!        to_buf, from_buf, fill, pieces, slice, compare, is_zero, hexdump, send, receive
+//!        read_at, write_at, fill_at, pieces, slice, compare, is_zero, hexdump, send, receive
 //! ```
 //!
-//! Offsets count from the first byte of the view. An offset equal to the size is legal and stands
-//! for no bytes; a larger one is an [`Error`]. Lengths that reach behind the end are cut where a
-//! count is returned, and an error where a range is meant. Segments without bytes are invisible:
+//! Offsets count from the first byte of the view. An offset equal to the length is legal and means
+//! no bytes; a larger one is an [`Error`]. Lengths that reach past the end are cut where a count is
+//! returned, and an error where a range is meant. Segments without bytes are invisible:
 //! they are never counted, sent or copied.
 //!
 //! Segments that data flows out of may overlap, and so may shared ones. Destinations of borrowed
@@ -30,12 +30,12 @@
 //! let mut request = View::new(&segments);
 //!
 //! let mut header = [0; 4];
-//! assert_eq!(request.to_buf(0, &mut header)?, 4);
+//! assert_eq!(request.read_at(0, &mut header)?, 4);
 //! let undo = request.discard_front_undoable(4);
-//! assert_eq!((&header, undo.discarded(), request.size()), (b"HEAD", 4, 7));
+//! assert_eq!((&header, undo.discarded(), request.len()), (b"HEAD", 4, 7));
 //!
 //! request.undo(undo)?;
-//! assert_eq!(request.size(), 11);
+//! assert_eq!(request.len(), 11);
 //! # Ok::<(), iov_iter::iov::Error>(())
 //! ```
 

@@ -171,7 +171,7 @@ impl<A: Access> View<'_, Source, A> {
     pub fn send<T: VectoredWrite + ?Sized>(&self, transport: &mut T) -> Transfer<T::Error> {
         let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
         let mut left = *self;
-        transfer(self.size(), || {
+        transfer(self.len(), || {
             let moved = one_call(&left, limits, &mut |list| transport.write_vectored(list))?;
             left.discard_front(moved);
             Ok(moved)
@@ -191,7 +191,7 @@ impl<A: Access> View<'_, Dest, A> {
     pub fn receive<T: VectoredRead + ?Sized>(&self, transport: &mut T) -> Transfer<T::Error> {
         let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
         let mut left = *self;
-        transfer(self.size(), || {
+        transfer(self.len(), || {
             let moved = one_call(&left, limits, &mut |list| transport.read_vectored(list))?;
             left.discard_front(moved);
             Ok(moved)

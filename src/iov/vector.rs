@@ -9,7 +9,7 @@ use crate::list::{InlineVec, List};
 use crate::memory::{Access, Exclusive, Shared};
 use crate::segment::{MAX_SEGMENTS, MemVec};
 
-/// A vector of segments together with its size.
+/// A vector of segments together with the sum of their lengths.
 ///
 /// | Storage | Made by | Can grow |
 /// |---|---|---|
@@ -29,13 +29,13 @@ use crate::segment::{MAX_SEGMENTS, MemVec};
 ///
 /// let guest = [KVec::from(&b"abcd"[..]), KVec::from(&b"efghij"[..])];
 /// let mut vector = IoVector::<Source>::new();
-/// vector.add(KVec::from(&b"<"[..]))?;
+/// vector.try_push(KVec::from(&b"<"[..]))?;
 /// vector.concat(View::new(&guest).slice(3, 4)?)?;
-/// vector.add(KVec::from(&b">"[..]))?;
+/// vector.try_push(KVec::from(&b">"[..]))?;
 ///
 /// let mut text = [0; 6];
-/// assert_eq!(vector.view().to_buf(0, &mut text)?, 6);
-/// assert_eq!((&text, vector.count()), (b"<defg>", 4));
+/// assert_eq!(vector.view().read_at(0, &mut text)?, 6);
+/// assert_eq!((&text, vector.segment_count()), (b"<defg>", 4));
 /// # Ok::<(), iov_iter::iov::Error>(())
 /// ```
 #[doc(alias = "QEMUIOVector")]
@@ -54,12 +54,21 @@ enum Storage<'a, D: Direction, const N: usize, A: Access> {
 
 /// A segment that could not be added to a vector, and why.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Refused<'a, D: Direction, A: Access = Exclusive> {
     /// The segment, handed back.
     pub segment: MemVec<'a, D, A>,
     /// Why it was refused.
     pub error: Error,
 }
+
+impl<D: Direction, A: Access> fmt::Display for Refused<'_, D, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<D: Direction, A: Access> core::error::Error for Refused<'_, D, A> {}
 
 impl<D: Direction, A: Access> From<Refused<'_, D, A>> for Error {
     fn from(refused: Refused<'_, D, A>) -> Self {
@@ -81,9 +90,9 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     ///
     /// [`Error::NoMemory`] if there is no such room.
     #[doc(alias = "qemu_iovec_init")]
-    pub fn with_capacity(segments: usize) -> Result<Self, Error> {
+    pub fn try_with_capacity(segments: usize) -> Result<Self, Error> {
         let mut list = InlineVec::new();
-        make_room(&mut list, segments)?;
+        reserve(&mut list, segments)?;
         Ok(Self { storage: Storage::Owned(list, 0) })
     }
 
@@ -91,12 +100,12 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// As [`try_push`](Self::try_push).
     #[doc(alias = "qemu_iovec_init_buf")]
     #[doc(alias = "QEMU_IOVEC_INIT_BUF")]
     pub fn single(segment: MemVec<'a, D, A>) -> Result<Self, Refused<'a, D, A>> {
         let mut vector = Self::new();
-        vector.add(segment)?;
+        vector.try_push(segment)?;
         Ok(vector)
     }
 
@@ -125,7 +134,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     /// let zeros = KVec::from(&[0; 3][..]);
     /// let none = KVec::from(&[][..]);
     /// let padded = IoVector::<Source>::extended(&zeros, View::new(&guest).slice(2, 5)?, &none)?;
-    /// assert_eq!((padded.size(), padded.count()), (8, 2));
+    /// assert_eq!((padded.len(), padded.segment_count()), (8, 2));
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
     #[doc(alias = "qemu_iovec_init_extended")]
@@ -139,13 +148,13 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
         let mut segments = 0_usize;
         let mut size = 0;
         for part in &parts {
-            segments = segments.saturating_add(part.piece_count());
-            size = add(size, part.exact_size()?)?;
+            segments = segments.saturating_add(part.segment_count());
+            size = add(size, part.exact_len()?)?;
         }
         if segments > MAX_SEGMENTS {
             return Err(Error::TooManySegments { segments, limit: MAX_SEGMENTS });
         }
-        let mut vector = Self::with_capacity(segments)?;
+        let mut vector = Self::try_with_capacity(segments)?;
         for part in parts {
             vector.concat(part)?;
         }
@@ -163,19 +172,25 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
 
     /// The number of bytes.
     #[must_use]
-    pub fn size(&self) -> usize {
+    pub fn len(&self) -> usize {
         match &self.storage {
             Storage::Owned(_, size) => *size,
-            Storage::Borrowed(view) => view.size(),
+            Storage::Borrowed(view) => view.len(),
         }
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The number of segments, none of which is empty.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub fn segment_count(&self) -> usize {
         match &self.storage {
             Storage::Owned(segments, _) => segments.len(),
-            Storage::Borrowed(view) => view.piece_count(),
+            Storage::Borrowed(view) => view.segment_count(),
         }
     }
 
@@ -193,10 +208,10 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     /// # Errors
     ///
     /// Hands the segment back with [`Error::NotGrowable`] if the vector borrows its segments,
-    /// [`Error::LengthOverflow`] if the size would exceed `usize::MAX`, or [`Error::NoMemory`].
+    /// [`Error::LengthOverflow`] if the length would exceed `usize::MAX`, or [`Error::NoMemory`].
     #[doc(alias = "qemu_iovec_add")]
     #[inline]
-    pub fn add(&mut self, segment: MemVec<'a, D, A>) -> Result<(), Refused<'a, D, A>> {
+    pub fn try_push(&mut self, segment: MemVec<'a, D, A>) -> Result<(), Refused<'a, D, A>> {
         let Storage::Owned(segments, size) = &mut self.storage else {
             return Err(Refused { segment, error: Error::NotGrowable });
         };
@@ -217,14 +232,14 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add); the vector is what it was then.
+    /// As [`try_push`](Self::try_push); the vector is what it was then.
     #[doc(alias = "qemu_iovec_concat")]
     #[doc(alias = "qemu_iovec_concat_iov")]
     pub fn concat(&mut self, source: View<'a, D, A>) -> Result<usize, Error> {
         let (segments, size) = self.growable()?;
-        let added = source.exact_size()?;
+        let added = source.exact_len()?;
         let sum = add(*size, added)?;
-        make_room(segments, source.piece_count())?;
+        reserve(segments, source.segment_count())?;
         // SAFETY: a vector of destinations is not `Send` and gives no segment away, so these
         // stay on the thread of the view.
         for segment in unsafe { source.segments() } {
@@ -241,7 +256,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     ///
     /// [`Error::NotGrowable`] if the vector borrows its segments.
     #[doc(alias = "qemu_iovec_reset")]
-    pub fn reset(&mut self) -> Result<(), Error> {
+    pub fn clear(&mut self) -> Result<(), Error> {
         let (segments, size) = self.growable()?;
         segments.clear();
         *size = 0;
@@ -257,7 +272,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     /// [`Error::RangeOutOfRange`] if there are fewer bytes; none is taken then.
     #[doc(alias = "qemu_iovec_discard_back")]
     pub fn discard_back(&mut self, bytes: usize) -> Result<(), Error> {
-        let size = self.size();
+        let size = self.len();
         let Some(left) = size.checked_sub(bytes) else {
             return Err(Error::RangeOutOfRange { offset: 0, len: bytes, size });
         };
@@ -273,7 +288,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
         Ok(())
     }
 
-    /// The own segments and the size.
+    /// The own segments and the sum of their lengths.
     pub(super) const fn growable(
         &mut self,
     ) -> Result<(&mut Segments<'a, D, N, A>, &mut usize), Error> {
@@ -285,11 +300,11 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
 }
 
 /// Makes room for `more` segments.
-pub(super) fn make_room<T, const N: usize>(
+pub(super) fn reserve<T, const N: usize>(
     list: &mut InlineVec<T, N>,
     more: usize,
 ) -> Result<(), Error> {
-    match list.make_room(more) {
+    match list.try_reserve(more) {
         Ok(room) if room >= more => Ok(()),
         _ => Err(Error::NoMemory),
     }
@@ -310,7 +325,7 @@ fn cut<D: Direction, A: Access, const N: usize>(
         segment.truncate(left);
         left = left.saturating_sub(segment.len());
     }
-    segments.cut(count);
+    segments.truncate(count);
 }
 
 impl<D: Direction, const N: usize, A: Access> Default for IoVector<'_, D, N, A> {
@@ -323,8 +338,8 @@ impl<D: Direction, const N: usize, A: Access> fmt::Debug for IoVector<'_, D, N, 
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IoVector")
             .field("direction", &format_args!("{}", D::NAME))
-            .field("size", &self.size())
-            .field("count", &self.count())
+            .field("len", &self.len())
+            .field("segment_count", &self.segment_count())
             .finish_non_exhaustive()
     }
 }

@@ -28,7 +28,7 @@ use crate::segment::{MemVec, Position, Segments};
 ///
 /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
 /// let all = View::new(&segments);
-/// assert_eq!(all.size(), 14);
+/// assert_eq!(all.len(), 14);
 ///
 /// let middle = all.slice(5, 5)?;
 /// let lengths: Vec<usize> = middle.pieces().map(|piece| piece.len()).collect();
@@ -63,13 +63,14 @@ impl<D: Direction, A: Access> fmt::Debug for View<'_, D, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View")
             .field("direction", &format_args!("{}", D::NAME))
-            .field("size", &self.size())
+            .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
 
 /// What [`View::describe`] wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Described {
     /// Pieces appended to the list.
     pub pieces: usize,
@@ -105,8 +106,8 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[inline]
     #[must_use]
     #[doc(alias = "iov_size")]
-    pub fn size(&self) -> usize {
-        self.exact_size().unwrap_or(usize::MAX)
+    pub fn len(&self) -> usize {
+        self.exact_len().unwrap_or(usize::MAX)
     }
 
     /// The number of bytes in view.
@@ -114,7 +115,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// # Errors
     ///
     /// [`Error::LengthOverflow`] if it does not fit.
-    pub(super) fn exact_size(&self) -> Result<usize, Error> {
+    pub(super) fn exact_len(&self) -> Result<usize, Error> {
         let Position { index, offset } = self.back;
         if self.front.index == index {
             return Ok(offset.saturating_sub(self.front.offset));
@@ -226,7 +227,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[inline]
     #[must_use]
     pub fn cursor(&self) -> Cursor<&'v [MemVec<'v, D, A>]> {
-        Cursor::known(self.segments, self.front, self.size())
+        Cursor::known(self.segments, self.front, self.len())
     }
 
     /// The view of exactly `len` bytes from `offset` on.
@@ -242,7 +243,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
         let (front, before) = self.forward(self.front, offset);
         let (back, inside) = self.forward(front, len);
         if before < offset || inside < len {
-            let size = self.size();
+            let size = self.len();
             return Err(Error::RangeOutOfRange { offset, len, size });
         }
         Ok(Self { front, back, ..*self })
@@ -252,7 +253,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     ///
     /// # Errors
     ///
-    /// [`Error::OffsetOutOfRange`] if `offset` is larger than the size.
+    /// [`Error::OffsetOutOfRange`] if `offset` exceeds the length.
     pub fn clip(&self, offset: usize, len: usize) -> Result<Self, Error> {
         let front = self.place(offset)?;
         let (back, _) = self.forward(front, len);
@@ -269,7 +270,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// The number of [`pieces`](Self::pieces): descriptors that a device would need.
     #[must_use]
     #[doc(alias = "qemu_iovec_subvec_niov")]
-    pub fn piece_count(&self) -> usize {
+    pub fn segment_count(&self) -> usize {
         self.pieces().fold(0, |count, _| count.saturating_add(1))
     }
 
@@ -298,12 +299,12 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b""[..]), KVec::from(&b"cdef"[..])];
     /// let mut list = InlineVec::<_, 4>::new();
     /// let described = iov::View::new(&segments).clip(1, 3)?.describe(&mut list)?;
-    /// assert_eq!(described, iov::Described { pieces: 2, bytes: 3 });
+    /// assert_eq!((described.pieces, described.bytes), (2, 3));
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
     #[doc(alias = "iov_copy")]
     pub fn describe(&self, list: &mut impl List<Piece<'v, D>>) -> Result<Described, Error> {
-        let room = list.make_room(self.piece_count()).map_err(|_| Error::NoMemory)?;
+        let room = list.try_reserve(self.segment_count()).map_err(|_| Error::NoMemory)?;
         let mut described = Described::default();
         for piece in self.pieces().take(room) {
             let Ok(()) = list.try_push(piece.into_shared()) else { break };

@@ -173,7 +173,7 @@ impl<L: Segments> Cursor<L> {
     ) -> Result<InlineVec<L::Segment, N>, Error> {
         let wanted = self.segment_count();
         let mut copied = InlineVec::new();
-        if copied.make_room(wanted)? < wanted {
+        if copied.try_reserve(wanted)? < wanted {
             return Err(Error::NoMemory);
         }
         for segment in self.rest().filter(|segment| !segment.is_empty()) {

@@ -134,7 +134,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             let IoVec { base, len } = only.first().copied().unwrap_or_default();
             return Self::import_ubuf(memory, base, len);
         }
-        if storage.make_room(count)? < count {
+        if storage.try_reserve(count)? < count {
             return Err(Error::NoMemory);
         }
         let total = fetch(memory, address, count, abi, storage)

@@ -237,7 +237,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let mut flags = self.page_flags().difference(PageFlags::WRITE);
         flags.set(PageFlags::WRITE, D::IS_DEST);
 
-        let held_before = list.count();
+        let held_before = list.len();
         let mut pages = 0;
         // A page too many is dropped, and so given back.
         let mut hold = |page| {
@@ -253,7 +253,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             }
         };
         if let Err(error) = outcome {
-            list.cut(held_before);
+            list.truncate(held_before);
             return Err(error);
         }
         Ok(PageRange::clip(size, offset, len, pages))
@@ -270,7 +270,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
 
 /// Makes room for `wanted` more pages; for how many there is room, whatever the list promises.
 fn room<T>(list: &mut impl List<T>, wanted: usize) -> Result<usize, Error> {
-    Ok(list.make_room(wanted)?.min(wanted))
+    Ok(list.try_reserve(wanted)?.min(wanted))
 }
 
 /// Lists the pages under `len` bytes at `at`, an address or an offset in a run; `page` gives them by

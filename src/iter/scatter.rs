@@ -8,7 +8,7 @@ use crate::cursor::Pieces;
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Host, Page, page_and_offset};
-use crate::list::List;
+use crate::list::{List, Sealed};
 use crate::segment::{BioVec, Position};
 
 /// One contiguous range of a scatter list.
@@ -92,7 +92,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         max_entries: usize,
         list: &mut impl List<ScatterEntry<'a, H::Page>>,
     ) -> Result<usize, Error> {
-        let (before, entries_before) = (self.clone(), list.count());
+        let (before, entries_before) = (self.clone(), list.len());
         let mut entries = Entries { list, left: max_entries, offset: 0, rest: 0 };
         let mut done = 0usize;
         while done < max_size {
@@ -100,7 +100,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             (_, entries.offset) = page_and_offset(Self::PAGE_SIZE, address);
             let left = max_size.saturating_sub(done);
             entries.rest = len.min(left).min(Self::MAX_COUNT);
-            let outcome = match entries.make_room(1) {
+            let outcome = match entries.try_reserve(1) {
                 Ok(0) => break,
                 Ok(_) => self.extract_pages(left, usize::MAX, &mut entries),
                 Err(error) => Err(error),
@@ -108,7 +108,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             match outcome {
                 Ok(range) if range.len > 0 => done = done.saturating_add(range.len),
                 failed => {
-                    entries.list.cut(entries_before);
+                    entries.list.truncate(entries_before);
                     *self = before;
                     return Err(failed.err().unwrap_or(Error::Fault));
                 }
@@ -129,9 +129,11 @@ struct Entries<'l, T> {
     rest: usize,
 }
 
+impl<T> Sealed for Entries<'_, T> {}
+
 impl<'a, P: Page, T: List<ScatterEntry<'a, P>>> List<HeldPage<'a, P>> for Entries<'_, T> {
-    fn make_room(&mut self, wanted: usize) -> Result<usize, Error> {
-        self.list.make_room(wanted.min(self.left))
+    fn try_reserve(&mut self, wanted: usize) -> Result<usize, Error> {
+        self.list.try_reserve(wanted.min(self.left))
     }
 
     fn try_push(&mut self, page: HeldPage<'a, P>) -> Result<(), HeldPage<'a, P>> {
@@ -143,12 +145,12 @@ impl<'a, P: Page, T: List<ScatterEntry<'a, P>>> List<HeldPage<'a, P>> for Entrie
         Ok(())
     }
 
-    fn count(&self) -> usize {
-        self.list.count()
+    fn len(&self) -> usize {
+        self.list.len()
     }
 
-    fn cut(&mut self, len: usize) {
-        self.list.cut(len);
+    fn truncate(&mut self, len: usize) {
+        self.list.truncate(len);
     }
 }
 
@@ -162,7 +164,7 @@ fn scatter_runs<'a, P: Page>(
 ) -> Result<usize, Error> {
     let mut done = 0usize;
     for (segment, skip, len) in Pieces::new(segments, at, max_size).take(max_entries) {
-        if list.make_room(1)? == 0 {
+        if list.try_reserve(1)? == 0 {
             break;
         }
         let at = (segment.offset() as usize).saturating_add(skip);

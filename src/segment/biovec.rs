@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::Segment;
+use super::{Exists, Segment};
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Page, on_pages};
@@ -132,7 +132,7 @@ impl<P> fmt::Debug for BioVec<P> {
 
 impl<P> Segment for BioVec<P> {
     // Only `None` needs no byte to be told from what else there is.
-    const EXISTS: bool = size_of::<Option<P>>() > 0;
+    const EXISTS: Exists = Exists(size_of::<Option<P>>() > 0);
 
     #[inline]
     fn len(&self) -> usize {

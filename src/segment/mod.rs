@@ -30,12 +30,27 @@ use crate::direction::{Dest, Direction};
 #[doc(alias = "IOV_MAX")]
 pub const MAX_SEGMENTS: usize = 1024;
 
+mod exists {
+    /// Whether there can be a segment. Nobody else can name this type, so nobody else can override the
+    /// constant.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Exists(pub(crate) bool);
+}
+pub(crate) use exists::Exists;
+
 /// One run of bytes in a segment list.
+///
+/// A [`Cursor`](crate::Cursor) walks a slice of any type that implements this trait. An
+/// [`IovIter`](crate::IovIter) walks the segments of this crate only, because it knows how to copy them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a segment",
+    note = "implement `Segment` for it, and walk a slice of it with a `Cursor`"
+)]
 pub trait Segment {
     /// Whether there can be such a segment at all. A host without pages has no segments of pages,
     /// and no machine code for walking them.
     #[doc(hidden)]
-    const EXISTS: bool = true;
+    const EXISTS: Exists = Exists(true);
 
     /// The length in bytes. It must not change while a cursor borrows the segment.
     fn len(&self) -> usize;
@@ -52,21 +67,47 @@ pub trait Segment {
 
 /// A place in a segment list: a byte of one segment, or the end of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Position {
     /// Index of the segment.
     pub index: usize,
-    /// Bytes of that segment in front of the place; less than its length, or 0.
+    /// Bytes of that segment before the place; less than its length, or 0.
     pub offset: usize,
 }
 
+impl Position {
+    /// The place of the byte `offset` of the segment `index`.
+    #[inline]
+    #[must_use]
+    pub const fn new(index: usize, offset: usize) -> Self {
+        Self { index, offset }
+    }
+}
+
+mod sealed {
+    /// Which lists there are is chosen by the crate.
+    pub trait Sealed {}
+    impl<S> Sealed for &[S] {}
+    impl<S> Sealed for super::Single<S> {}
+    impl<S> Sealed for super::Uniform<'_, S> {}
+    impl<D: super::Direction, H> Sealed for super::SharedList<'_, D, H> {}
+}
+
 /// A list of segments: a small handle that is copied into every cursor over the list.
-pub trait Segments: Copy {
+///
+/// A list is a slice of segments, of any type that implements [`Segment`], a [`Uniform`] list, or one of
+/// the two that iterators are made of, [`Single`] and [`SharedList`]. No other type can be one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a list of segments",
+    note = "a list is a slice `&[S]` with `S: Segment`, a `Uniform`, a `Single` or a `SharedList`"
+)]
+pub trait Segments: Copy + sealed::Sealed {
     /// The kind of the segments.
     type Segment: Segment;
 
     /// Whether there can be such a list at all; see [`Segment::EXISTS`].
     #[doc(hidden)]
-    const EXISTS: bool = Self::Segment::EXISTS;
+    const EXISTS: bool = <Self::Segment as Segment>::EXISTS.0;
 
     /// All segments, from the first one on.
     fn as_slice(&self) -> &[Self::Segment];

@@ -25,11 +25,11 @@ use crate::memory::Shared;
 /// std::thread::scope(|scope| {
 ///     scope.spawn(|| ring[7].store(7, Relaxed));
 ///     let into = [SharedVec::<Dest>::from(&ring[..4])];
-///     assert_eq!(View::new(&into).from_buf(0, b"data").unwrap(), 4);
+///     assert_eq!(View::new(&into).write_at(0, b"data").unwrap(), 4);
 /// });
 /// let from = [SharedVec::<Source>::from(&ring[..])];
 /// let mut bytes = [0; 8];
-/// assert_eq!(View::new(&from).to_buf(0, &mut bytes).unwrap(), 8);
+/// assert_eq!(View::new(&from).read_at(0, &mut bytes).unwrap(), 8);
 /// assert_eq!(&bytes, b"data\0\0\0\x07");
 /// ```
 ///

@@ -142,7 +142,7 @@ impl<'v> Model<'v> {
     }
 
     fn compare(&self, view: &View<'v, Source>) {
-        assert_eq!((view.size(), view.is_empty()), (self.size(), self.size() == 0));
+        assert_eq!((view.len(), view.is_empty()), (self.size(), self.size() == 0));
         assert_eq!(read(view), self.bytes[self.edges.0..self.edges.1]);
         // Where the bytes in view lie: of each element the part between the edges.
         let mut end = 0;
@@ -155,7 +155,7 @@ impl<'v> Model<'v> {
         let parts: Vec<_> = parts.collect();
         let pieces = view.pieces().map(|piece| (piece.as_ptr().addr(), piece.len()));
         assert!(pieces.eq(parts.iter().copied()));
-        assert_eq!(view.piece_count(), parts.len());
+        assert_eq!(view.segment_count(), parts.len());
         assert_eq!(view.as_piece().is_some(), parts.len() == 1);
     }
 }

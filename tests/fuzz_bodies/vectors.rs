@@ -70,7 +70,7 @@ pub fn check(input: &[u8]) {
                 scope.discard_front(number);
                 scope.discard_back(input.below(64));
             }
-            4 => to_buf(&view, bytes, number, input.up_to(bytes.len())),
+            4 => read_at(&view, bytes, number, input.up_to(bytes.len())),
             5 => parts(&view, bytes, number, input.up_to(bytes.len()), input.below(24)),
             6 => compare(&view, bytes, &mut input),
             7 => send(&chosen, &mut input),
@@ -79,16 +79,16 @@ pub fn check(input: &[u8]) {
             10 => borrowed(&view, bytes, number, &chosen),
             11 => {
                 if gathered.len() > LONG {
-                    vector.reset().unwrap();
+                    vector.clear().unwrap();
                     gathered.clear();
                 }
                 let Ok(part) = view.clip(number, input.up_to(bytes.len())) else { continue };
-                assert_eq!(vector.concat(part), Ok(part.size()));
+                assert_eq!(vector.concat(part), Ok(part.len()));
                 gathered.extend(read(&part));
             }
             12 => {
                 let (start, len) = (input.below(220), input.below(36));
-                vector.add(KVec::from(&memory[start..start + len])).unwrap();
+                vector.try_push(KVec::from(&memory[start..start + len])).unwrap();
                 gathered.extend(&memory[start..start + len]);
             }
             13 => {
@@ -102,15 +102,15 @@ pub fn check(input: &[u8]) {
             _ => receive(&mut space, &mut space_model, &mut input),
         }
         assert_eq!(read(&view), chosen.bytes[edges.0..edges.1]);
-        assert_eq!(vector.size(), gathered.len());
+        assert_eq!(vector.len(), gathered.len());
         assert_eq!(read(&vector.view()), gathered);
         assert_eq!(space, space_model);
     }
 }
 
-fn to_buf(view: &View<'_, Source>, bytes: &[u8], offset: usize, len: usize) {
+fn read_at(view: &View<'_, Source>, bytes: &[u8], offset: usize, len: usize) {
     let mut buffer = vec![0xee; len];
-    let moved = view.to_buf(offset, &mut buffer);
+    let moved = view.read_at(offset, &mut buffer);
     let expected = range(bytes, offset, len);
     assert_eq!(moved, expected.map(<[u8]>::len));
     let (got, rest) = buffer.split_at(moved.unwrap_or(0));
@@ -135,7 +135,7 @@ fn parts(view: &View<'_, Source>, bytes: &[u8], offset: usize, len: usize, room:
     let described = part.describe(&mut list).unwrap();
     let new = &list[known..];
     assert_eq!(described.pieces, new.len());
-    assert_eq!(new.len(), part.piece_count().min(20 - known));
+    assert_eq!(new.len(), part.segment_count().min(20 - known));
     // SAFETY: nothing writes the memory meanwhile.
     let pieces = new.iter().flat_map(|piece| unsafe { piece.as_slice() });
     assert!(new.iter().all(|piece| !piece.is_empty()));
@@ -199,13 +199,13 @@ fn layout(chosen: &Chosen<'_>, input: &mut Input<'_>) {
     let added = vector.add_layout_of(chosen.view(), &buffer);
     if available < needed {
         assert_eq!(added, Err(Error::BufferTooSmall { needed, available }));
-        assert_eq!((vector.count(), vector.size()), (0, 0));
+        assert_eq!((vector.segment_count(), vector.len()), (0, 0));
         return;
     }
-    assert_eq!((added, vector.size()), (Ok(needed), chosen.bytes.len()));
+    assert_eq!((added, vector.len()), (Ok(needed), chosen.bytes.len()));
     // The order of the bytes, so that it shows which of two that overlap was written last.
-    let data: Vec<u8> = (0..vector.size()).map(|at| at as u8).collect();
-    assert_eq!(vector.view().from_buf(0, &data), Ok(data.len()));
+    let data: Vec<u8> = (0..vector.len()).map(|at| at as u8).collect();
+    assert_eq!(vector.view().write_at(0, &data), Ok(data.len()));
     drop(vector);
     let mut rest = &data[..];
     for (start, len) in places {
@@ -221,20 +221,20 @@ fn extended(view: &View<'_, Source>, bytes: &[u8], chosen: &Chosen<'_>, input: &
     let offset = input.up_to(bytes.len()).min(bytes.len());
     let middle = view.clip(offset, input.up_to(bytes.len())).unwrap();
     let (head, tail) = (&chosen.memory[..input.below(9)], &chosen.memory[100..][..input.below(9)]);
-    let expected = [head, &bytes[offset..offset + middle.size()], tail].concat();
+    let expected = [head, &bytes[offset..offset + middle.len()], tail].concat();
     let (head, tail) = (KVec::from(head), KVec::from(tail));
     let vector = IoVector::<Source, 4>::extended(&head, middle, &tail).unwrap();
-    assert_eq!(vector.size(), expected.len());
+    assert_eq!(vector.len(), expected.len());
     assert_eq!(read(&vector.view()), expected);
 }
 
 /// A vector that borrows its segments does not grow.
 fn borrowed(view: &View<'_, Source>, bytes: &[u8], len: usize, chosen: &Chosen<'_>) {
     let mut vector = IoVector::<Source, 1>::borrowed(*view);
-    let refused = vector.add(KVec::from(chosen.memory)).unwrap_err();
+    let refused = vector.try_push(KVec::from(chosen.memory)).unwrap_err();
     assert_eq!((refused.error, refused.segment.len()), (Error::NotGrowable, MEMORY));
     assert_eq!(vector.concat(*view), Err(Error::NotGrowable));
-    assert_eq!(vector.reset(), Err(Error::NotGrowable));
+    assert_eq!(vector.clear(), Err(Error::NotGrowable));
     let size = bytes.len();
     let left = size.checked_sub(len);
     let expected = left.map(|_| ()).ok_or(Error::RangeOutOfRange { offset: 0, len, size });
@@ -268,11 +268,11 @@ fn write(space: &mut [u8], model: &mut [u8], input: &mut Input<'_>) {
     let from = offset.min(size);
     let into = &mut part[from..from + moved];
     if input.below(2) == 0 {
-        assert_eq!(view.from_buf(offset, &data), expected);
+        assert_eq!(view.write_at(offset, &data), expected);
         into.copy_from_slice(&data[..moved]);
     } else {
         let value = input.below(256) as u8;
-        assert_eq!(view.fill(offset, value, len), expected);
+        assert_eq!(view.fill_at(offset, value, len), expected);
         into.fill(value);
     }
 }

@@ -42,8 +42,8 @@ pub fn range(model: &[u8], offset: usize, len: usize) -> Result<&[u8], Error> {
 
 /// All bytes in view.
 pub fn read(view: &View<'_, Source>) -> Vec<u8> {
-    let mut bytes = vec![0; view.size()];
-    assert_eq!(view.to_buf(0, &mut bytes), Ok(view.size()));
+    let mut bytes = vec![0; view.len()];
+    assert_eq!(view.read_at(0, &mut bytes), Ok(view.len()));
     bytes
 }
 

@@ -58,7 +58,7 @@ pub const fn at(seg: usize, off: usize, nr: usize, count: usize) -> At {
 
 /// Where `iter` stands.
 pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
-    let Position { index, offset } = match iter {
+    let Position { index, offset, .. } = match iter {
         IovIter::UserBuf(user) => user.cursor().position(),
         IovIter::IoVec(user) => user.cursor().position(),
         IovIter::KVec(cursor) => cursor.position(),

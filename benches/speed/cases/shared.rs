@@ -138,7 +138,7 @@ pub fn fill(suite: &mut Suite) {
         moves_within(case, &layout)
             .bytes(all)
             .output(&layout.scattered)
-            .ours(|| black_box(&shared).fill(0, 7, all).unwrap() as u64)
+            .ours(|| black_box(&shared).fill_at(0, 7, all).unwrap() as u64)
             .limit("loop of memset", || {
                 for part in black_box(parts) {
                     // SAFETY: the part is that long.
@@ -146,7 +146,7 @@ pub fn fill(suite: &mut Suite) {
                 }
                 all as u64
             })
-            .alternative("KVec", || black_box(&exclusive).fill(0, 7, all).unwrap() as u64)
+            .alternative("KVec", || black_box(&exclusive).fill_at(0, 7, all).unwrap() as u64)
             .finish(suite);
     }
 }

@@ -34,7 +34,7 @@ pub fn fill(suite: &mut Suite) {
                     let count = layout.total();
                     match value {
                         0 => black_box(&iter).clone().zero(count) as u64,
-                        _ => black_box(&view).fill(0, value, count).unwrap() as u64,
+                        _ => black_box(&view).fill_at(0, value, count).unwrap() as u64,
                     }
                 })
                 .limit("loop of memset", || {
@@ -194,9 +194,9 @@ pub fn lists(suite: &mut Suite) {
                 let segments: &[KVec<Source>] = unsafe { kvecs(black_box(parts)) };
                 let mut vector = IoVector::<Source>::with_capacity(segments.len()).unwrap();
                 for segment in segments {
-                    vector.add(*segment).unwrap();
+                    vector.try_push(*segment).unwrap();
                 }
-                black_box(&vector).size() as u64
+                black_box(&vector).len() as u64
             })
             .limit("array that is there", || {
                 let parts = black_box(parts);
@@ -237,7 +237,7 @@ pub fn lists(suite: &mut Suite) {
                 let view = black_box(&mut view);
                 let front = view.discard_front_undoable(black_box(16));
                 let back = view.discard_back_undoable(black_box(1));
-                let left = black_box(&*view).size();
+                let left = black_box(&*view).len();
                 view.undo(back).unwrap();
                 view.undo(front).unwrap();
                 left as u64

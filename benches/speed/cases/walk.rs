@@ -91,7 +91,7 @@ pub fn moving(suite: &mut Suite) {
             .within(1.0)
             .ours(|| {
                 let mut header = [0; 16];
-                black_box(&view).to_buf(black_box(deep), &mut header).unwrap();
+                black_box(&view).read_at(black_box(deep), &mut header).unwrap();
                 first_word(&header)
             })
             .limit("bare walk", || {

@@ -130,8 +130,8 @@ impl Disk {
             }
             // SAFETY: `into` is borrowed exclusively, and `left` is the only view of it.
             unsafe { self.request(sector, chain)? };
-            left.discard_front(chain.size());
-            sector += (chain.size() / SECTOR) as u64;
+            left.discard_front(chain.len());
+            sector += (chain.len() / SECTOR) as u64;
         }
         Ok(())
     }
@@ -162,8 +162,8 @@ impl Disk {
 
         let written = self.queue.add_notify_wait_pop(&[&header], chain, &mut self.transport)?;
         self.chains += 1;
-        if status != [0] || written as usize != data.size() + 1 {
-            let last = sector + (data.size() / SECTOR) as u64 - 1;
+        if status != [0] || written as usize != data.len() + 1 {
+            let last = sector + (data.len() / SECTOR) as u64 - 1;
             return Err(Error::Device { first: sector, last, status: status[0] });
         }
         Ok(())

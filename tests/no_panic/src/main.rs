@@ -167,7 +167,7 @@ fn any_list<'a, T>() -> &'a [T] {
 }
 
 fn any_position() -> Position {
-    Position { index: any(), offset: any() }
+    Position::new(any(), any())
 }
 
 /// What both directions can do.

@@ -60,10 +60,10 @@ fn walk<L: Segments>(list: L) {
 }
 
 fn fill_a_list<T>(list: &mut impl List<T>, element: T) {
-    black_box(list.make_room(any()).is_err());
+    black_box(list.try_reserve(any()).is_err());
     black_box(list.try_push(element).is_err());
-    black_box(list.count());
-    list.cut(any());
+    black_box((list.len(), list.is_empty()));
+    list.truncate(any());
 }
 
 fn grow() {

@@ -68,7 +68,7 @@ fn peel_and_build<D: Direction>() {
     let tokens = [view.discard_front_undoable(any()), view.discard_back_undoable(any())];
     {
         let mut scope = view.scope();
-        black_box((scope.discard_front(any()), scope.discard_back(any()), scope.size()));
+        black_box((scope.discard_front(any()), scope.discard_back(any()), scope.len()));
         let _ = black_box(write!(Text, "{scope:?}{:?}", scope.discard_front_undoable(any())));
     }
     view.scope().keep();
@@ -76,11 +76,11 @@ fn peel_and_build<D: Direction>() {
         black_box((token.discarded(), view.undo(token).is_err()));
     }
     black_box((view.slice(any(), any()).is_err(), view.clip(any(), any()).is_err()));
-    black_box((view.is_empty(), view.cursor().remaining(), cloned(&view).size()));
+    black_box((view.is_empty(), view.cursor().remaining(), cloned(&view).len()));
     let mut pieces = cloned(&view.pieces());
     black_box((pieces.size_hint(), pieces.next()));
     let _ = black_box(write!(Text, "{pieces:?}"));
-    black_box((view.piece_count(), view.as_piece().is_some(), view.footprint().is_err()));
+    black_box((view.segment_count(), view.as_piece().is_some(), view.footprint().is_err()));
     black_box(view.describe(&mut InlineVec::<_, 4>::new()).is_err());
 
     let segments = black_box(any_list::<KVec<D>>());
@@ -91,9 +91,9 @@ fn peel_and_build<D: Direction>() {
         black_box(vector.concat(view).is_err());
         black_box(vector.add_layout_of(any_view::<Source>(), first).is_err());
         black_box(vector.discard_back(any()).is_err());
-        black_box((vector.view().size(), vector.size(), vector.count(), vector.capacity()));
+        black_box((vector.view().len(), vector.len(), vector.is_empty(), vector.segment_count(), vector.capacity()));
         let _ = black_box(write!(Text, "{vector:?}"));
-        black_box(vector.reset().is_err());
+        black_box(vector.clear().is_err());
     }
 }
 
@@ -102,14 +102,14 @@ pub fn every_operation() {
     peel_and_build::<Dest>();
 
     let source = any_view::<Source>();
-    black_box(source.to_buf(any(), any_bytes()).is_err());
+    black_box(source.read_at(any(), any_bytes()).is_err());
     black_box((source.is_zero(), source.mismatch(&any_view())));
     black_box(source.compare(&any_view()).is_err());
     black_box(source.hexdump(&mut Text, "prefix", any()).is_err());
     black_box(source.send(&mut Anything).finished().is_err());
     let mut vector = IoVector::<Source, 4>::new();
     if let Some(segment) = any_list::<KVec<Source>>().first() {
-        if let Err(refused) = vector.add(*segment) {
+        if let Err(refused) = vector.try_push(*segment) {
             let _ = black_box(write!(Text, "{refused:?}"));
             black_box(Error::from(refused));
         }
@@ -117,8 +117,8 @@ pub fn every_operation() {
     }
 
     let dest = any_view::<Dest>();
-    black_box(dest.from_buf(any(), any_bytes()).is_err());
-    black_box(dest.fill(any(), any() as u8, any()).is_err());
+    black_box(dest.write_at(any(), any_bytes()).is_err());
+    black_box(dest.fill_at(any(), any() as u8, any()).is_err());
     black_box(dest.receive(&mut Anything).finished().is_err());
     black_box(dest.receive_once(&mut Anything).is_err());
 }
