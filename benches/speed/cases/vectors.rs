@@ -192,7 +192,7 @@ pub fn lists(suite: &mut Suite) {
             .ours(|| {
                 // SAFETY: as for filling.
                 let segments: &[KVec<Source>] = unsafe { kvecs(black_box(parts)) };
-                let mut vector = IoVector::<Source>::with_capacity(segments.len()).unwrap();
+                let mut vector = IoVector::<Source>::try_with_capacity(segments.len()).unwrap();
                 for segment in segments {
                     vector.try_push(*segment).unwrap();
                 }

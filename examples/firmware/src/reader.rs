@@ -48,7 +48,7 @@ impl<'m> Reader<'m> {
         let mut sectors = sectors;
         while !sectors.is_empty() {
             let left = sectors.end - sectors.start;
-            let count = (self.parts.len() / SECTOR).min(left.try_into().unwrap_or(usize::MAX));
+            let count = (self.parts.size() / SECTOR).min(left.try_into().unwrap_or(usize::MAX));
             self.disk.read(sectors.start, count, &mut self.parts.dest())?;
             let segments = self.parts.source();
             let mut bytes = IovIter::from(&segments[..]);

@@ -86,7 +86,7 @@ fn peel_and_build<D: Direction>() {
     let segments = black_box(any_list::<KVec<D>>());
     let ([first, ..], Some(second)) = (segments, any_list::<KVec<D>>().first()) else { return };
     black_box(IoVector::<D, 4>::extended(first, view, second).is_err());
-    black_box(IoVector::<D, 4>::with_capacity(any()).is_err());
+    black_box(IoVector::<D, 4>::try_with_capacity(any()).is_err());
     for mut vector in [IoVector::<D, 4>::new(), default(), IoVector::borrowed(view)] {
         black_box(vector.concat(view).is_err());
         black_box(vector.add_layout_of(any_view::<Source>(), first).is_err());
