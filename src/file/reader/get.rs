@@ -146,7 +146,7 @@ impl<C: ReadChannel> FileReader<C> {
             _ => Ok(()),
         };
         // Offset 0 is in every view.
-        let len = into.from_buf(0, self.buffer.window()).unwrap_or_default();
+        let len = into.write_at(0, self.buffer.window()).unwrap_or_default();
         self.deliver(len);
         (len, result)
     }
