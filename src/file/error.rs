@@ -147,7 +147,19 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {}
+/// The source is the error of the channel.
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Write(error)
+            | Self::Read(error)
+            | Self::Seek(error)
+            | Self::Close(error)
+            | Self::Shutdown(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Refuses bytes that would end past the last position.
 pub(in crate::file) fn check_end(position: u64, len: usize) -> Result<(), Error> {

@@ -48,6 +48,8 @@ mod writer;
 #[cfg(feature = "embedded-io-v0.7")]
 #[cfg_attr(docsrs, doc(cfg(feature = "embedded-io-v0.7")))]
 pub use channel::EmbeddedChannel;
+#[cfg(all(unix, feature = "std"))]
+pub(crate) use channel::forward;
 #[cfg(feature = "std")]
 pub(crate) use channel::write_copies;
 pub use channel::{
@@ -72,6 +74,9 @@ pub use sized_buffer::SizedBuffer;
 pub use stop::Stopper;
 pub use writer::{FileWriter, IntoInnerError, PageSaved, Region, Release, SaveHooks};
 
+use crate::iov::Limits;
+use crate::segment::MAX_SEGMENTS;
+
 /// The size of a file's buffer in bytes.
 #[doc(alias = "IO_BUF_SIZE")]
 pub const BUFFER_SIZE: usize = 32768;
@@ -79,3 +84,8 @@ pub const BUFFER_SIZE: usize = 32768;
 /// The most ranges that wait to be sent at one time.
 #[doc(alias = "MAX_IOV_SIZE")]
 pub const MAX_ENTRIES: usize = 64;
+
+/// What a channel is given in one call at a position.
+const fn positional_limits() -> Limits {
+    Limits { segments: MAX_SEGMENTS, messages: false }
+}

@@ -31,12 +31,14 @@ use crate::file::{
 #[cfg(unix)]
 use crate::iov::{CallError, VectoredRead, VectoredWrite};
 use crate::memory::Piece;
+#[cfg(unix)]
+use crate::os::io::FileAt;
 use crate::segment::KVec;
 
 /// Any [`Read`] or [`Write`] as a channel.
 ///
 /// Memory that others may write is copied to the stack first, at most 1 KiB at a time. Every write is
-/// followed by a flush of the writer, which may buffer but should not be non-blocking, too.
+/// followed by a flush of the writer. The writer may have a buffer or be non-blocking, but not both.
 ///
 /// ```
 /// use iov_iter::file::FileReader;
@@ -47,15 +49,16 @@ use crate::segment::KVec;
 /// assert_eq!(reader.get_be16()?, 0x1234);
 /// # Ok::<(), iov_iter::file::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct IoChannel<T> {
     inner: T,
+    error: Option<io::Error>,
 }
 
 impl<T> IoChannel<T> {
     /// Wraps a reader or a writer.
     pub const fn new(inner: T) -> Self {
-        Self { inner }
+        Self { inner, error: None }
     }
 
     /// The wrapped reader or writer.
@@ -72,23 +75,99 @@ impl<T> IoChannel<T> {
     pub fn into_inner(self) -> T {
         self.inner
     }
+
+    /// Takes the last error of the reader or writer that was neither an errno nor without words.
+    ///
+    /// The error of a file holds an errno or a few words. This is what it was made of, with its source.
+    ///
+    /// ```
+    /// use std::io::{self, Read};
+    ///
+    /// use iov_iter::file::FileReader;
+    /// use iov_iter::os::IoChannel;
+    ///
+    /// struct Damaged;
+    ///
+    /// impl Read for Damaged {
+    ///     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+    ///         Err(io::Error::new(io::ErrorKind::InvalidData, "block 7 is damaged"))
+    ///     }
+    /// }
+    ///
+    /// let mut reader = FileReader::new(IoChannel::new(Damaged))?;
+    /// assert!(reader.get_byte().is_err());
+    /// let error = reader.channel_mut().take_error().unwrap();
+    /// assert_eq!(error.to_string(), "block 7 is damaged");
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    pub const fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// The reader or writer, which keeps its errors.
+    const fn keeping(&mut self) -> Keeping<'_, T> {
+        Keeping { inner: &mut self.inner, error: &mut self.error }
+    }
+}
+
+/// A reader or writer whose errors with a source of their own are kept.
+struct Keeping<'c, T> {
+    inner: &'c mut T,
+    error: &'c mut Option<io::Error>,
+}
+
+impl<T> Keeping<'_, T> {
+    fn keep<R>(&mut self, result: io::Result<R>) -> io::Result<R> {
+        result.map_err(|error| {
+            let kind = error.kind();
+            if error.get_ref().is_some() {
+                *self.error = Some(error);
+                return kind.into();
+            }
+            error
+        })
+    }
+}
+
+impl<T: Read> Read for Keeping<'_, T> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let result = self.inner.read(into);
+        self.keep(result)
+    }
+}
+
+impl<T: Write> Write for Keeping<'_, T> {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        let result = self.inner.write(from);
+        self.keep(result)
+    }
+
+    fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        let result = self.inner.write_vectored(from);
+        self.keep(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.inner.flush();
+        self.keep(result)
+    }
 }
 
 impl<T> Channel for IoChannel<T> {}
 
 impl<T: Read> ReadChannel for IoChannel<T> {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-        read(&mut self.inner, into)
+        read(&mut self.keeping(), into)
     }
 }
 
 impl<T: Write> WriteChannel for IoChannel<T> {
     fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
-        write_through(&mut self.inner, |inner| write_copied(inner, from))
+        write_through(&mut self.keeping(), |inner| write_copied(inner, from))
     }
 
     fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        write_through(&mut self.inner, |inner| write_slices(inner, from))
+        write_through(&mut self.keeping(), |inner| write_slices(inner, from))
     }
 }
 
@@ -199,9 +278,19 @@ impl From<&io::Error> for ChannelError {
             (ErrorKind::OutOfMemory, _) => Self::NoMemory,
             (ErrorKind::UnexpectedEof, _) => Self::Other("unexpected end of the data"),
             (ErrorKind::InvalidData, _) => Self::Other("invalid data"),
-            (ErrorKind::InvalidInput, _) => Self::Other("invalid argument"),
+            (ErrorKind::InvalidInput, _) => Self::Os(22),
             (ErrorKind::BrokenPipe, _) => Self::Other("broken pipe"),
             _ => Self::Other("input or output error"),
+        }
+    }
+}
+
+impl From<io::SeekFrom> for SeekFrom {
+    fn from(to: io::SeekFrom) -> Self {
+        match to {
+            io::SeekFrom::Start(position) => Self::Start(position),
+            io::SeekFrom::End(distance) => Self::End(distance),
+            io::SeekFrom::Current(distance) => Self::Current(distance),
         }
     }
 }
@@ -273,8 +362,8 @@ impl ReadChannel for File {
     scattered!();
 
     #[cfg(unix)]
-    fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
-        retry(|| std::os::unix::fs::FileExt::read_at(self, into, position))
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
+        retry_vectored(|| FileAt { file: &*self, offset: position }.read_vectored(into))
     }
 }
 
@@ -282,8 +371,12 @@ impl WriteChannel for File {
     vectored!(write_to_socket);
 
     #[cfg(unix)]
-    fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
-        retry(|| std::os::unix::fs::FileExt::write_at(self, from, position))
+    fn write_at(
+        &mut self,
+        from: &[Piece<'_, Source>],
+        position: u64,
+    ) -> Result<usize, ChannelError> {
+        retry_vectored(|| FileAt { file: &*self, offset: position }.write_vectored(from))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files as readers and writers of the standard library.
 
-use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::io::{self, BufRead, ErrorKind, Read, Seek, Write};
 
 use crate::file::{Error, FileReader, FileWriter, ReadChannel, WriteChannel};
 
@@ -18,6 +18,20 @@ impl<C: ReadChannel> BufRead for FileReader<C> {
 
     fn consume(&mut self, len: usize) {
         self.consume_available(len);
+    }
+}
+
+/// Moves the channel, and drops what is buffered.
+impl<C: ReadChannel> Seek for FileReader<C> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        Ok(Self::seek(self, to.into())?)
+    }
+}
+
+/// Sends what is pending, and moves the channel.
+impl<C: WriteChannel> Seek for FileWriter<'_, C> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        Ok(Self::seek(self, to.into())?)
     }
 }
 

@@ -9,12 +9,7 @@ use rustix::event::epoll;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::direction::{Dest, Source};
-use crate::file::{
-    Channel, ChannelError, Duplex, Features, ReadChannel, Ready, SeekFrom, WriteChannel,
-};
-use crate::memory::Piece;
-use crate::segment::KVec;
+use crate::file::{Channel, ChannelError, Duplex, ReadChannel, Ready, WriteChannel, forward};
 
 /// A channel over a non-blocking descriptor whose files wait nevertheless.
 ///
@@ -44,6 +39,10 @@ impl<C> WaitingChannel<C> {
     /// The wrapped channel.
     pub const fn get_ref(&self) -> &C {
         &self.inner
+    }
+
+    const fn inner_mut(&mut self) -> &mut C {
+        &mut self.inner
     }
 
     /// Unwraps the channel.
@@ -104,9 +103,7 @@ fn wait_for_change(changes: &OwnedFd, events: PollFlags) -> Result<(), Errno> {
 }
 
 impl<C: Channel + AsFd> Channel for WaitingChannel<C> {
-    fn features(&self) -> Features {
-        self.inner.features()
-    }
+    forward!(Channel: get_ref, inner_mut);
 
     fn wait(&mut self, ready: Ready) -> Result<(), ChannelError> {
         let events = match ready {
@@ -115,54 +112,14 @@ impl<C: Channel + AsFd> Channel for WaitingChannel<C> {
         };
         self.wait_for(events).map_err(|errno| ChannelError::Os(errno.raw_os_error()))
     }
-
-    fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
-        self.inner.set_blocking(blocking)
-    }
-
-    fn shutdown(&self) -> Result<(), ChannelError> {
-        self.inner.shutdown()
-    }
-
-    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
-        self.inner.seek(to)
-    }
-
-    fn close(&mut self) -> Result<(), ChannelError> {
-        self.inner.close()
-    }
-
-    fn abandoned(&mut self, unsent: u64) {
-        self.inner.abandoned(unsent);
-    }
 }
 
 impl<C: ReadChannel + AsFd> ReadChannel for WaitingChannel<C> {
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-        self.inner.read(into)
-    }
-
-    fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
-        self.inner.read_pieces(into)
-    }
-
-    fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
-        self.inner.read_at(into, position)
-    }
+    forward!(ReadChannel: inner_mut);
 }
 
 impl<C: WriteChannel + AsFd> WriteChannel for WaitingChannel<C> {
-    fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
-        self.inner.write(from)
-    }
-
-    fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        self.inner.write_exclusive(from)
-    }
-
-    fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
-        self.inner.write_at(from, position)
-    }
+    forward!(WriteChannel: inner_mut);
 }
 
 impl<C: Duplex + AsFd> Duplex for WaitingChannel<C> {

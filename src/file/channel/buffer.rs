@@ -55,19 +55,37 @@ impl BufferChannel {
         &mut self.buffer
     }
 
-    /// Writes pieces of `len` bytes together, or nothing.
+    /// Writes pieces at `position`, `len` bytes together, or nothing. Returns the end.
     fn write_all<'p, A: Access>(
+        &mut self,
+        position: usize,
+        len: usize,
+        from: impl Iterator<Item = Piece<'p, Source, A>>,
+    ) -> Result<usize, ChannelError> {
+        let end = position.checked_add(len).ok_or(ChannelError::LimitExceeded)?;
+        self.buffer.reserve(end)?;
+        let mut at = position;
+        for piece in from {
+            self.buffer.write_piece_at(at, piece)?;
+            at = at.saturating_add(piece.len());
+        }
+        Ok(at)
+    }
+
+    /// As [`write_all`](Self::write_all), at the position of the channel, which moves. Returns `len`.
+    fn write_next<'p, A: Access>(
         &mut self,
         len: usize,
         from: impl Iterator<Item = Piece<'p, Source, A>>,
     ) -> Result<usize, ChannelError> {
-        let end = self.position.checked_add(len).ok_or(ChannelError::LimitExceeded)?;
-        self.buffer.reserve(end)?;
-        for piece in from {
-            self.buffer.write_piece_at(self.position, piece)?;
-            self.position = self.position.saturating_add(piece.len());
-        }
+        self.position = self.write_all(self.position, len, from)?;
         Ok(len)
+    }
+
+    /// Reads into pieces from `position` on, and returns the end.
+    fn read_all(&self, position: usize, into: &[Piece<'_, Dest>]) -> usize {
+        into.iter()
+            .fold(position, |at, piece| at.saturating_add(self.buffer.read_piece_at(at, *piece)))
     }
 
     /// Gives the buffer back.
@@ -98,32 +116,35 @@ impl ReadChannel for BufferChannel {
     }
 
     fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
-        let before = self.position;
-        for piece in into {
-            let len = self.buffer.read_piece_at(self.position, *piece);
-            self.position = self.position.saturating_add(len);
-        }
-        Ok(self.position.saturating_sub(before))
+        let end = self.read_all(self.position, into);
+        Ok(end.saturating_sub(core::mem::replace(&mut self.position, end)))
     }
 
-    fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
-        Ok(usize::try_from(position).map_or(0, |position| self.buffer.read_at(position, into)))
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
+        let Ok(position) = usize::try_from(position) else { return Ok(0) };
+        Ok(self.read_all(position, into).saturating_sub(position))
     }
 }
 
 impl WriteChannel for BufferChannel {
     /// Writes all pieces or none.
     fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
-        self.write_all(from.total(), from.iter().copied())
+        self.write_next(from.total(), from.iter().copied())
     }
 
     fn write_exclusive(&mut self, from: &[KVec<'_, Source>]) -> Result<usize, ChannelError> {
-        self.write_all(from.total(), from.iter().map(|segment| segment.into_piece()))
+        self.write_next(from.total(), from.iter().map(|segment| segment.into_piece()))
     }
 
-    fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
+    /// Writes all pieces or none.
+    fn write_at(
+        &mut self,
+        from: &[Piece<'_, Source>],
+        position: u64,
+    ) -> Result<usize, ChannelError> {
         let position = usize::try_from(position).map_err(|_| ChannelError::LimitExceeded)?;
-        self.buffer.write_at(position, from)?;
-        Ok(from.len())
+        let len = from.total();
+        self.write_all(position, len, from.iter().copied())?;
+        Ok(len)
     }
 }

@@ -2,7 +2,7 @@
 
 use embedded_io::{ErrorKind, Read, Write};
 
-use super::{Channel, ChannelError, ReadChannel, WriteChannel, write_copies};
+use super::{Channel, ChannelError, ReadChannel, SeekFrom, WriteChannel, write_copies};
 use crate::direction::Source;
 use crate::memory::Piece;
 use crate::segment::{KVec, Segments};
@@ -95,6 +95,16 @@ fn retry<T, E: embedded_io::Error>(
         match operation().map_err(|error| error.kind()) {
             Err(ErrorKind::Interrupted) => {}
             result => return result.map_err(ChannelError::from),
+        }
+    }
+}
+
+impl From<embedded_io::SeekFrom> for SeekFrom {
+    fn from(to: embedded_io::SeekFrom) -> Self {
+        match to {
+            embedded_io::SeekFrom::Start(position) => Self::Start(position),
+            embedded_io::SeekFrom::End(distance) => Self::End(distance),
+            embedded_io::SeekFrom::Current(distance) => Self::Current(distance),
         }
     }
 }

@@ -3,14 +3,16 @@
 mod buffer;
 #[cfg(feature = "embedded-io-v0.7")]
 mod embedded;
+mod forward;
 mod memory;
 
 pub use buffer::BufferChannel;
 #[cfg(feature = "embedded-io-v0.7")]
 pub use embedded::EmbeddedChannel;
+#[cfg(all(unix, feature = "std"))]
+pub(crate) use forward::forward;
 pub use memory::Scratch;
 
-use alloc::boxed::Box;
 use core::fmt;
 
 use bitflags::bitflags;
@@ -103,6 +105,12 @@ pub trait Channel {
 }
 
 /// A channel that bytes can be read from.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a channel that can be read",
+    note = "files, sockets and pipes of `std` are channels with the feature `std`",
+    note = "`os::IoChannel` makes one of a `std::io::Read`, with the feature `std`",
+    note = "`file::EmbeddedChannel` makes one of an `embedded_io::Read`, with the feature `embedded-io-v0.7`"
+)]
 pub trait ReadChannel: Channel {
     /// Reads at least one byte into the front of `into`, or 0 at the end of the data.
     ///
@@ -129,12 +137,17 @@ pub trait ReadChannel: Channel {
         Err(ChannelError::Unsupported)
     }
 
-    /// Reads from `position` (in bytes from the start), leaving the channel's own position alone.
+    /// Reads bytes from `position` on (in bytes from the start) into the front of scattered memory, and returns
+    /// how many; 0 at the end of the data. The channel's own position does not move.
+    ///
+    /// `into` has 1 to [`MAX_SEGMENTS`](crate::segment::MAX_SEGMENTS) pieces; otherwise it is as that of
+    /// [`read_pieces`](Self::read_pieces).
     ///
     /// # Errors
     ///
     /// [`ChannelError::Unsupported`] if the channel has no positions.
-    fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
+    #[doc(alias = "qio_channel_preadv")]
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
         let (_, _) = (into, position);
         Err(ChannelError::Unsupported)
     }
@@ -167,6 +180,12 @@ pub trait ReadChannel: Channel {
 /// assert_eq!(device.0, [1, 2, 3, 4, 5, 6, 7, 8]);
 /// # Ok::<(), iov_iter::file::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a channel that can be written",
+    note = "files, sockets and pipes of `std` are channels with the feature `std`",
+    note = "`os::IoChannel` makes one of a `std::io::Write`, with the feature `std`",
+    note = "`file::EmbeddedChannel` makes one of an `embedded_io::Write`, with the feature `embedded-io-v0.7`"
+)]
 pub trait WriteChannel: Channel {
     /// Writes the front of `from` and returns how many bytes, which may end inside any piece.
     ///
@@ -195,13 +214,21 @@ pub trait WriteChannel: Channel {
         self.write(as_pieces(from))
     }
 
-    /// Writes the front of `from` at `position` (in bytes from the start), leaving the channel's
-    /// own position alone.
+    /// Writes the front of `from` at `position` (in bytes from the start), and returns how many bytes; 0 means
+    /// that nothing can be written there. The channel's own position does not move.
+    ///
+    /// `from` has 1 to [`MAX_SEGMENTS`](crate::segment::MAX_SEGMENTS) pieces; otherwise it is as that of
+    /// [`write`](Self::write).
     ///
     /// # Errors
     ///
     /// [`ChannelError::Unsupported`] if the channel has no positions.
-    fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
+    #[doc(alias = "qio_channel_pwritev")]
+    fn write_at(
+        &mut self,
+        from: &[Piece<'_, Source>],
+        position: u64,
+    ) -> Result<usize, ChannelError> {
         let (_, _) = (from, position);
         Err(ChannelError::Unsupported)
     }
@@ -358,72 +385,3 @@ impl fmt::Display for ChannelError {
 }
 
 impl core::error::Error for ChannelError {}
-
-/// Implements the channel traits for a pointer to a channel.
-macro_rules! forward {
-    ($pointer:ty) => {
-        impl<C: Channel + ?Sized> Channel for $pointer {
-            fn features(&self) -> Features {
-                (**self).features()
-            }
-
-            fn wait(&mut self, ready: Ready) -> Result<(), ChannelError> {
-                (**self).wait(ready)
-            }
-
-            fn set_blocking(&mut self, blocking: bool) -> Result<(), ChannelError> {
-                (**self).set_blocking(blocking)
-            }
-
-            fn shutdown(&self) -> Result<(), ChannelError> {
-                (**self).shutdown()
-            }
-
-            fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
-                (**self).seek(to)
-            }
-
-            fn close(&mut self) -> Result<(), ChannelError> {
-                (**self).close()
-            }
-
-            fn abandoned(&mut self, unsent: u64) {
-                (**self).abandoned(unsent);
-            }
-        }
-
-        impl<C: ReadChannel + ?Sized> ReadChannel for $pointer {
-            fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-                (**self).read(into)
-            }
-
-            fn read_pieces(&mut self, into: &[Piece<'_, Dest>]) -> Result<usize, ChannelError> {
-                (**self).read_pieces(into)
-            }
-
-            fn read_at(&mut self, into: &mut [u8], position: u64) -> Result<usize, ChannelError> {
-                (**self).read_at(into, position)
-            }
-        }
-
-        impl<C: WriteChannel + ?Sized> WriteChannel for $pointer {
-            fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
-                (**self).write(from)
-            }
-
-            fn write_exclusive(
-                &mut self,
-                from: &[KVec<'_, Source>],
-            ) -> Result<usize, ChannelError> {
-                (**self).write_exclusive(from)
-            }
-
-            fn write_at(&mut self, from: &[u8], position: u64) -> Result<usize, ChannelError> {
-                (**self).write_at(from, position)
-            }
-        }
-    };
-}
-
-forward!(&mut C);
-forward!(Box<C>);

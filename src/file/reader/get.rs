@@ -213,6 +213,60 @@ impl<C: ReadChannel> FileReader<C> {
         Ok(())
     }
 
+    /// Gets exactly `into.len()` bytes and returns `true`, or `false` if the data ends before the first of them.
+    ///
+    /// So a stream of records ends where a record ends. That end is no error, and does not stick.
+    ///
+    /// # Errors
+    ///
+    /// As for [`get_exact`](Self::get_exact): [`Error::UnexpectedEof`] if the data ends after the first byte.
+    ///
+    /// ```
+    /// use iov_iter::file::{Error, FileReader};
+    ///
+    /// let mut reader = FileReader::new(&b"record"[..])?;
+    /// let mut record = [0; 3];
+    /// assert_eq!(reader.get_exact_or_end(&mut record), Ok(true));
+    /// assert_eq!(reader.get_exact_or_end(&mut record), Ok(true));
+    /// assert_eq!(reader.get_exact_or_end(&mut record), Ok(false));
+    ///
+    /// let mut reader = FileReader::new(&b"cut"[..])?;
+    /// assert_eq!(reader.get_exact_or_end(&mut [0; 4]), Err(Error::UnexpectedEof));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "qio_channel_read_all_eof")]
+    pub fn get_exact_or_end(&mut self, into: &mut [u8]) -> Result<bool, Error> {
+        if !into.is_empty() && self.is_at_end()? {
+            return Ok(false);
+        }
+        self.get_exact(into).map(|()| true)
+    }
+
+    /// Fills all segments and returns `true`, or returns `false` if the data ends before the first byte.
+    ///
+    /// The memory need not be initialised.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of getting](Self#errors-of-getting): [`Error::UnexpectedEof`] if the data ends after the
+    /// first byte. A part of the bytes may have been consumed; [`position`](Self::position) tells how much.
+    #[doc(alias = "qio_channel_readv_all_eof")]
+    pub fn get_segments_or_end<A: Access>(
+        &mut self,
+        into: &[MemVec<'_, Dest, A>],
+    ) -> Result<bool, Error> {
+        let mut left = View::new(into);
+        if !left.is_empty() && self.is_at_end()? {
+            return Ok(false);
+        }
+        while !left.is_empty() {
+            let (len, result) = self.get_front(&left);
+            left.discard_front(len);
+            result?;
+        }
+        Ok(true)
+    }
+
     /// Gets exactly `into.len()` bytes.
     ///
     /// # Errors

@@ -4,8 +4,13 @@
 //! bytes of the stream instead.
 
 use super::FileReader;
+use crate::direction::Dest;
 use crate::file::channel::{ChannelError, ReadChannel, SeekFrom};
 use crate::file::error::{Error, check_end};
+use crate::file::positional_limits as limits;
+use crate::iov::{View, one_call};
+use crate::memory::Access;
+use crate::segment::{KVec, MemVec};
 
 /// Positions of the channel.
 impl<C: ReadChannel> FileReader<C> {
@@ -13,23 +18,41 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// # Errors
     ///
+    /// As for [`get_segments_at`](Self::get_segments_at).
+    #[doc(alias = "qemu_get_buffer_at")]
+    pub fn get_buffer_at(&mut self, into: &mut [u8], position: u64) -> Result<(), Error> {
+        self.get_segments_at(&[KVec::from(into)], position)
+    }
+
+    /// Fills all segments, in order, with the bytes at `position`; the stream goes on where it was.
+    ///
+    /// The memory need not be initialised. A channel gets as many segments in one call as it takes, at
+    /// least 64.
+    ///
+    /// # Errors
+    ///
     /// The sticky error; [`Error::Unsupported`] if the channel has no positions;
     /// [`Error::PositionOverflow`] if the bytes would end past `u64::MAX`; [`Error::WouldBlock`].
     /// [`Error::UnexpectedEof`], if there are fewer bytes, and other failures stick.
-    #[doc(alias = "qemu_get_buffer_at")]
-    pub fn get_buffer_at(&mut self, into: &mut [u8], position: u64) -> Result<(), Error> {
+    #[doc(alias = "qio_channel_preadv")]
+    pub fn get_segments_at<A: Access>(
+        &mut self,
+        into: &[MemVec<'_, Dest, A>],
+        position: u64,
+    ) -> Result<(), Error> {
         self.status.check()?;
-        check_end(position, into.len())?;
-        let mut rest = into;
+        let mut left = View::new(into);
+        check_end(position, left.len())?;
         let mut at = position;
-        while !rest.is_empty() {
-            let got = match self.channel.read_at(rest, at) {
+        while !left.is_empty() {
+            let channel = &mut self.channel;
+            let got = match one_call(&left, limits(), &mut |list| channel.read_at(list, at)) {
                 Ok(0) => return Err(self.status.fail(Error::UnexpectedEof)),
-                Ok(got) => got.min(rest.len()),
+                Ok(got) => got,
                 Err(error) => return Err(self.positional_error(error, Error::Read)),
             };
             at = at.saturating_add(got as u64);
-            rest = rest.get_mut(got..).unwrap_or_default();
+            left.discard_front(got);
         }
         Ok(())
     }

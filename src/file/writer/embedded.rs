@@ -1,6 +1,6 @@
 //! A writing file as a writer of `embedded-io`.
 
-use embedded_io::{ErrorType, Write};
+use embedded_io::{ErrorType, Seek, Write};
 
 use super::FileWriter;
 use crate::file::channel::WriteChannel;
@@ -15,7 +15,19 @@ impl<C: WriteChannel> Write for FileWriter<'_, C> {
         self.put_available(from)
     }
 
+    // The provided form indexes and asserts, which can panic.
+    fn write_all(&mut self, from: &[u8]) -> Result<(), Error> {
+        self.put_buffer(from)
+    }
+
     fn flush(&mut self) -> Result<(), Error> {
         Self::flush(self)
+    }
+}
+
+/// Sends what is pending, and moves the channel.
+impl<C: WriteChannel> Seek for FileWriter<'_, C> {
+    fn seek(&mut self, to: embedded_io::SeekFrom) -> Result<u64, Error> {
+        Self::seek(self, to.into())
     }
 }

@@ -4,8 +4,13 @@
 //! of the stream instead.
 
 use super::FileWriter;
+use crate::direction::Source;
 use crate::file::channel::{ChannelError, SeekFrom, WriteChannel};
 use crate::file::error::{Error, check_end};
+use crate::file::positional_limits as limits;
+use crate::iov::{View, one_call};
+use crate::memory::Access;
+use crate::segment::{KVec, MemVec};
 
 /// Positions of the channel.
 impl<C: WriteChannel> FileWriter<'_, C> {
@@ -16,25 +21,57 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     ///
     /// # Errors
     ///
+    /// As for [`put_segments_at`](Self::put_segments_at).
+    #[doc(alias = "qemu_put_buffer_at")]
+    pub fn put_buffer_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Error> {
+        self.put_segments_at(&[KVec::from(bytes)], position)
+    }
+
+    /// Sends what is pending, then writes the bytes of all segments at `position`, in order; the stream goes
+    /// on where it was.
+    ///
+    /// The bytes count as [`transferred`](Self::transferred), not in [`tell`](Self::tell). A channel gets as
+    /// many segments in one call as it takes, at least 64.
+    ///
+    /// # Errors
+    ///
     /// Those of [`flush`](Self::flush); [`Error::Unsupported`] if the channel has no positions;
     /// [`Error::PositionOverflow`] if the bytes would end past `u64::MAX`, or
     /// [`Error::WouldBlock`], if nothing was written. Other failures stick.
-    #[doc(alias = "qemu_put_buffer_at")]
-    pub fn put_buffer_at(&mut self, bytes: &[u8], position: u64) -> Result<(), Error> {
+    ///
+    /// ```
+    /// use iov_iter::KVec;
+    /// use iov_iter::file::{BufferChannel, FileWriter};
+    ///
+    /// let mut writer = FileWriter::new(BufferChannel::default())?;
+    /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
+    /// writer.put_segments_at(&segments, 2)?;
+    /// let memory = writer.into_inner()?.into_buffer();
+    /// assert_eq!(memory.slices().next(), Some(&b"\0\0scattered"[..]));
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    #[doc(alias = "qio_channel_pwritev")]
+    pub fn put_segments_at<A: Access>(
+        &mut self,
+        segments: &[MemVec<'_, Source, A>],
+        position: u64,
+    ) -> Result<(), Error> {
         self.flush()?;
-        check_end(position, bytes.len())?;
-        let (mut rest, mut at) = (bytes, position);
-        while !rest.is_empty() {
-            let taken = match self.channel.write_at(rest, at) {
+        let mut left = View::new(segments);
+        check_end(position, left.len())?;
+        let mut at = position;
+        while !left.is_empty() {
+            let channel = &mut self.channel;
+            let taken = match one_call(&left, limits(), &mut |list| channel.write_at(list, at)) {
                 Ok(0) => return Err(self.fail(Error::WriteZero)),
-                Ok(taken) => taken.min(rest.len()),
+                Ok(taken) => taken,
                 Err(error) => {
                     return Err(self.positional_error(error, at > position, Error::Write));
                 }
             };
             self.aside = self.aside.saturating_add(taken as u64);
             at = at.saturating_add(taken as u64);
-            rest = rest.get(taken..).unwrap_or_default();
+            left.discard_front(taken);
         }
         Ok(())
     }

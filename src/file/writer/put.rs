@@ -1,5 +1,6 @@
 //! Putting bytes into a writing file: copied, or queued where they lie.
 
+use core::fmt;
 use core::ops::Range;
 
 use super::FileWriter;
@@ -268,10 +269,11 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// # Safety
     ///
-    /// The memory must be valid for reads of initialised bytes, whatever else accesses it, until
-    /// one of these has happened: a [`flush`](Self::flush) returned `Ok`, the bytes were released,
-    /// [`discard_unsent`](Self::discard_unsent) returned, or the file is gone. If bytes whose addresses follow
-    /// each other are put one after the other, they must belong to one allocation.
+    /// What [`Piece::from_raw_parts`] asks for must hold until one of these has happened: a
+    /// [`flush`](Self::flush) returned `Ok`, the bytes were released,
+    /// [`discard_unsent`](Self::discard_unsent) returned, or the file is gone. Bytes that share an entry are
+    /// read through the pointer of the first: if bytes whose addresses follow each other are put one after
+    /// the other, they must belong to one allocation, and that pointer must be valid for all of them.
     ///
     /// ```
     /// use iov_iter::Piece;
@@ -316,5 +318,25 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             return Ok(());
         }
         self.put_whole(&counted)
+    }
+}
+
+/// Puts text, for [`write!`].
+///
+/// [`FileWriter::error`] tells the cause of a [`fmt::Error`]; if there is none, the channel would block, and
+/// [`tell`](FileWriter::tell) has grown by what was put of the text.
+///
+/// ```
+/// use core::fmt::Write;
+/// use iov_iter::file::FileWriter;
+///
+/// let mut writer = FileWriter::new(Vec::new())?;
+/// write!(writer, "{}-{:02x}", "page", 7).unwrap();
+/// assert_eq!(writer.into_inner()?, b"page-07");
+/// # Ok::<(), iov_iter::file::Error>(())
+/// ```
+impl<C: WriteChannel> fmt::Write for FileWriter<'_, C> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put_buffer(text.as_bytes()).map_err(|_| fmt::Error)
     }
 }

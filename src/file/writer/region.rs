@@ -163,7 +163,7 @@ impl fmt::Debug for Region<'_> {
 /// A range of a region, or of the whole address space.
 #[derive(Clone, Copy)]
 pub(in crate::file) struct RegionRange<'buf> {
-    /// The region; nothing if the offset is an address.
+    /// The region; no bytes, at the start of the range, if the offset is an address.
     memory: SharedVec<'buf, Source>,
     owner: Option<&'buf (dyn Release + Sync)>,
     offset: usize,
@@ -197,6 +197,11 @@ impl Kind {
     }
 
     #[inline]
+    const fn is_raw(self) -> bool {
+        matches!(self, Self::Raw | Self::RawReleased)
+    }
+
+    #[inline]
     const fn releases(self) -> bool {
         matches!(self, Self::ExclusiveReleased | Self::SharedReleased | Self::RawReleased)
     }
@@ -227,32 +232,30 @@ impl<'buf> RegionRange<'buf> {
     ///
     /// # Safety
     ///
-    /// The memory must be valid for reads of initialised bytes for as long as this range or one that
-    /// [absorbed](Self::absorb) it gives [`bytes`](Self::bytes), and these are used. A range that absorbs
-    /// another one must belong to the same allocation.
+    /// The memory must be valid for reads of initialised bytes for as long as this range, or one that
+    /// [absorbed](Self::absorb) it, gives [`bytes`](Self::bytes) and these are used. The pointer of a range
+    /// must be valid for what that range absorbs.
     pub(in crate::file) unsafe fn raw(
         bytes: Piece<'_, Source>,
         owner: Option<&'buf (dyn Release + Sync)>,
     ) -> Self {
         let kind = if owner.is_some() { Kind::RawReleased } else { Kind::Raw };
-        // Exposed, because `bytes` makes a pointer to more than one of the ranges put.
-        let offset = bytes.as_ptr().expose_provenance();
-        Self { memory: KVec::from(&[][..]).into(), owner, offset, len: bytes.len(), kind }
+        let base = bytes.as_ptr();
+        // SAFETY: no byte is accessed through this. It keeps the pointer, with its provenance.
+        let memory = unsafe { SharedVec::from_raw_parts(base.cast_mut(), 0) };
+        Self { memory, owner, offset: base.addr(), len: bytes.len(), kind }
     }
 
     /// The bytes.
     #[inline]
     pub(in crate::file) fn bytes(&self) -> Bytes<'buf> {
-        let bytes = match self.kind {
-            Kind::Raw | Kind::RawReleased => {
-                let base = core::ptr::with_exposed_provenance_mut(self.offset);
-                // SAFETY: the offset is the address of `len` bytes which the caller of `raw` keeps valid for
-                // reads; the offset and length of a range change only when it absorbs another such range that
-                // continues it.
-                return Bytes::Shared(unsafe { SharedVec::from_raw_parts(base, self.len) });
-            }
-            _ => self.memory.behind(self.offset).front(self.len),
-        };
+        if self.kind.is_raw() {
+            let base = self.memory.as_ptr().cast_mut();
+            // SAFETY: the callers of `raw` keep `len` bytes at the pointer valid for reads: those of this
+            // range, and those that it absorbed.
+            return Bytes::Shared(unsafe { SharedVec::from_raw_parts(base, self.len) });
+        }
+        let bytes = self.memory.behind(self.offset).front(self.len);
         if matches!(self.kind, Kind::Shared | Kind::SharedReleased) {
             return Bytes::Shared(bytes);
         }
@@ -271,9 +274,10 @@ impl<'buf> RegionRange<'buf> {
             (Some(one), Some(other)) => core::ptr::eq(one, other),
             _ => false,
         };
-        same_owner
-            && core::ptr::eq(self.memory.as_ptr(), other.memory.as_ptr())
-            && self.memory.len() == other.memory.len()
+        let same_memory = core::ptr::eq(self.memory.as_ptr(), other.memory.as_ptr())
+            && self.memory.len() == other.memory.len();
+        // Addresses mean the same bytes everywhere.
+        same_owner && (same_memory || self.kind.is_raw())
     }
 
     /// Makes `next` a part of this one if it continues it in the same region.

@@ -15,7 +15,7 @@ use iov_iter::segment::as_pieces;
 use iov_iter::{Dest, IovIter, KVec, Piece, Source};
 
 use crate::segments::Text;
-use crate::{any, any_bytes};
+use crate::{any, any_bytes, any_list};
 
 /// An allocator whose answers nobody can guess. Where running out of memory would panic or abort,
 /// the program does not link.
@@ -70,8 +70,8 @@ impl ReadChannel for Anything {
         }
     }
 
-    fn read_at(&mut self, into: &mut [u8], _: u64) -> Result<usize, ChannelError> {
-        self.read(into)
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], _: u64) -> Result<usize, ChannelError> {
+        self.read_pieces(into)
     }
 }
 
@@ -81,9 +81,8 @@ impl WriteChannel for Anything {
         any_answer()
     }
 
-    fn write_at(&mut self, from: &[u8], _: u64) -> Result<usize, ChannelError> {
-        black_box(from);
-        any_answer()
+    fn write_at(&mut self, from: &[Piece<'_, Source>], _: u64) -> Result<usize, ChannelError> {
+        self.write(from)
     }
 }
 
@@ -151,6 +150,8 @@ fn write() -> Result<(), Error> {
     writer.put_counted_string(bytes)?;
     writer.put_owned(&mut Vec::new())?;
     writer.put_buffer_at(bytes, any() as u64)?;
+    writer.put_segments_at(any_list::<KVec<'_, Source>>(), any() as u64)?;
+    let _ = black_box(write!(writer, "{}", any()));
     writer.seek(SeekFrom::Start(any() as u64))?;
     let mut scratch = FileWriter::new(Scratch)?;
     scratch.put_buffer(bytes)?;
@@ -247,6 +248,9 @@ fn read() -> Result<(), Error> {
     reader.load_hook(&mut NoHooks, RamControl::Hook)?;
     reader.seek(SeekFrom::Current(any() as i64))?;
     reader.get_buffer_at(any_bytes(), any() as u64)?;
+    reader.get_segments_at(any_list::<KVec<'_, Dest>>(), any() as u64)?;
+    black_box(reader.get_exact_or_end(any_bytes())?);
+    black_box(reader.get_segments_or_end(any_list::<KVec<'_, Dest>>())?);
     reader.copy_to(&mut Anything, any() as u64)?;
     let mut writer = FileWriter::new(Anything)?;
     writer.put_from(&mut reader, any() as u64)?;

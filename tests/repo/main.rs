@@ -1,3 +1,0 @@
-//! The repository: what its pages say is so.
-
-mod c_names;
