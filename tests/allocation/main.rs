@@ -1,0 +1,9 @@
+//! Memory: what is asked for, and what happens when there is none.
+
+mod allocator;
+mod files;
+mod iterators;
+mod vectors;
+
+#[path = "../support/model/mod.rs"]
+mod model;

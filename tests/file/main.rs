@@ -1,0 +1,17 @@
+//! Buffered files.
+#![cfg(feature = "alloc")]
+
+mod embedded;
+mod error;
+mod large;
+mod owned;
+mod ram;
+mod reader;
+mod shared_regions;
+mod sized_buffer;
+mod transfer;
+mod writer;
+mod zlib;
+
+#[path = "../support/channels.rs"]
+mod channels;

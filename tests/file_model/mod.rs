@@ -1,7 +1,0 @@
-//! What holds for any sequence of operations on a file, over any channel.
-//!
-//! The models use the channels of `file_support`.
-
-pub mod reading;
-pub mod user;
-pub mod writing;

@@ -1,0 +1,21 @@
+//! Iterators: worked examples of each operation, and what the crate adds to Linux.
+
+mod beyond_linux;
+mod checksum;
+mod copy;
+mod embedded_io;
+mod fault_in;
+mod import;
+mod page_copy;
+mod pages;
+mod position;
+mod queries;
+mod send_recv;
+mod walk;
+
+#[path = "../support/cases.rs"]
+mod cases;
+#[path = "../support/model/mod.rs"]
+mod model;
+#[path = "../support/transport.rs"]
+mod transport;

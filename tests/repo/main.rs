@@ -1,0 +1,3 @@
+//! The repository: what its pages say is so.
+
+mod c_names;
