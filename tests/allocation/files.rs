@@ -210,11 +210,7 @@ fn a_buffer_as_a_channel_takes_all_or_nothing() {
         result
     });
     assert_eq!(written, 2003);
-<<<<<<< HEAD:tests/allocation/files.rs
-    let (refused, _) = with_allocations(0, || channel.write_at(b"far", 5000));
-=======
-    let (refused, _) = failing_from(0, || channel.write_at(&[Piece::from(&b"far"[..])], 5000));
->>>>>>> aace48c (wip):tests/file_no_memory.rs
+    let (refused, _) = with_allocations(0, || channel.write_at(&[Piece::from(&b"far"[..])], 5000));
     assert_eq!((refused, channel.buffer().len()), (Err(ChannelError::NoMemory), 2003));
 }
 
