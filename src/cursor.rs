@@ -91,7 +91,7 @@ impl<L: Segments> Cursor<L> {
     /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
     /// let cursor = Cursor::range(&segments[..], 5, 4)?;
     /// let mut bytes = [0; 4];
-    /// assert_eq!(IovIter::<Source>::KVec(cursor).copy_from_iter(&mut bytes), 4);
+    /// assert_eq!(IovIter::<Source>::from(cursor).copy_from_iter(&mut bytes), 4);
     /// assert_eq!(&bytes, b"er g");
     /// assert!(Cursor::range(&segments[..], 5, 10).is_err());
     /// # Ok::<(), iov_iter::Error>(())
@@ -166,6 +166,12 @@ impl<L: Segments> Cursor<L> {
         Cursor { list, at: self.at, count: self.count, cut: self.cut }
     }
 
+    /// The same cursor over the segments themselves.
+    pub(crate) fn borrowed(&self) -> Cursor<&[L::Segment]> {
+        let (at, count) = (self.at, self.remaining());
+        Cursor { list: self.list.as_slice(), at, count, cut: self.cut }
+    }
+
     /// The list that the cursor walks.
     #[inline]
     #[must_use]
@@ -220,8 +226,7 @@ impl<L: Segments> Cursor<L> {
         n: usize,
         mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
     ) -> usize {
-        let list = self.list;
-        self.share_tails(0..n, list.as_slice(), Window::tail, |window, part| match window.len {
+        self.share_tails(0..n, Window::tail, |window, part| match window.len {
             0 => 0,
             len => step(window.segment, window.offset, len, part.start),
         })
@@ -232,20 +237,21 @@ impl<L: Segments> Cursor<L> {
     /// the segment is.
     #[inline(always)]
     pub(crate) fn share_tails<'s, T: Span, E: Extent>(
-        &mut self,
+        &'s mut self,
         extent: E,
-        segments: &'s [L::Segment],
         tail: impl Fn(&'s L::Segment, usize) -> T,
         mut step: impl FnMut(T, E) -> usize,
     ) -> usize {
-        let mut index = self.at.index;
-        let mut left = extent.front(self.remaining());
+        let Self { list, at, count, .. } = self;
+        let segments = list.as_slice();
+        let mut index = at.index;
+        let mut left = extent.front(if L::EXISTS { *count } else { 0 });
         let wanted = left.size();
         if wanted == 0 {
             return 0;
         }
         let Some(mut segment) = segments.get(index) else { return 0 };
-        let mut rest = tail(segment, self.at.offset);
+        let mut rest = tail(segment, at.offset);
         // Each of the numbers stays below a length or a count: nothing wraps, unless a segment changes its
         // length, which gives a nonsensical position. The step stands in two places, so that whole segments,
         // which most are, pass one comparison and no minimum.
@@ -274,9 +280,22 @@ impl<L: Segments> Cursor<L> {
             rest = tail(segment, 0);
         };
         let done = wanted.wrapping_sub(unhandled);
-        self.at = Position { index, offset: here };
-        self.count = self.count.wrapping_sub(done);
+        *at = Position { index, offset: here };
+        *count = count.wrapping_sub(done);
         done
+    }
+
+    /// Where the cursor stands: a place, and the bytes left from there.
+    #[inline]
+    pub(crate) const fn mark(&self) -> (Position, usize) {
+        (self.at, self.count)
+    }
+
+    /// Goes back to a place where this cursor stood, with nothing truncated since.
+    #[inline]
+    pub(crate) const fn go_back(&mut self, (at, count): (Position, usize)) {
+        self.at = at;
+        self.count = count;
     }
 
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
@@ -396,8 +415,7 @@ impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Curso
         extent: E,
         step: impl FnMut(Piece<'_, D, A>, E) -> usize,
     ) -> usize {
-        let list = self.list;
-        self.share_tails(extent, list.as_slice(), MemVec::tail, step)
+        self.share_tails(extent, MemVec::tail, step)
     }
 }
 
@@ -410,10 +428,7 @@ impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L> {
         extent: E,
         mut step: impl FnMut(Piece<'_, D>, E) -> usize,
     ) -> usize {
-        let list = self.list;
-        self.share_tails(extent, list.as_slice(), BioVec::tail, |bytes, part| {
-            bytes.pages(part, &mut step)
-        })
+        self.share_tails(extent, BioVec::tail, |bytes, part| bytes.pages(part, &mut step))
     }
 }
 

@@ -6,12 +6,12 @@
 //! counted to the byte, and in its core without allocating.
 //!
 //! ```
-//! use iov_iter::{Dest, IovIter, KVec};
+//! use iov_iter::{IovIterDest, KVec};
 //!
 //! // Two buffers of a device driver, to be filled in this order.
 //! let (mut header, mut payload) = ([0; 4], [0; 8]);
-//! let segments = [KVec::from(&mut header[..]), KVec::from(&mut payload[..])];
-//! let mut iter = IovIter::<Dest>::from(&segments[..]);
+//! let segments = [KVec::from(&mut header), KVec::from(&mut payload)];
+//! let mut iter = IovIterDest::from(&segments);
 //!
 //! iter.write_be(0xcafe_u16).unwrap();
 //! assert_eq!(iter.copy_to_iter(b"..scattered"), 10);
@@ -132,9 +132,9 @@ pub use error::Error;
 #[doc(inline)]
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
 pub use iter::{
-    Abi, Checksum, Chunks, DupStorage, HeldPage, Integer, IovIter, IovIterDest, IovIterSource,
-    Kind, PageRange, Retention, ScatterEntry, State, TransferError, UserCursor, UserPiece,
-    copy_iter_to_iter,
+    Abi, Checksum, Chunk, Chunks, DupStorage, HeldPage, Integer, Interrupted, IovIter, IovIterDest,
+    IovIterSource, Kind, PageRange, Retention, ScatterEntry, State, TransferError, UserCursor,
+    UserPiece, copy_iter_to_iter,
 };
 pub use list::{InlineVec, List};
 pub use memory::{Access, Exclusive, FLUSHES_CACHE, Piece, Shared};

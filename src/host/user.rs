@@ -31,8 +31,8 @@ bitflags! {
 /// Addresses are plain numbers and never dereferenced by this crate; they are as wide as a `usize`,
 /// so that a 32-bit host reaches a larger guest through a window. Every function that moves or
 /// probes returns the length of the prefix that succeeded, so a short result is the exact place of
-/// a fault. Values are small handles: a zero-sized `CurrentTask`, or a reference to a guest's
-/// memory.
+/// a fault. Values are small handles: a zero-sized `CurrentTask`, a reference to a guest's memory, or an
+/// `Arc` of it. Each iterator keeps one; copies borrow it and clone nothing.
 ///
 /// Each piece is checked once with [`access_ok`](Self::access_ok) before anything accesses it.
 /// [`read`](Self::read), [`write`](Self::write), [`zero`](Self::zero) and [`map`](Self::map) rely on that
@@ -144,14 +144,14 @@ bitflags! {
 /// A processor may begin an access although `access_ok` is about to refuse it, and the crate does nothing
 /// against that. A host whose users must not observe what is read then ends `access_ok` with a speculation
 /// barrier, or masks the address in `read`, `write`, `zero` and `map`.
-pub unsafe trait UserMemory: Copy {
+pub unsafe trait UserMemory: Clone {
     /// The pages that back this memory; [`NoPage`] if they cannot be taken hold of.
     type Page: Page;
 
     /// Whether `addr..addr + len` lies inside the user's part of the address space.
     ///
     /// A range check only: nothing is accessed, and true does not mean mapped. Once true, the answer is
-    /// relied on for as long as a copy of this handle exists.
+    /// relied on for as long as this handle exists.
     fn access_ok(&self, addr: usize, len: usize) -> bool;
 
     /// Copies from `addr` to the start of `dst`, upward, and returns the bytes copied before the
@@ -159,8 +159,8 @@ pub unsafe trait UserMemory: Copy {
     ///
     /// # Safety
     ///
-    /// [`access_ok`](Self::access_ok) must have returned true, for this handle or one that it is a copy of,
-    /// for the `dst.len()` bytes at `addr` or a range that holds them.
+    /// [`access_ok`](Self::access_ok) must have returned true, for this handle, for the `dst.len()` bytes at
+    /// `addr` or a range that holds them.
     #[doc(alias = "copy_from_user")]
     #[doc(alias = "raw_copy_from_user")]
     unsafe fn read(&self, addr: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize;

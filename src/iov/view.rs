@@ -220,7 +220,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body"[..])];
     /// let body = View::new(&segments).slice(4, 4)?;
     /// let mut bytes = [0; 9];
-    /// assert_eq!(IovIter::<Source>::KVec(body.cursor()).copy_from_iter(&mut bytes), 4);
+    /// assert_eq!(IovIter::<Source>::from(body).copy_from_iter(&mut bytes), 4);
     /// assert_eq!(&bytes[..4], b"body");
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```

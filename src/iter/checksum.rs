@@ -89,7 +89,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// fault have been written. Discarded bytes are summed, too.
     #[must_use = "fewer bytes than asked may have been copied"]
     pub fn csum_and_copy_to_iter(&mut self, src: &[u8], checksum: &mut Checksum) -> usize {
-        if matches!(self, Self::Discard(_)) {
+        if self.is_discarding() {
             let discarded = self.advance(src.len());
             checksum.update(src.get(..discarded).unwrap_or(src));
             return discarded;

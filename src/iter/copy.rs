@@ -1,9 +1,4 @@
 //! Copies between an iterator and a buffer of the caller.
-//!
-//! | | plain | all or nothing | into uninitialised memory |
-//! |---|---|---|---|
-//! | buffer → [`Dest`] | `copy_to_iter` | `copy_to_iter_full` | – |
-//! | [`Source`] → buffer | `copy_from_iter` | `copy_from_iter_full` | `copy_from_iter_raw` |
 
 use core::mem::MaybeUninit;
 

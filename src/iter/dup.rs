@@ -9,7 +9,7 @@ use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly};
 use crate::list::{InlineVec, List};
-use crate::segment::{BioVec, IoVec, KVec, Segment, Segments, SharedVec, Uniform};
+use crate::segment::{BioVec, IoVec, KVec, KernelList, Segment, Segments, SharedVec, Uniform};
 
 /// Storage for the segments of a [duplicate](IovIter::dup): `N` inside itself, more on the heap
 /// with feature `alloc`.
@@ -91,14 +91,14 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ) -> Result<IovIter<'s, D, H>, Error> {
         let segments = &mut storage.segments;
         Ok(match self {
-            Self::UserBuf(user) => IovIter::UserBuf(*user),
+            Self::UserBuf(user) => IovIter::UserBuf(user.clone()),
             Self::Discard(cursor) => IovIter::Discard(*cursor),
             Self::IoVec(user) => {
                 *segments = Copied::IoVec(user.cursor.copy_rest(Clone::clone)?);
                 let Copied::IoVec(list) = segments else { return Err(Error::NoMemory) };
                 let cursor = user.cursor.rebased(&**list);
                 IovIter::IoVec(UserCursor {
-                    memory: user.memory,
+                    memory: user.memory.clone(),
                     cursor,
                     page_flags: user.page_flags,
                 })
@@ -109,7 +109,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 let alias = |segment: &KVec<'a, D>| unsafe { segment.alias() };
                 *segments = Copied::KVec(cursor.copy_rest(alias)?);
                 let Copied::KVec(list) = segments else { return Err(Error::NoMemory) };
-                IovIter::KVec(cursor.rebased(&**list))
+                IovIter::KVec(cursor.rebased(KernelList::new(list)))
             }
             Self::Shared(cursor) => {
                 *segments = Copied::Shared(cursor.copy_rest(Clone::clone)?);

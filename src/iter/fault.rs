@@ -37,7 +37,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         let present = self.iterate(
             size,
             &mut (),
-            |(), user, _| probe(&user.memory(), user.address(), user.len()),
+            |(), user, _| probe(user.memory(), user.address(), user.len()),
             |(), piece, _| piece.len(),
         );
         size.saturating_sub(present)

@@ -130,15 +130,15 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         }
         if count == 1 {
             let mut only = heapless::Vec::<IoVec, 1>::new();
-            fetch(memory, address, 1, abi, &mut only)?;
+            fetch(&memory, address, 1, abi, &mut only)?;
             let IoVec { base, len } = only.first().copied().unwrap_or_default();
             return Self::import_ubuf(memory, base, len);
         }
         if storage.try_reserve(count)? < count {
             return Err(Error::NoMemory);
         }
-        let total = fetch(memory, address, count, abi, storage)
-            .and_then(|()| limit(memory, storage, Self::MAX_COUNT));
+        let total = fetch(&memory, address, count, abi, storage)
+            .and_then(|()| limit(&memory, storage, Self::MAX_COUNT));
         match total {
             Ok(total) => {
                 let cursor = Cursor::with_count(&**storage, total)?;
@@ -155,7 +155,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
 /// Appends the `count` segments at `address` to `list`, which has room, in the order in which they
 /// stand there.
 fn fetch(
-    memory: impl UserMemory,
+    memory: &impl UserMemory,
     address: usize,
     count: usize,
     abi: Abi,
@@ -197,12 +197,12 @@ fn fetch(
 /// # Safety
 ///
 /// [`UserMemory::access_ok`] must have accepted the bytes, or a range that holds them.
-unsafe fn read_into(
-    memory: impl UserMemory,
+unsafe fn read_into<'b>(
+    memory: &impl UserMemory,
     address: usize,
-    buffer: &mut [MaybeUninit<u8>],
+    buffer: &'b mut [MaybeUninit<u8>],
     len: usize,
-) -> &[u8] {
+) -> &'b [u8] {
     let space = Piece::<Dest>::from(&mut *buffer).slice(0, len);
     // SAFETY: as many bytes as the caller's range has, at most.
     let read = unsafe { memory.read(address, space, CopyFlags::empty()) }.min(space.len());
@@ -212,7 +212,7 @@ unsafe fn read_into(
 }
 
 /// Checks every range, then cuts the lengths so that they sum up to `max` at most; the sum.
-fn limit(memory: impl UserMemory, list: &mut [IoVec], max: usize) -> Result<usize, Error> {
+fn limit(memory: &impl UserMemory, list: &mut [IoVec], max: usize) -> Result<usize, Error> {
     let mut total = 0;
     for segment in list {
         if !memory.access_ok(segment.base, segment.len) {

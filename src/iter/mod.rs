@@ -1,17 +1,4 @@
 //! [`IovIter`]: one iterator over every kind of segment.
-//!
-//! ```text
-//!                 IovIter<'a, D, H>
-//!   ┌─────────┬───────┬───────┬────────┬───────────────────┬─────────┐
-//!   │ UserBuf │ IoVec │ KVec  │ Shared │ BVec / Uniform │ Discard │   kind
-//!   ├─────────┴───────┼───────┼────────┼───────────────────┼─────────┤
-//!   │     H::User     │       │        │      H::Page      │    –    │   asked of the host
-//!   ├─────────────────┼───────┼────────┴───────────────────┼─────────┤
-//!   │  of the host    │ plain │          defined           │    –    │   copies
-//!   ├─────────────────┴───────┴────────────────────────────┴─────────┤
-//!   │                             Cursor                             │   the engine
-//!   └────────────────────────────────────────────────────────────────┘
-//! ```
 
 mod checksum;
 mod chunks;
@@ -20,6 +7,7 @@ mod dup;
 #[cfg(feature = "embedded-io-v0.7")]
 mod embedded_io;
 mod fault;
+mod from;
 mod import;
 mod integer;
 mod page_copy;
@@ -29,6 +17,7 @@ mod scatter;
 mod send_recv;
 mod transfer;
 mod user;
+mod walk;
 
 pub use checksum::Checksum;
 pub use chunks::Chunks;
@@ -41,38 +30,68 @@ pub use scatter::ScatterEntry;
 pub use send_recv::TransferError;
 pub use transfer::copy_iter_to_iter;
 pub use user::{UserCursor, UserPiece};
+pub use walk::{Chunk, Interrupted};
 
 use core::fmt;
 
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::host::{Host, KernelOnly, SharedOnly};
+use crate::host::{Host, KernelOnly};
 use crate::memory::{Exclusive, Extent, Piece};
-use crate::segment::{BioVec, Discarded, IoVec, KVec, SharedList, SharedVec, Single, Uniform};
+use crate::segment::{
+    BioVec, Discarded, IoVec, KVec, KernelList, SharedList, SharedVec, Single, Uniform,
+};
 
-/// An iterator over the bytes of scattered memory, of which a copy takes as many as it moves.
+/// A cursor over a list of memory segments; every copy consumes the bytes it moved.
 ///
 /// Data flows out of a [`Source`] and into a [`Dest`]; the other way does not compile. `H` is the
 /// [`Host`] that provides user memory and pages; without one, segments of addressable memory
 /// ([`KVec`]) and, for a destination, [discarding](Self::discard) remain.
 ///
 /// Copies return the number of bytes that moved. It is less than asked only if the bytes ran out
-/// or a fault stopped the copy; the iterator then stands exactly on the first byte that did not
-/// move. Its name in the kernel is `struct iov_iter`.
+/// or a fault stopped the copy; the iterator then points at the first byte that did not move. Its name
+/// in the kernel is `struct iov_iter`.
+///
+/// ```text
+///                 IovIter<'a, D, H>
+///   ┌─────────┬───────┬───────┬────────┬────────────────┬─────────┐
+///   │ UserBuf │ IoVec │ KVec  │ Shared │ BVec / Uniform │ Discard │   kind
+///   ├─────────┴───────┼───────┼────────┼────────────────┼─────────┤
+///   │     H::User     │       │        │    H::Page     │    –    │   asked of the host
+///   ├─────────────────┼───────┼────────┴────────────────┼─────────┤
+///   │  of the host    │ plain │         defined         │    –    │   copies
+///   ├─────────────────┴───────┴─────────────────────────┴─────────┤
+///   │                           Cursor                            │   the engine
+///   └─────────────────────────────────────────────────────────────┘
+/// ```
+///
+/// | | returns the bytes copied | all or nothing | into uninitialised memory |
+/// |---|---|---|---|
+/// | buffer to [`Dest`] | [`copy_to_iter`](IovIter::copy_to_iter) | [`copy_to_iter_full`](IovIter::copy_to_iter_full) | – |
+/// | [`Source`] to buffer | [`copy_from_iter`](IovIter::copy_from_iter) | [`copy_from_iter_full`](IovIter::copy_from_iter_full) | [`copy_from_iter_raw`](IovIter::copy_from_iter_raw) |
+/// | iterator to iterator | [`copy_iter_to_iter`] | – | – |
+///
+/// An iterator is made by `From`, of segments (an array, a slice or a `Vec` of [`KVec`] or [`SharedVec`]),
+/// of one segment, of bytes, or of a [`View`](crate::iov::View). The host follows from what it is made of.
+/// [`with_host`](IovIter::with_host) names another one, and the functions named after a kind take what only
+/// a host has.
 ///
 /// ```
-/// use iov_iter::{Dest, IovIter, KVec};
+/// use iov_iter::{IovIterDest, IovIterSource, KVec};
 ///
 /// let (mut header, mut body) = ([0; 4], [0; 8]);
-/// let segments = [KVec::from(&mut header[..]), KVec::from(&mut body[..])];
-/// let mut iter = IovIter::<Dest>::from(&segments[..]);
+/// let segments = [KVec::from(&mut header), KVec::from(&mut body)];
+/// let mut iter = IovIterDest::from(&segments);
 ///
 /// assert_eq!(iter.copy_to_iter(b"headbo"), 6);
 /// assert_eq!(iter.remaining(), 6);
 /// iter.revert(1).unwrap();
 /// assert_eq!(iter.copy_to_iter(b"ody and more"), 7);
 /// assert_eq!((&header, &body), (b"head", b"body and"));
+///
+/// // One buffer is a list of its own.
+/// assert_eq!(IovIterSource::from(&body).read_be(), Ok(0x626f_6479_u32));
 /// ```
 #[doc(alias = "iov_iter")]
 #[non_exhaustive]
@@ -85,7 +104,7 @@ pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
     IoVec(UserCursor<H::User, &'a [IoVec]>),
     /// Addressable memory, borrowed.
     #[doc(alias = "ITER_KVEC")]
-    KVec(Cursor<&'a [KVec<'a, D>]>),
+    KVec(Cursor<KernelList<'a, D>>),
     /// Addressable memory that others may write.
     Shared(Cursor<SharedList<'a, D, H>>),
     /// Pages.
@@ -147,9 +166,8 @@ use for_both;
 
 /// # Construction
 ///
-/// A count that is larger than the segments is refused. A variant made from a [`Cursor`] takes all
-/// bytes there are, `IovIter::KVec(Cursor::new(segments))`, or cuts the count,
-/// `IovIter::KVec(Cursor::clamped(segments, count))`.
+/// A count that is larger than the segments is refused. `IovIter::from(Cursor::clamped(segments, count))`
+/// cuts it to what the segments hold.
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Iterates over `count` bytes of addressable memory.
     ///
@@ -166,7 +184,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[inline]
     #[doc(alias = "iov_iter_kvec")]
     pub fn kvec(segments: &'a [KVec<'a, D>], count: usize) -> Result<Self, Error> {
-        Cursor::with_count(segments, count).map(Self::KVec)
+        Cursor::with_count(KernelList::new(segments), count).map(Self::KVec)
     }
 
     /// Iterates over `count` bytes of memory that others may write.
@@ -259,20 +277,6 @@ impl<'a, H: Host> IovIter<'a, Dest, H> {
     }
 }
 
-impl<'a, D: Direction, H: Host> From<&'a [KVec<'a, D>]> for IovIter<'a, D, H> {
-    #[inline]
-    fn from(segments: &'a [KVec<'a, D>]) -> Self {
-        Self::KVec(Cursor::new(segments))
-    }
-}
-
-impl<'a, D: Direction> From<&'a [SharedVec<'a, D>]> for IovIter<'a, D, SharedOnly> {
-    #[inline]
-    fn from(segments: &'a [SharedVec<'a, D>]) -> Self {
-        Self::Shared(Cursor::new(SharedList::new(segments)))
-    }
-}
-
 /// # Position and length
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Bytes left.
@@ -280,7 +284,6 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// User memory may fault before they are used up.
     #[inline]
     #[must_use]
-    #[doc(alias = "len")]
     #[doc(alias = "iov_iter_count")]
     pub fn remaining(&self) -> usize {
         on_cursor!(self, cursor => cursor.remaining())
@@ -361,7 +364,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             (Self::BVec(now), Self::BVec(then)) => now.restore(then),
             (Self::Uniform(now), Self::Uniform(then)) => now.restore(then),
             (Self::Discard(now), Self::Discard(then)) => now.restore(then),
-            _ => Err(Error::ForeignState),
+            (
+                Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) | Self::BVec(_),
+                _,
+            )
+            | (Self::Uniform(_) | Self::Discard(_), _) => Err(Error::ForeignState),
         }
     }
 }
@@ -406,7 +413,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         &mut self,
         n: usize,
         state: &mut S,
-        mut user: impl FnMut(&mut S, UserPiece<H::User, D>, usize) -> usize,
+        mut user: impl FnMut(&mut S, UserPiece<'_, H::User, D>, usize) -> usize,
         kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
     ) -> usize {
         self.share(
@@ -432,7 +439,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         &mut self,
         extent: E,
         state: &mut S,
-        mut user: impl FnMut(&mut S, UserPiece<H::User, D>, E) -> usize,
+        mut user: impl FnMut(&mut S, UserPiece<'_, H::User, D>, E) -> usize,
         (mut exclusive, mut shared): (
             impl FnMut(&mut S, Piece<'_, D, Exclusive>, E) -> usize,
             impl FnMut(&mut S, Piece<'_, D>, E) -> usize,
@@ -464,7 +471,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         &self,
         n: usize,
         state: &mut S,
-        user: impl FnMut(&mut S, UserPiece<H::User, D>, usize) -> usize,
+        user: impl FnMut(&mut S, UserPiece<'_, H::User, D>, usize) -> usize,
         kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
     ) -> usize {
         self.clone().iterate_and_advance(n, state, user, kernel)
@@ -481,9 +488,9 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         if self.remaining() < len {
             return Err(Error::Exhausted);
         }
-        let before = self.clone();
+        let before = on_cursor!(self, cursor => cursor.mark());
         if operation(self) < len {
-            *self = before;
+            on_cursor!(self, cursor => cursor.go_back(before));
             return Err(Error::Fault);
         }
         Ok(())
@@ -499,8 +506,8 @@ impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
     #[inline]
     fn clone(&self) -> Self {
         match self {
-            Self::UserBuf(inner) => Self::UserBuf(*inner),
-            Self::IoVec(inner) => Self::IoVec(*inner),
+            Self::UserBuf(inner) => Self::UserBuf(inner.clone()),
+            Self::IoVec(inner) => Self::IoVec(inner.clone()),
             Self::KVec(cursor) => Self::KVec(*cursor),
             Self::Shared(cursor) => Self::Shared(*cursor),
             Self::BVec(cursor) => Self::BVec(*cursor),

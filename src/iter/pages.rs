@@ -259,11 +259,12 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         Ok(PageRange::clip(size, offset, len, pages))
     }
 
-    fn user_memory(&self) -> Option<H::User> {
+    const fn user_memory(&self) -> Option<&H::User> {
         match self {
-            Self::UserBuf(user) => Some(user.memory),
-            Self::IoVec(user) => Some(user.memory),
-            _ => None,
+            Self::UserBuf(user) => Some(user.memory()),
+            Self::IoVec(user) => Some(user.memory()),
+            Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => None,
+            Self::Discard(_) => None,
         }
     }
 }

@@ -58,7 +58,20 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "user_backed_iter")]
     pub const fn is_user_backed(&self) -> bool {
-        matches!(self, Self::UserBuf(_) | Self::IoVec(_))
+        match self {
+            Self::UserBuf(_) | Self::IoVec(_) => true,
+            Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => false,
+            Self::Discard(_) => false,
+        }
+    }
+
+    /// Whether the bytes are no memory at all, so that they vanish.
+    pub(super) const fn is_discarding(&self) -> bool {
+        match self {
+            Self::Discard(_) => true,
+            Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) => false,
+            Self::BVec(_) | Self::Uniform(_) => false,
+        }
     }
 
     /// How [taking hold of user pages](Self::get_pages) is restricted or widened.
@@ -67,7 +80,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         match self {
             Self::UserBuf(UserCursor { page_flags, .. })
             | Self::IoVec(UserCursor { page_flags, .. }) => *page_flags,
-            _ => PageFlags::empty(),
+            Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => {
+                PageFlags::empty()
+            }
+            Self::Discard(_) => PageFlags::empty(),
         }
     }
 
@@ -79,7 +95,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         match self {
             Self::UserBuf(UserCursor { page_flags, .. })
             | Self::IoVec(UserCursor { page_flags, .. }) => *page_flags = flags,
-            _ => {}
+            Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => {}
+            Self::Discard(_) => {}
         }
     }
 
@@ -161,7 +178,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
-        if matches!(self, Self::Discard(_)) {
+        if self.is_discarding() {
             return 0;
         }
         on_cursor!(self, cursor => pages_under::<H::Page, _>(cursor, max_pages))
@@ -179,7 +196,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Folds the addresses and lengths of the pieces left, of which a discarding iterator has none.
     #[inline]
     fn ranges<A>(&self, init: A, f: impl FnMut(A, usize, usize) -> A) -> A {
-        if matches!(self, Self::Discard(_)) {
+        if self.is_discarding() {
             return init;
         }
         on_cursor!(self, cursor => cursor.fold_ranges(init, f))

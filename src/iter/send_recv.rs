@@ -146,11 +146,8 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         let moved = match self {
             Self::UserBuf(user) => call_user(user, limits, call)?,
             Self::IoVec(user) => call_user(user, limits, call)?,
-            Self::KVec(cursor) => one_call(&View::over(*cursor), limits, call)?,
-            Self::Shared(cursor) => {
-                let cursor = cursor.with_list(cursor.list().segments());
-                one_call(&View::over(cursor), limits, call)?
-            }
+            Self::KVec(cursor) => one_call(&View::over(cursor.borrowed()), limits, call)?,
+            Self::Shared(cursor) => one_call(&View::over(cursor.borrowed()), limits, call)?,
             Self::BVec(cursor) => call_page(*cursor, limits, call)?,
             Self::Uniform(cursor) => call_page(*cursor, limits, call)?,
             Self::Discard(cursor) => call_nothing(cursor.remaining(), limits, call)?,

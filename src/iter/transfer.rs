@@ -55,9 +55,9 @@ pub fn copy_iter_to_iter<S: Host, T: Host>(
 
 /// Copies between two pieces of user memory; `at` bytes of `from` have been copied before.
 fn bounce<S: UserMemory, T: UserMemory>(
-    from: &UserPiece<S, Source>,
+    from: &UserPiece<'_, S, Source>,
     at: usize,
-    to: &UserPiece<T, Dest>,
+    to: &UserPiece<'_, T, Dest>,
 ) -> usize {
     let mut buffer = [MaybeUninit::uninit(); 512];
     let mut done = 0usize;

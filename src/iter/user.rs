@@ -11,7 +11,7 @@ use crate::memory::{Extent, Piece, unlikely};
 use crate::segment::{IoVec, Segments};
 
 /// A cursor over user addresses, and the memory that gives them a meaning.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct UserCursor<U, L> {
     pub(super) memory: U,
     pub(super) cursor: Cursor<L>,
@@ -27,8 +27,8 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
 
     /// The memory.
     #[inline]
-    pub const fn memory(&self) -> U {
-        self.memory
+    pub const fn memory(&self) -> &U {
+        &self.memory
     }
 
     /// The cursor over the addresses.
@@ -43,10 +43,10 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
     pub(super) fn share<D: Direction, E: Extent>(
         &mut self,
         extent: E,
-        mut step: impl FnMut(UserPiece<U, D>, E) -> usize,
+        mut step: impl FnMut(UserPiece<'_, U, D>, E) -> usize,
     ) -> usize {
-        let memory = self.memory;
-        accepted(&memory, &mut self.cursor, extent, |address, part| {
+        let memory = &self.memory;
+        accepted(memory, &mut self.cursor, extent, |address, part| {
             let len = part.size();
             step(UserPiece { memory, address, len, _direction: PhantomData }, part)
         })
@@ -112,8 +112,7 @@ fn accepted<U: UserMemory, L: Segments<Segment = IoVec>, E: Extent>(
     extent: E,
     mut step: impl FnMut(usize, E) -> usize,
 ) -> usize {
-    let list = cursor.list();
-    cursor.share_tails(extent, list.as_slice(), Window::tail, |window, part| {
+    cursor.share_tails(extent, Window::tail, |window, part| {
         // A segment that wraps around the address space ends where it wraps.
         let Some(address) = window.segment.base.checked_add(window.offset) else { return 0 };
         if !memory.access_ok(address, part.size()) {
@@ -137,15 +136,15 @@ impl<U, L: Segments> fmt::Debug for UserCursor<U, L> {
 ///
 /// The whole range lies in the user's part of the address space: the walk has checked it with
 /// [`UserMemory::access_ok`], and ends before a range that does not.
-pub struct UserPiece<U, D: Direction> {
+pub struct UserPiece<'m, U, D: Direction> {
     // It has accepted `address` and `len`, once and for all.
-    memory: U,
+    memory: &'m U,
     address: usize,
     len: usize,
     _direction: PhantomData<fn() -> D>,
 }
 
-impl<U: UserMemory, D: Direction> UserPiece<U, D> {
+impl<'m, U: UserMemory, D: Direction> UserPiece<'m, U, D> {
     /// The user address of the first byte.
     #[inline]
     #[must_use]
@@ -164,7 +163,7 @@ impl<U: UserMemory, D: Direction> UserPiece<U, D> {
     /// The memory that the address belongs to.
     #[inline]
     #[must_use]
-    pub const fn memory(&self) -> U {
+    pub const fn memory(&self) -> &'m U {
         self.memory
     }
 
@@ -175,7 +174,7 @@ impl<U: UserMemory, D: Direction> UserPiece<U, D> {
     }
 }
 
-impl<U: UserMemory> UserPiece<U, Source> {
+impl<U: UserMemory> UserPiece<'_, U, Source> {
     /// Reads the bytes behind the first `offset` into the front of `dst` and returns how many
     /// moved before a fault, or before either side ended.
     #[inline]
@@ -187,7 +186,7 @@ impl<U: UserMemory> UserPiece<U, Source> {
     }
 }
 
-impl<U: UserMemory> UserPiece<U, Dest> {
+impl<U: UserMemory> UserPiece<'_, U, Dest> {
     /// Writes `src` behind the first `offset` bytes and returns how many moved before a fault, or
     /// before either side ended.
     #[inline]
@@ -206,7 +205,7 @@ impl<U: UserMemory> UserPiece<U, Dest> {
     }
 }
 
-impl<U, D: Direction> fmt::Debug for UserPiece<U, D> {
+impl<U, D: Direction> fmt::Debug for UserPiece<'_, U, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserPiece")
             .field("direction", &format_args!("{}", D::NAME))

@@ -333,6 +333,36 @@ impl<'a> From<&'a mut [MaybeUninit<u8>]> for KVec<'a, Dest> {
     }
 }
 
+impl<'a, const N: usize> From<&'a [u8; N]> for KVec<'a, Source> {
+    #[inline]
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl<'a, const N: usize> From<&'a mut [u8; N]> for KVec<'a, Dest> {
+    #[inline]
+    fn from(bytes: &'a mut [u8; N]) -> Self {
+        Self::from(bytes.as_mut_slice())
+    }
+}
+
+impl<'a, const N: usize> From<&'a mut [MaybeUninit<u8>; N]> for KVec<'a, Dest> {
+    #[inline]
+    fn from(bytes: &'a mut [MaybeUninit<u8>; N]) -> Self {
+        Self::from(bytes.as_mut_slice())
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
+impl<'a> From<&'a alloc::vec::Vec<u8>> for KVec<'a, Source> {
+    #[inline]
+    fn from(bytes: &'a alloc::vec::Vec<u8>) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
 mod layout {
     use super::*;
     use crate::segment::IoVec;

@@ -13,14 +13,16 @@
 
 mod biovec;
 mod iovec;
+mod kept;
 mod memvec;
 mod shared;
 mod uniform;
 
 pub use biovec::BioVec;
 pub use iovec::IoVec;
+pub use kept::{KernelList, SharedList};
 pub use memvec::{KVec, MemVec, as_pieces};
-pub use shared::{SharedList, SharedVec};
+pub use shared::SharedVec;
 pub use uniform::Uniform;
 
 use crate::direction::{Dest, Direction};
@@ -91,12 +93,13 @@ mod sealed {
     impl<S> Sealed for super::Single<S> {}
     impl<S> Sealed for super::Uniform<'_, S> {}
     impl<D: super::Direction, H> Sealed for super::SharedList<'_, D, H> {}
+    impl<D: super::Direction> Sealed for super::KernelList<'_, D> {}
 }
 
 /// A list of segments: a small handle that is copied into every cursor over the list.
 ///
 /// A list is a slice of segments, of any type that implements [`Segment`], a [`Uniform`] list, or one of
-/// the two that iterators are made of, [`Single`] and [`SharedList`]. No other type can be one.
+/// those that iterators are made of, [`Single`], [`KernelList`] and [`SharedList`]. No other type can be one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a list of segments",
     note = "a list is a slice `&[S]` with `S: Segment`, a `Uniform`, a `Single` or a `SharedList`"

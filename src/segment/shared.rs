@@ -1,12 +1,9 @@
 //! Segments of addressable memory that others write.
 
-use core::fmt;
-use core::marker::PhantomData;
 use core::sync::atomic::AtomicU8;
 
-use super::{KVec, MemVec, Segments};
+use super::{KVec, MemVec};
 use crate::direction::{Dest, Direction, Source};
-use crate::host::Host;
 use crate::memory::Shared;
 
 /// Memory of this address space that others may access at any time, laid out as `struct iovec`: RAM of
@@ -85,69 +82,13 @@ macro_rules! from_atomics {
                 unsafe { Self::new(bytes.as_ptr().cast_mut().cast(), bytes.len()) }
             }
         }
+
+        impl<'a, const N: usize> From<&'a [AtomicU8; N]> for SharedVec<'a, $direction> {
+            #[inline]
+            fn from(bytes: &'a [AtomicU8; N]) -> Self {
+                Self::from(bytes.as_slice())
+            }
+        }
     )*};
 }
 from_atomics!(Source Dest);
-
-/// Shared segments for iterators of a host that [has them](Host::SHARED).
-///
-/// For a host without them there is no such list, and no machine code for walking it.
-pub struct SharedList<'a, D: Direction, H> {
-    segments: &'a [SharedVec<'a, D>],
-    _host: PhantomData<fn() -> H>,
-}
-
-impl<'a, D: Direction, H: Host> SharedList<'a, D, H> {
-    /// A list of `segments`. A host without shared memory does not compile.
-    #[inline]
-    #[must_use]
-    pub const fn new(segments: &'a [SharedVec<'a, D>]) -> Self {
-        const { assert!(H::SHARED, "this host has no shared memory: see `Host::SHARED`") }
-        Self { segments, _host: PhantomData }
-    }
-
-    /// Another list for the same host.
-    pub(crate) const fn of_same_host<'b>(
-        self,
-        segments: &'b [SharedVec<'b, D>],
-    ) -> SharedList<'b, D, H> {
-        SharedList { segments, _host: PhantomData }
-    }
-
-    /// The segments.
-    #[inline]
-    #[must_use]
-    pub const fn segments(&self) -> &'a [SharedVec<'a, D>] {
-        self.segments
-    }
-}
-
-impl<D: Direction, H> Clone for SharedList<'_, D, H> {
-    #[inline]
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<D: Direction, H> Copy for SharedList<'_, D, H> {}
-
-impl<D: Direction, H> fmt::Debug for SharedList<'_, D, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SharedList").field(&self.segments).finish()
-    }
-}
-
-impl<'a, D: Direction, H: Host> Segments for SharedList<'a, D, H> {
-    type Segment = SharedVec<'a, D>;
-
-    const EXISTS: bool = H::SHARED;
-
-    #[inline]
-    fn as_slice(&self) -> &[SharedVec<'a, D>] {
-        self.segments
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        self.segments.is_same(&other.segments)
-    }
-}

@@ -293,7 +293,7 @@ fn a_vector_does_not_grow_by_what_user_space_claims() {
 fn a_vector_grows_to_a_limit_and_as_the_bytes_come() {
     let bytes = (0..250).collect::<Vec<u8>>().repeat(600);
     let segments: Vec<_> = bytes.chunks(70_000).map(KVec::from).collect();
-    let mut iter = Iter::<Source>::from(&segments[..]);
+    let mut iter = iov_iter::IovIterSource::from(&segments);
     let mut list = vec![];
     assert_eq!(iter.copy_from_iter_vec(&mut list, 0), Ok(0));
     assert_eq!(list.capacity(), 0);

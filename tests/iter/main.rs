@@ -5,6 +5,7 @@ mod checksum;
 mod copy;
 mod embedded_io;
 mod fault_in;
+mod from;
 mod import;
 mod page_copy;
 mod pages;

@@ -251,7 +251,7 @@ fn count_larger_than_the_segments_is_refused_or_cut() {
     let bytes = [0; 8];
     let segments = [KVec::from(&bytes[..4]), KVec::from(&bytes[4..])];
     assert_eq!(Iter::<Source>::kvec(&segments, 20).unwrap_err(), Error::CountExceedsSegments);
-    let cut = Iter::<Source>::KVec(iov_iter::Cursor::clamped(&segments[..], 20));
+    let cut = iov_iter::IovIter::from(iov_iter::Cursor::clamped(&segments[..], 20));
     assert_eq!(place(&cut), at(0, 0, 2, 8));
 
     let space = UserSpace::<4096>::new();

@@ -432,8 +432,7 @@ fn row_26_user_bytes_are_not_consumed_by_a_kernel_step() {
         Iter::<Source>::iovec(&space, &segments, 8).unwrap(),
         Iter::<Source>::ubuf(&space, 0x1000, 8),
     ] {
-        let refuse = |_: &mut (), _, _| 0;
-        assert_eq!(iter.iterate_and_advance(8, &mut (), refuse, |_, piece, _| piece.len()), 0);
+        assert_eq!(iter.iterate_and_advance(8, &mut (), |_, _, _| 0, |_, piece, _| piece.len()), 0);
         assert_eq!(iter.remaining(), 8);
     }
 }
@@ -481,13 +480,13 @@ fn empty_segments_do_not_tell_a_copy_from_a_move() {
     let rest = [KVec::from(&bytes[2..])];
     let dense = IovIter::<Source>::from(&rest[..]);
     for cursor in [copied, moved] {
-        let iter = IovIter::<Source>::KVec(cursor);
+        let iter = IovIter::<Source>::from(cursor);
         assert_eq!(format!("{iter:?}"), format!("{dense:?}"));
         assert_eq!(iter.chunks().size_hint(), dense.chunks().size_hint());
         assert_eq!(iter.chunks().map(<[u8]>::len).collect::<Vec<_>>(), [3]);
     }
     // A list of nothing but empty segments is an empty list.
     let nothing = [KVec::from(&bytes[..0]); 3];
-    let (nothing, none) = (IovIter::<Source>::from(&nothing[..]), IovIter::<Source>::from(&[][..]));
+    let (nothing, none) = (IovIter::<Source>::from(&nothing[..]), IovIter::<Source>::from(&[0; 0]));
     assert_eq!(format!("{nothing:?}"), format!("{none:?}"));
 }

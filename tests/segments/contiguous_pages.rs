@@ -175,7 +175,7 @@ fn ranges_outside_the_run_are_refused() {
 
     let mut copy = [0; 64];
     let segments = [iov_iter::KVec::from(&mut copy[..])];
-    let mut iter = IovIter::<Dest, Kernel<true>>::from(&segments[..]);
+    let mut iter = IovIter::<Dest>::from(&segments[..]).with_host::<Kernel<true>>();
     assert_eq!(iter.copy_page_to_iter(&run, 10, 55), Err(Error::OutOfRange));
     assert_eq!(iter.copy_page_to_iter(&run, 10, 54), Ok(54));
     assert_eq!(copy[..54], after[10..]);

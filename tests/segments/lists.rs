@@ -74,7 +74,7 @@ fn a_cursor_begins_at_any_place_and_takes_what_is_there() {
             moved.advance(offset);
             assert_eq!((cursor.position(), cursor.remaining()), (moved.position(), len));
             let mut copy = vec![0; len];
-            let mut iter = IovIter::<Source>::KVec(cursor);
+            let mut iter = IovIter::<Source>::from(cursor);
             assert_eq!(iter.copy_from_iter(&mut copy), len);
             assert_eq!(copy, bytes[offset..offset + len]);
             assert_eq!(iter.revert(len + offset), Ok(()));

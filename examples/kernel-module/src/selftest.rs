@@ -1,6 +1,9 @@
 //! Worked examples, on this kernel's memory: what each operation does is written out.
 
-use iov_iter::{BioVec, Checksum, Dest, Error, HeldPage, InlineVec, IovIter, KVec, Source};
+use iov_iter::{
+    BioVec, Checksum, Dest, Error, HeldPage, InlineVec, IovIter, IovIterDest, IovIterSource, KVec,
+    Source,
+};
 use iov_iter::{Page, Piece, Retention, Uniform};
 
 use crate::host::{Kernel, KernelPage};
@@ -47,21 +50,21 @@ pub fn run() -> Checks {
 fn kernel_memory(checks: &mut Checks) {
     let (mut a, mut b) = ([0; 3], [0; 4]);
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut b[..])];
-    let mut iter = Into::from(&segments[..]);
+    let mut iter = IovIterDest::from(&segments).with_host::<Kernel>();
     checks.that(iter.copy_to_iter(b"abcdefg") == 7 && iter.segment_count() == 0);
     checks.that(iter.copy_to_iter(b"h") == 0);
     checks.that(&a == b"abc" && &b == b"defg");
 
     let segments = [KVec::from(&a[..]), KVec::from(&b[..])];
     let mut copy = [b'.'; 10];
-    let mut iter = From::from(&segments[..]);
+    let mut iter = IovIterSource::from(&segments).with_host::<Kernel>();
     checks.that(iter.copy_from_iter_full(&mut copy) == Err(Error::Exhausted));
     checks.that(&copy == b".........." && iter.remaining() == 7);
     checks.that(iter.copy_from_iter(&mut copy) == 7 && &copy == b"abcdefg...");
 
     let (mut a, mut none, mut b) = (*b"xyz", [0u8; 0], *b"uv");
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut none[..]), KVec::from(&mut b[..])];
-    let mut iter = Into::from(&segments[..]);
+    let mut iter = IovIterDest::from(&segments).with_host::<Kernel>();
     checks.that(iter.zero(4) == 4 && (iter.segment_count(), iter.remaining()) == (1, 1));
     checks.that(a == [0; 3] && b == [0, b'v']);
     checks.that(Into::kvec(&[], 1).is_err());
@@ -74,7 +77,7 @@ fn position(checks: &mut Checks) {
         From::KVec(cursor) => (cursor.position().index, cursor.position().offset),
         _ => (usize::MAX, 0),
     };
-    let mut iter = From::from(&segments[..]);
+    let mut iter = IovIterSource::from(&segments).with_host::<Kernel>();
     checks.that(iter.advance(6) == 6 && stands(&iter) == (2, 2));
     checks.that(iter.revert(3).is_ok() && stands(&iter) == (0, 3) && iter.remaining() == 9);
     checks.that(iter.revert(4) == Err(Error::RevertPastStart) && stands(&iter) == (0, 3));
@@ -91,13 +94,17 @@ fn checksums(checks: &mut Checks) {
     for split in 0..=5 {
         let segments = [KVec::from(&data[..split]), KVec::from(&data[split..])];
         let (mut copy, mut sum) = ([0; 5], Checksum::new());
-        let copied = From::from(&segments[..]).csum_and_copy_from_iter(&mut copy, &mut sum);
+        let copied = IovIterSource::from(&segments)
+            .with_host::<Kernel>()
+            .csum_and_copy_from_iter(&mut copy, &mut sum);
         checks.that(copied == 5 && copy == data && sum.folded() == 0x0609);
 
         let (mut front, mut back) = ([0; 5], [0; 5]);
         let segments = [KVec::from(&mut front[..split]), KVec::from(&mut back[..5 - split])];
         let mut sum = Checksum::new();
-        let copied = Into::from(&segments[..]).csum_and_copy_to_iter(&data, &mut sum);
+        let copied = IovIterDest::from(&segments)
+            .with_host::<Kernel>()
+            .csum_and_copy_to_iter(&data, &mut sum);
         checks.that(copied == 5 && front[..split] == data[..split] && sum.folded() == 0x0609);
         checks.that(back[..5 - split] == data[split..]);
     }

@@ -19,6 +19,7 @@ mod plain;
 mod segments;
 mod vectors;
 
+use core::fmt::Write;
 use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
@@ -30,6 +31,8 @@ use iov_iter::{
     IoVec, IovIter, KVec, PageFlags, Piece, Position, ScatterEntry, Source, Uniform,
     copy_iter_to_iter, iov,
 };
+
+use segments::Text;
 
 unsafe extern "C" {
     /// Defined nowhere.
@@ -194,6 +197,15 @@ fn move_and_ask<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
     black_box(iter.clone().extract_to_scatter_list(any(), any(), &mut entries).is_err());
     segments::ask_an_iterator(iter);
     black_box(iter.iterate(any(), &mut (), |(), user, _| user.len(), |(), piece, _| piece.len()));
+    black_box(iter.walk(any(), |chunk, at| {
+        let _ = black_box(write!(Text, "{chunk:?}"));
+        chunk.piece().map_or(at, |_| chunk.len())
+    }));
+    let failed = iter.try_walk(any(), |_, at| if at > 9 { Err(Error::Fault) } else { Ok(any()) });
+    if let Err(failed) = failed {
+        let _ = black_box(write!(Text, "{failed}{failed:?}"));
+        black_box(core::error::Error::source(&failed).is_some());
+    }
 }
 
 fn read_all<H: Host>(iter: &mut IovIter<'_, Source, H>, page: Option<&H::Page>) {
@@ -210,6 +222,7 @@ fn read_all<H: Host>(iter: &mut IovIter<'_, Source, H>, page: Option<&H::Page>) 
     black_box(sum.folded());
     black_box((iter.read_be::<u64>().is_ok(), iter.read_le::<i16>().is_ok()));
     black_box((iter.next_chunk(), iter.fault_in_readable(any())));
+    black_box(iter.walk(any(), |chunk, _| chunk.copy_to(any_bytes().into())));
     black_box(iter.send(&mut vectors::Anything).finished().is_err());
     if let Some(page) = page {
         black_box(iter.copy_page_from_iter(page, any(), any()).is_err());
@@ -230,6 +243,7 @@ fn write_all<H: Host>(iter: &mut IovIter<'_, Dest, H>, page: Option<&H::Page>) {
     black_box(iter.csum_and_copy_to_iter(any_bytes(), &mut Checksum::with_sum(1)));
     black_box((iter.write_be(1u32).is_ok(), iter.write_le(1u128).is_ok()));
     black_box(iter.fault_in_writeable(any()));
+    black_box(iter.walk(any(), |chunk, _| chunk.copy_from(Piece::from(&*any_bytes()))));
     black_box(iter.receive(&mut vectors::Anything).finished().is_err());
     if let Some(page) = page {
         black_box(iter.copy_page_to_iter(page, any(), any()).is_err());
@@ -280,6 +294,13 @@ pub extern "C" fn _start() -> ! {
     // The default host: addressable memory only.
     read_all(&mut IovIter::<Source>::from(any_list::<KVec<Source>>()), None);
     write_all(&mut IovIter::<Dest>::from(any_list::<KVec<Dest>>()), None);
+    read_all(
+        &mut IovIter::<Source>::from(KVec::from(&*any_bytes())).with_host::<Everything>(),
+        None,
+    );
+    write_all(&mut IovIter::<Dest>::from(any_bytes()).with_host::<Everything>(), None);
+    let atomics = any_list::<core::sync::atomic::AtomicU8>();
+    read_all(&mut IovIter::<Source, _>::from(atomics).with_host::<Everything>(), None);
     write_all(&mut IovIter::<Dest>::discard(any()), None);
     let mut chunks = IovIter::<Source>::from(any_list::<KVec<Source>>()).chunks();
     black_box((chunks.size_hint(), chunks.next(), chunks.last()));

@@ -4,8 +4,8 @@ mod copies;
 
 use heapless::Vec as List;
 use iov_iter::{
-    Checksum, Dest, Direction, DupStorage, Error, HeldPage, Host, IovIter, Kind, PageRange,
-    Retention, ScatterEntry, Source, State, copy_iter_to_iter,
+    Checksum, Chunk, Dest, Direction, DupStorage, Error, HeldPage, Host, IovIter, Kind, PageRange,
+    Retention, ScatterEntry, Segments, Source, State, copy_iter_to_iter,
 };
 
 use super::flat::{Flat, Nature};
@@ -129,6 +129,7 @@ impl<'a, D: Direction> Side<'a, D> {
     fn walk(&mut self, n: usize, limit: usize) {
         let mut seen = Vec::new();
         let handle = |len: usize, progress| len.min(limit - progress);
+        let (mut walking, mut trying) = (self.iter.clone(), self.iter.clone());
         let handled = self.iter.iterate_and_advance(
             n,
             &mut seen,
@@ -154,6 +155,34 @@ impl<'a, D: Direction> Side<'a, D> {
             }
         }
         assert_eq!(seen, expected);
+
+        // With one closure, and with one that fails where the others handle less than a chunk.
+        let mut seen = Vec::new();
+        let walked = walking.walk(n, |chunk, progress| {
+            seen.push((user_address(&chunk), chunk.len(), progress));
+            handle(chunk.len(), progress)
+        });
+        assert_eq!((walked, &seen), (handled, &expected));
+        assert_eq!(format!("{walking:?}"), format!("{:?}", self.iter));
+        seen.clear();
+        let tried = trying.try_walk(n, |chunk, progress| {
+            seen.push((user_address(&chunk), chunk.len(), progress));
+            match handle(chunk.len(), progress) {
+                handled if handled < chunk.len() => Err(progress),
+                handled => Ok(handled),
+            }
+        });
+        assert_eq!(seen, expected);
+        match tried {
+            Ok(moved) => assert_eq!(moved, handled),
+            Err(stopped) => {
+                assert_eq!(stopped.moved, stopped.cause);
+                assert_eq!(stopped.moved, expected.last().unwrap().2);
+            }
+        }
+        let moved = tried.unwrap_or_else(|stopped| stopped.moved);
+        assert_eq!(trying.remaining(), self.flat.count - moved);
+
         let all = n.min(self.flat.count);
         let nothing = self.flat.nature == Nature::Nothing;
         assert_eq!(handled, if nothing { all } else { all.min(limit) });
@@ -247,12 +276,20 @@ impl<'a, D: Direction> Side<'a, D> {
     }
 }
 
+/// The user address of a chunk.
+fn user_address<D: Direction, H: Host>(chunk: &Chunk<'_, D, H>) -> Option<usize> {
+    match chunk {
+        Chunk::Memory(_) => None,
+        Chunk::User(piece) => Some(piece.address()),
+    }
+}
+
 /// Segments of the whole list.
 fn segments<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> usize {
     match iter {
         IovIter::IoVec(user) => user.cursor().list().len(),
-        IovIter::KVec(cursor) => cursor.list().len(),
-        IovIter::Shared(cursor) => cursor.list().segments().len(),
+        IovIter::KVec(cursor) => cursor.list().as_slice().len(),
+        IovIter::Shared(cursor) => cursor.list().as_slice().len(),
         IovIter::BVec(cursor) => cursor.list().len(),
         IovIter::Uniform(cursor) => cursor.list().segments().len(),
         _ => 1,

@@ -2,7 +2,7 @@
 
 use iov_iter::{
     Checksum, Dest, Direction, DupStorage, Error, HeldPage, InlineVec, IovIter, PageRange, Piece,
-    Position, Source,
+    Position, Segments, Source,
 };
 
 use super::memory::{Memory, Run};
@@ -411,7 +411,7 @@ pub fn or_errno(result: Result<usize, Error>) -> usize {
 /// Where an iterator stands, as the kernel would put it.
 pub fn state<D: Direction>(iter: &IovIter<'_, D, Kernel>) -> State {
     let (at, listed) = match iter {
-        IovIter::KVec(cursor) => (cursor.position(), cursor.list().len()),
+        IovIter::KVec(cursor) => (cursor.position(), cursor.list().as_slice().len()),
         IovIter::BVec(cursor) => (cursor.position(), cursor.list().len()),
         IovIter::IoVec(user) => (user.cursor().position(), user.cursor().list().len()),
         IovIter::UserBuf(user) => (user.cursor().position(), 1),
