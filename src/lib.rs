@@ -137,7 +137,7 @@ pub use iter::{
     UserPiece, copy_iter_to_iter,
 };
 pub use list::{InlineVec, List};
-pub use memory::{Access, Exclusive, FLUSHES_CACHE, Piece, Shared};
+pub use memory::{Access, Exclusive, FLUSHES_CACHE, ManyThreads, Piece, Shared};
 #[doc(inline)]
 pub use segment::{
     BioVec, IoVec, KVec, MAX_SEGMENTS, MemVec, Position, Segment, Segments, SharedVec, Uniform,

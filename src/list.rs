@@ -149,6 +149,24 @@ impl<T, const N: usize> InlineVec<T, N> {
         self.truncate(0);
     }
 
+    /// An empty list of other elements, with the storage of this one.
+    pub(crate) fn recycle<U>(mut self) -> InlineVec<U, N> {
+        const { assert!(size_of::<T>() == size_of::<U>() && align_of::<T>() == align_of::<U>()) }
+        self.clear();
+        match self.storage {
+            Storage::Inline(_) => InlineVec::new(),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => {
+                let mut elements = core::mem::ManuallyDrop::new(elements);
+                let (start, capacity) = (elements.as_mut_ptr().cast(), elements.capacity());
+                // SAFETY: the allocation is that of a `Vec` of this capacity, which does not free it. A `U`
+                // is as large as a `T` and aligned alike (asserted above), and no element is claimed.
+                let heap = unsafe { alloc::vec::Vec::from_raw_parts(start, 0, capacity) };
+                InlineVec { storage: Storage::Heap(heap) }
+            }
+        }
+    }
+
     #[cfg(feature = "alloc")]
     fn move_to_heap(&mut self, more: usize) -> Result<(), Error> {
         if let Storage::Inline(elements) = &mut self.storage {

@@ -4,7 +4,7 @@ use super::{Error, Pieces, View};
 use crate::cursor::Cursor;
 use crate::direction::Source;
 use crate::memory::{Access, Piece};
-use crate::segment::{MemVec, Position};
+use crate::segment::{KVec, MemVec, Position};
 
 impl<A: Access> View<'_, Source, A> {
     /// Whether all bytes in view are 0. True for a view without bytes.
@@ -72,10 +72,15 @@ impl<A: Access> View<'_, Source, A> {
             return Ok(None);
         }
         self.cut_like(other)?;
+        Ok(self.mismatch_from(equal, other))
+    }
+
+    /// The offset of the first byte that differs, where the first `equal` bytes are known not to.
+    fn mismatch_from<B: Access>(&self, equal: usize, other: &View<'_, Source, B>) -> Option<usize> {
         let (mut rest, mut other_rest) = (*self, *other);
         rest.discard_front(equal);
         other_rest.discard_front(equal);
-        Ok(rest.mismatch(&other_rest).map(|at| equal.saturating_add(at)))
+        rest.mismatch(&other_rest).map(|at| equal.saturating_add(at))
     }
 
     /// The bytes in the pairs of segments at the front that are equal, and whether both views have ended
@@ -125,6 +130,48 @@ impl<A: Access> View<'_, Source, A> {
                 (left, right) => return Err(Error::StructureMismatch { index, left, right }),
             }
         }
+    }
+}
+
+/// Whether both hold the same bytes, however they are cut into segments.
+///
+/// ```
+/// use iov_iter::{KVec, iov::View};
+///
+/// let parts = [KVec::from(&b"scat"[..]), KVec::from(&b"ter"[..])];
+/// let whole = [KVec::from(&b"scatter"[..])];
+/// assert_eq!(View::new(&parts), View::new(&whole));
+/// assert_eq!(View::new(&parts), *b"scatter");
+/// assert_ne!(View::new(&parts), b"scat"[..]);
+/// ```
+impl<A: Access, B: Access> PartialEq<View<'_, Source, B>> for View<'_, Source, A> {
+    fn eq(&self, other: &View<'_, Source, B>) -> bool {
+        let (equal, both_ended) = self.equal_segments(other);
+        both_ended || self.mismatch_from(equal, other).is_none()
+    }
+}
+
+impl<A: Access> PartialEq<[u8]> for View<'_, Source, A> {
+    fn eq(&self, other: &[u8]) -> bool {
+        *self == View::new(&[KVec::from(other)])
+    }
+}
+
+impl<A: Access> PartialEq<&[u8]> for View<'_, Source, A> {
+    fn eq(&self, other: &&[u8]) -> bool {
+        *self == **other
+    }
+}
+
+impl<A: Access, const N: usize> PartialEq<[u8; N]> for View<'_, Source, A> {
+    fn eq(&self, other: &[u8; N]) -> bool {
+        *self == other[..]
+    }
+}
+
+impl<A: Access, const N: usize> PartialEq<&[u8; N]> for View<'_, Source, A> {
+    fn eq(&self, other: &&[u8; N]) -> bool {
+        *self == other[..]
     }
 }
 

@@ -38,6 +38,60 @@ impl<A: Access> View<'_, Source, A> {
         }
     }
 
+    /// Fills `buffer` with the bytes from `offset` on, or copies nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RangeOutOfRange`], with the length of the view, if it ends too early. The buffer is
+    /// unchanged then.
+    ///
+    /// ```
+    /// use iov_iter::{KVec, iov::{Error, View}};
+    ///
+    /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"er"[..])];
+    /// let view = View::new(&segments);
+    /// let mut bytes = [0; 4];
+    /// view.read_exact_at(2, &mut bytes)?;
+    /// assert_eq!(&bytes, b"ader");
+    /// let refused = view.read_exact_at(3, &mut bytes);
+    /// assert_eq!(refused, Err(Error::RangeOutOfRange { offset: 3, len: 4, size: 6 }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn read_exact_at(&self, offset: usize, buffer: &mut [u8]) -> Result<(), Error> {
+        let buffer = KVec::<Dest>::from(buffer);
+        match self.in_first_segment(offset, buffer.len()) {
+            Some(piece) => buffer.copy_from(piece),
+            None => self.slice(offset, buffer.len())?.gather(0, buffer)?,
+        };
+        Ok(())
+    }
+
+    /// As [`read_at`](Self::read_at), into memory that others may access or that overlaps the view.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OffsetOutOfRange`] if `offset` exceeds the length.
+    ///
+    /// ```
+    /// use iov_iter::{Dest, KVec, Piece, iov::View};
+    ///
+    /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"ter"[..])];
+    /// let mut frame = [0; 4];
+    /// let piece = Piece::<Dest>::from(&mut frame[..]);
+    /// assert_eq!(View::new(&segments).read_piece_at(4, piece)?, 3);
+    /// assert_eq!(&frame, b"ter\0");
+    /// # Ok::<(), iov_iter::iov::Error>(())
+    /// ```
+    pub fn read_piece_at<B: Access>(
+        &self,
+        offset: usize,
+        into: Piece<'_, Dest, B>,
+    ) -> Result<usize, Error> {
+        let mut from = self.cursor_at(self.place(offset)?, into.len());
+        Ok(from.share_pieces(into, |piece, part| part.copy_from(piece)))
+    }
+
     fn gather(&self, offset: usize, buffer: KVec<'_, Dest>) -> Result<usize, Error> {
         let mut from = self.cursor_at(self.place(offset)?, buffer.len());
         Ok(from.share_pieces(buffer, |piece, part| {
@@ -64,6 +118,36 @@ impl<A: Access> View<'_, Dest, A> {
             Some(piece) => Ok(buffer.copy_to(piece)),
             None => self.scatter(offset, buffer),
         }
+    }
+
+    /// Copies all of `buffer` into the vector from `offset` on, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RangeOutOfRange`], with the length of the view, if it ends too early. The vector is
+    /// unchanged then.
+    #[inline]
+    pub fn write_all_at(&self, offset: usize, buffer: &[u8]) -> Result<(), Error> {
+        let buffer = KVec::<Source>::from(buffer);
+        match self.in_first_segment(offset, buffer.len()) {
+            Some(piece) => buffer.copy_to(piece),
+            None => self.slice(offset, buffer.len())?.scatter(0, buffer)?,
+        };
+        Ok(())
+    }
+
+    /// As [`write_at`](Self::write_at), from memory that others may access or that overlaps the view.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OffsetOutOfRange`] if `offset` exceeds the length.
+    pub fn write_piece_at<B: Access>(
+        &self,
+        offset: usize,
+        from: Piece<'_, Source, B>,
+    ) -> Result<usize, Error> {
+        let mut into = self.cursor_at(self.place(offset)?, from.len());
+        Ok(into.share_pieces(from, |piece, part| part.copy_to(piece)))
     }
 
     fn scatter(&self, offset: usize, buffer: KVec<'_, Source>) -> Result<usize, Error> {

@@ -11,6 +11,7 @@ use crate::segment::{MAX_SEGMENTS, MemVec, Segments, as_pieces};
 
 /// Why a single call of a transport moved nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CallError<E> {
     /// A signal came first (`EINTR`). The call is repeated.
     Interrupted,
@@ -179,6 +180,39 @@ impl<A: Access> View<'_, Source, A> {
     }
 }
 
+impl<A: Access> View<'_, Source, A> {
+    /// Sends in one call: one datagram or packet, or what a stream takes now. Returns the bytes sent.
+    ///
+    /// Interrupted calls are repeated. A view without bytes makes no call. A transport that
+    /// [keeps messages](VectoredWrite::keeps_messages) is given the first [`MAX_SEGMENTS`] pieces; the
+    /// packet is complete if the result is the [length](Self::len).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::WouldBlock`] or [`CallError::Failed`]. Nothing was sent.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "std", unix))] {
+    /// use std::os::unix::net::UnixDatagram;
+    ///
+    /// use iov_iter::{KVec, iov::View, os::io::Stream};
+    ///
+    /// let (here, there) = UnixDatagram::pair().unwrap();
+    /// let packet = [KVec::from(&b"head"[..]), KVec::from(&b"body"[..])];
+    /// assert_eq!(View::new(&packet).send_once(&mut Stream(&here)).unwrap(), 8);
+    /// let mut buffer = [0; 100];
+    /// assert_eq!(there.recv(&mut buffer).unwrap(), 8);
+    /// # }
+    /// ```
+    pub fn send_once<T: VectoredWrite + ?Sized>(
+        &self,
+        transport: &mut T,
+    ) -> Result<usize, CallError<T::Error>> {
+        let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
+        once(self, limits, &mut |segments| transport.write_vectored(segments))
+    }
+}
+
 impl<A: Access> View<'_, Dest, A> {
     /// Receives until the view is full. Bytes after those that moved are not written.
     ///
@@ -229,14 +263,23 @@ impl<A: Access> View<'_, Dest, A> {
         transport: &mut T,
     ) -> Result<usize, CallError<T::Error>> {
         let limits = Limits::new(transport.max_segments(), transport.keeps_messages());
-        if self.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            match one_call(self, limits, &mut |segments| transport.read_vectored(segments)) {
-                Err(CallError::Interrupted) => {}
-                result => return result,
-            }
+        once(self, limits, &mut |segments| transport.read_vectored(segments))
+    }
+}
+
+/// Makes one call that is not interrupted, unless there are no bytes in view.
+fn once<D: Direction, A: Access, E>(
+    view: &View<'_, D, A>,
+    limits: Limits,
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, CallError<E>>,
+) -> Result<usize, CallError<E>> {
+    if view.is_empty() {
+        return Ok(0);
+    }
+    loop {
+        match one_call(view, limits, call) {
+            Err(CallError::Interrupted) => {}
+            result => return result,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Error, View};
 use crate::direction::{Dest, Direction, Source};
 use crate::list::{InlineVec, List};
 use crate::memory::{Access, Exclusive, Shared};
-use crate::segment::{MAX_SEGMENTS, MemVec};
+use crate::segment::{KVec, MAX_SEGMENTS, MemVec};
 
 /// A vector of segments together with the sum of their lengths.
 ///
@@ -50,6 +50,67 @@ enum Storage<'a, D: Direction, const N: usize, A: Access> {
     /// The segments and the sum of their lengths.
     Owned(Segments<'a, D, N, A>, usize),
     Borrowed(View<'a, D, A>),
+}
+
+impl<'a, D: Direction, const N: usize, A: Access> From<View<'a, D, A>> for IoVector<'a, D, N, A> {
+    /// A vector that [borrows](Self::borrowed) its segments.
+    fn from(view: View<'a, D, A>) -> Self {
+        Self::borrowed(view)
+    }
+}
+
+impl<'a, D: Direction, const N: usize, A: Access> From<&'a [MemVec<'a, D, A>]>
+    for IoVector<'a, D, N, A>
+{
+    /// A vector that [borrows](Self::borrowed) its segments.
+    fn from(segments: &'a [MemVec<'a, D, A>]) -> Self {
+        Self::borrowed(segments.into())
+    }
+}
+
+impl<'a, D: Direction, const N: usize, A: Access, const M: usize> From<&'a [MemVec<'a, D, A>; M]>
+    for IoVector<'a, D, N, A>
+{
+    /// A vector that [borrows](Self::borrowed) its segments.
+    fn from(segments: &'a [MemVec<'a, D, A>; M]) -> Self {
+        Self::borrowed(segments.into())
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
+impl<'a, D: Direction, const N: usize, A: Access> From<&'a alloc::vec::Vec<MemVec<'a, D, A>>>
+    for IoVector<'a, D, N, A>
+{
+    /// A vector that [borrows](Self::borrowed) its segments.
+    fn from(segments: &'a alloc::vec::Vec<MemVec<'a, D, A>>) -> Self {
+        Self::borrowed(segments.into())
+    }
+}
+
+impl<'a, D: Direction, const N: usize, A: Access> From<MemVec<'a, D, A>> for IoVector<'a, D, N, A> {
+    /// A vector of one segment, which it owns. It must have room for one inside: `N` is not 0.
+    fn from(segment: MemVec<'a, D, A>) -> Self {
+        const { assert!(N > 0, "a vector of one segment needs room for it") }
+        let mut vector = Self::new();
+        // One length does not overflow, and there is room.
+        let _ = vector.try_push(segment);
+        vector
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8]> for IoVector<'a, Source, N> {
+    /// A vector of one segment.
+    fn from(bytes: &'a [u8]) -> Self {
+        KVec::from(bytes).into()
+    }
+}
+
+impl<'a, const N: usize> From<&'a mut [u8]> for IoVector<'a, Dest, N> {
+    /// A vector of one segment.
+    fn from(bytes: &'a mut [u8]) -> Self {
+        KVec::from(bytes).into()
+    }
 }
 
 /// A segment that could not be added to a vector, and why.
@@ -288,6 +349,110 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
         Ok(())
     }
 
+    /// Takes `bytes` off the front for good.
+    ///
+    /// Segments before the first byte left are dropped, and the others move up. Borrowed segments are not
+    /// changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RangeOutOfRange`] if there are fewer bytes; none is taken then.
+    ///
+    /// ```
+    /// use iov_iter::{KVec, Source, iov::IoVector};
+    ///
+    /// let mut queue = IoVector::<Source>::new();
+    /// queue.try_push(KVec::from(&b"head"[..]))?;
+    /// queue.try_push(KVec::from(&b"body"[..]))?;
+    /// queue.discard_front(5)?;
+    /// assert_eq!((queue.len(), queue.segment_count()), (3, 1));
+    /// assert_eq!(queue.view(), b"ody");
+    /// # Ok::<(), iov_iter::iov::Error>(())
+    /// ```
+    pub fn discard_front(&mut self, bytes: usize) -> Result<(), Error> {
+        let size = self.len();
+        let Some(left) = size.checked_sub(bytes) else {
+            return Err(Error::RangeOutOfRange { offset: 0, len: bytes, size });
+        };
+        match &mut self.storage {
+            Storage::Owned(segments, size) => {
+                let (mut count, mut skip) = (0_usize, bytes);
+                for segment in segments.iter_mut() {
+                    if skip < segment.len() {
+                        segment.advance(skip);
+                        break;
+                    }
+                    skip = skip.wrapping_sub(segment.len());
+                    count = count.wrapping_add(1);
+                }
+                drop_front(segments, count);
+                *size = left;
+            }
+            Storage::Borrowed(view) => {
+                view.discard_front(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the first `count` segments, or all if there are fewer, and returns the bytes they held.
+    pub fn discard_front_segments(&mut self, count: usize) -> usize {
+        match &mut self.storage {
+            Storage::Owned(segments, size) => {
+                let dropped = segments.iter().take(count);
+                let bytes = dropped.fold(0_usize, |bytes, one| bytes.wrapping_add(one.len()));
+                drop_front(segments, count);
+                // The sum of all lengths does not overflow.
+                *size = size.wrapping_sub(bytes);
+                bytes
+            }
+            Storage::Borrowed(view) => {
+                let dropped = view.pieces().take(count);
+                let bytes = dropped.fold(0_usize, |bytes, one| bytes.saturating_add(one.len()));
+                view.discard_front(bytes)
+            }
+        }
+    }
+
+    /// The segments, none of which is empty. `None` if the vector borrows them, because the first and the
+    /// last of those may be in view in part only.
+    #[must_use]
+    pub fn segments(&self) -> Option<&[MemVec<'a, D, A>]> {
+        match &self.storage {
+            Storage::Owned(segments, _) => Some(segments),
+            Storage::Borrowed(_) => None,
+        }
+    }
+
+    /// An empty vector of another lifetime, with the room that this one has on the heap.
+    ///
+    /// A device that serves request after request allocates once this way, although each request borrows
+    /// other memory.
+    ///
+    /// ```
+    /// use iov_iter::{KVec, Source, iov::IoVector};
+    ///
+    /// let mut spare = IoVector::<Source, 1>::new();
+    /// for request in [*b"one", *b"two"] {
+    ///     let mut vector = spare.recycle();
+    ///     for bytes in request.chunks(1) {
+    ///         if vector.try_push(KVec::from(bytes)).is_err() {
+    ///             break; // Without the feature `alloc`.
+    ///         }
+    ///     }
+    ///     spare = vector.recycle();
+    /// }
+    /// assert_eq!(spare.capacity() >= 3, cfg!(feature = "alloc"));
+    /// ```
+    #[must_use]
+    pub fn recycle<'b>(self) -> IoVector<'b, D, N, A> {
+        let list = match self.storage {
+            Storage::Owned(segments, _) => segments.recycle(),
+            Storage::Borrowed(_) => InlineVec::new(),
+        };
+        IoVector { storage: Storage::Owned(list, 0) }
+    }
+
     /// The own segments and the sum of their lengths.
     pub(super) const fn growable(
         &mut self,
@@ -308,6 +473,18 @@ pub(super) fn reserve<T, const N: usize>(
         Ok(room) if room >= more => Ok(()),
         _ => Err(Error::NoMemory),
     }
+}
+
+/// Drops the first `count` segments and moves the others up.
+fn drop_front<T, const N: usize>(segments: &mut InlineVec<T, N>, count: usize) {
+    let len = segments.len();
+    for at in count..len {
+        // They are two, unless none is dropped.
+        if let Ok([to, from]) = segments.get_disjoint_mut([at.wrapping_sub(count), at]) {
+            core::mem::swap(to, from);
+        }
+    }
+    segments.truncate(len.saturating_sub(count));
 }
 
 /// Cuts a list of segments to its first `size` bytes.

@@ -68,6 +68,42 @@ impl<D: Direction, A: Access> fmt::Debug for View<'_, D, A> {
     }
 }
 
+impl<'v, D: Direction, A: Access> From<&'v [MemVec<'v, D, A>]> for View<'v, D, A> {
+    /// All bytes of the segments.
+    #[inline]
+    fn from(segments: &'v [MemVec<'v, D, A>]) -> Self {
+        Self::new(segments)
+    }
+}
+
+impl<'v, D: Direction, A: Access, const N: usize> From<&'v [MemVec<'v, D, A>; N]>
+    for View<'v, D, A>
+{
+    /// All bytes of the segments.
+    #[inline]
+    fn from(segments: &'v [MemVec<'v, D, A>; N]) -> Self {
+        Self::new(segments)
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
+impl<'v, D: Direction, A: Access> From<&'v alloc::vec::Vec<MemVec<'v, D, A>>> for View<'v, D, A> {
+    /// All bytes of the segments.
+    #[inline]
+    fn from(segments: &'v alloc::vec::Vec<MemVec<'v, D, A>>) -> Self {
+        Self::new(segments)
+    }
+}
+
+impl<'v, D: Direction, A: Access> From<&'v MemVec<'v, D, A>> for View<'v, D, A> {
+    /// All bytes of one segment.
+    #[inline]
+    fn from(segment: &'v MemVec<'v, D, A>) -> Self {
+        Self::new(core::slice::from_ref(segment))
+    }
+}
+
 /// What [`View::describe`] wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -258,6 +294,35 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
         let front = self.place(offset)?;
         let (back, _) = self.forward(front, len);
         Ok(Self { front, back, ..*self })
+    }
+
+    /// The longest view from the front on that has at most `max_segments` pieces and a whole number of
+    /// blocks of `block` bytes.
+    ///
+    /// It is what a block device takes in one request. A block of 0 bytes counts as one of 1. The view is
+    /// empty if `max_segments` pieces hold less than a block.
+    ///
+    /// ```
+    /// use iov_iter::{KVec, iov::View};
+    ///
+    /// let bytes = [0; 1300];
+    /// let segments = [&bytes[..700], &bytes[700..1100], &bytes[1100..]].map(KVec::from);
+    /// let mut left = View::new(&segments);
+    /// let request = left.whole_blocks(2, 512);
+    /// assert_eq!((request.len(), request.segment_count()), (1024, 2));
+    /// left.discard_front(request.len());
+    /// assert_eq!((left.len(), left.whole_blocks(2, 512).len()), (276, 0));
+    /// ```
+    #[must_use]
+    pub fn whole_blocks(&self, max_segments: usize, block: usize) -> Self {
+        let mut len = 0_usize;
+        for piece in self.pieces().take(max_segments) {
+            let Some(sum) = len.checked_add(piece.len()) else { break };
+            len = sum;
+        }
+        let rest = len.checked_rem(block).unwrap_or(0);
+        let (back, _) = self.forward(self.front, len.wrapping_sub(rest));
+        Self { back, ..*self }
     }
 
     /// The pieces of memory in view, in order; none of them is empty.

@@ -1,6 +1,7 @@
 //! Who may access memory while it is copied: nobody else ([`Exclusive`]), or anybody ([`Shared`]).
 
 use super::defined::Word;
+use crate::direction::{Direction, Source};
 
 /// Nobody else accesses the memory: a copy is a plain one, by the compiler's own loads and stores.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,33 @@ pub trait Access: Sealed {}
 
 impl Access for Exclusive {}
 impl Access for Shared {}
+
+/// A direction in which many threads may use memory of access `A` at once: every direction of [`Shared`]
+/// memory, and [`Source`] of [`Exclusive`] memory.
+///
+/// An exclusive destination is left out: it is written through shared references, by plain stores. So a
+/// single [`KVec<Dest>`](crate::KVec) can go to another thread, but a view, a cursor or a list of such
+/// segments, which borrows them, stays on its thread.
+///
+/// ```compile_fail,E0277
+/// # use iov_iter::{KVec, iov::View};
+/// let mut buffer = [0; 4];
+/// let segments = [KVec::from(&mut buffer[..])];
+/// let view = View::new(&segments);
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| view.len());
+/// });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "an exclusive destination (`KVec<Dest>`) cannot be used by many threads at once",
+    note = "it is written through shared references without synchronization, so views, cursors and \
+            lists of such segments stay on their thread",
+    note = "send the segments themselves, or describe the memory by `SharedVec`"
+)]
+pub trait ManyThreads<A: Access>: Direction {}
+
+impl ManyThreads<Exclusive> for Source {}
+impl<D: Direction> ManyThreads<Shared> for D {}
 
 impl Sealed for Exclusive {
     const PLAIN: bool = true;

@@ -19,7 +19,7 @@ mod flush;
 mod sum;
 mod wide;
 
-pub use access::{Access, Exclusive, Shared};
+pub use access::{Access, Exclusive, ManyThreads, Shared};
 pub(crate) use extent::{Extent, Span};
 pub(crate) use sum::fold;
 
@@ -40,6 +40,9 @@ pub(crate) const fn unlikely() {}
 /// Offsets and lengths are in bytes. Copies move the smaller of both lengths and return it. Others may
 /// access the memory meanwhile, unless the piece says that it is [`Exclusive`]; what a copy of
 /// [`Shared`] memory gives then is told there.
+///
+/// A piece never leaves its thread, whatever it is made of: it may lie in a page that is mapped for this
+/// thread, or be a copy of an exclusive one. Send the segment and make the piece there.
 ///
 /// ```
 /// use iov_iter::{Piece, Dest, Source};

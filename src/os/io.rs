@@ -52,7 +52,7 @@ use libc::{off64_t as off_t, preadv64 as preadv, pwritev64 as pwritev};
 use crate::direction::{Dest, Direction, Source};
 use crate::iov::{CallError, VectoredRead, VectoredWrite};
 use crate::memory::Piece;
-use crate::segment::{KVec, MAX_SEGMENTS};
+use crate::segment::{KVec, MAX_SEGMENTS, SharedVec};
 
 /// The segments as slices for [`write_vectored`](io::Write::write_vectored), without conversion.
 ///
@@ -91,6 +91,68 @@ pub const unsafe fn as_io_slices_mut<'s, 'a>(
     // null; that the bytes are initialised and exclusive is the caller's promise. Whatever a caller
     // puts in place of a slice is a segment, too.
     unsafe { core::slice::from_raw_parts_mut(segments.as_mut_ptr().cast(), segments.len()) }
+}
+
+/// Slices that [`write_vectored`](io::Write::write_vectored) takes as segments, without conversion.
+///
+/// ```
+/// use std::io::IoSlice;
+///
+/// use iov_iter::{iov::View, os::io::from_io_slices};
+///
+/// let slices = [IoSlice::new(b"no "), IoSlice::new(b"copy")];
+/// assert_eq!(View::new(from_io_slices(&slices)), b"no copy");
+/// ```
+#[must_use]
+pub const fn from_io_slices<'s, 'a>(slices: &'s [IoSlice<'a>]) -> &'s [KVec<'a, Source>] {
+    // SAFETY: as in `as_io_slices`, the other way: both are a `&'a [u8]`.
+    unsafe { core::slice::from_raw_parts(slices.as_ptr().cast(), slices.len()) }
+}
+
+/// Slices that [`read_vectored`](io::Read::read_vectored) takes as segments, without conversion.
+///
+/// ```
+/// use std::io::IoSliceMut;
+///
+/// use iov_iter::{iov::View, os::io::from_io_slices_mut};
+///
+/// let (mut head, mut tail) = ([0; 2], [0; 4]);
+/// let mut slices = [IoSliceMut::new(&mut head), IoSliceMut::new(&mut tail)];
+/// View::new(from_io_slices_mut(&mut slices)).write_all_at(0, b"gather")?;
+/// assert_eq!((&head, &tail), (b"ga", b"ther"));
+/// # Ok::<(), iov_iter::iov::Error>(())
+/// ```
+#[must_use]
+pub const fn from_io_slices_mut<'s>(slices: &'s mut [IoSliceMut<'_>]) -> &'s [KVec<'s, Dest>] {
+    // SAFETY: both have the layout of `struct iovec` (see `layout` below). The slices own exclusive borrows
+    // of initialised bytes and are themselves borrowed exclusively for 's. No segment can be put in place
+    // of another through the shared slice, and only initialised bytes are ever written.
+    unsafe { core::slice::from_raw_parts(slices.as_ptr().cast(), slices.len()) }
+}
+
+/// The array of a C caller as segments, without conversion.
+///
+/// # Safety
+///
+/// Each element must fulfil what [`SharedVec::from_raw_parts`] asks, for the whole of `'a`.
+///
+/// ```
+/// use iov_iter::{SharedVec, Source, iov::View, os::io::from_iovecs};
+///
+/// let bytes = *b"from C";
+/// let list = [libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() }];
+/// // SAFETY: the bytes outlive the segments, and nothing writes them.
+/// let segments: &[SharedVec<Source>] = unsafe { from_iovecs(&list) };
+/// assert_eq!(View::new(segments), b"from C");
+/// ```
+#[must_use]
+pub const unsafe fn from_iovecs<'a, D: Direction>(
+    list: &'a [libc::iovec],
+) -> &'a [SharedVec<'a, D>] {
+    // SAFETY: a segment is laid out as `struct iovec` (see `layout` below), and its contents are the
+    // caller's promise. The address of an empty one may be null: no byte of it is accessed, and no slice is
+    // made of a shared one.
+    unsafe { core::slice::from_raw_parts(list.as_ptr().cast(), list.len()) }
 }
 
 /// Anything with a file descriptor, read and written at its own position.

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use super::Segment;
 use crate::direction::{Dest, Direction, Source};
-use crate::memory::{Access, Exclusive, Extent, Piece, Shared, Span};
+use crate::memory::{Access, Exclusive, Extent, ManyThreads, Piece, Shared, Span};
 
 /// Memory of this address space, laid out as `struct kvec` and `struct iovec`: a [`KVec`] or a
 /// [`SharedVec`](super::SharedVec).
@@ -55,17 +55,13 @@ pub struct MemVec<'a, D: Direction, A: Access> {
 #[doc(alias = "kvec")]
 pub type KVec<'a, D> = MemVec<'a, D, Exclusive>;
 
-// SAFETY: a source is a `&'a [u8]`, which any thread may read.
-unsafe impl Send for KVec<'_, Source> {}
-// SAFETY: as above.
-unsafe impl Sync for KVec<'_, Source> {}
-// SAFETY: a destination is a `&'a mut [u8]`; the thread that gets it is the only one to use it. It
-// is not `Sync`, because it can be written through a shared reference.
-unsafe impl Send for KVec<'_, Dest> {}
-// SAFETY: any number of threads may access shared memory at any time, by defined accesses.
-unsafe impl<D: Direction> Send for MemVec<'_, D, Shared> {}
-// SAFETY: as above.
-unsafe impl<D: Direction> Sync for MemVec<'_, D, Shared> {}
+// SAFETY: an exclusive source is a `&'a [u8]`, which any thread may read. An exclusive destination is a
+// `&'a mut [u8]`; the thread that gets it is the only one to use it. Any number of threads may access shared
+// memory at any time, by defined accesses.
+unsafe impl<D: Direction, A: Access> Send for MemVec<'_, D, A> {}
+// SAFETY: as above. An exclusive destination, which can be written through a shared reference, is left out by
+// `ManyThreads`.
+unsafe impl<D: ManyThreads<A>, A: Access> Sync for MemVec<'_, D, A> {}
 
 impl<'a, D: Direction> KVec<'a, D> {
     /// Describes `len` bytes at `base`, as a C caller would.
@@ -147,6 +143,12 @@ impl<'a, D: Direction, A: Access> MemVec<'a, D, A> {
     #[inline]
     pub const fn truncate(&mut self, len: usize) {
         self.piece = self.piece.slice(0, len);
+    }
+
+    /// Takes at most `len` bytes off the front.
+    #[inline]
+    pub const fn advance(&mut self, len: usize) {
+        self.piece = self.piece.slice(len, usize::MAX);
     }
 
     /// The bytes, without what the segment promises of them.

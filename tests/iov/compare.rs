@@ -1,8 +1,8 @@
 //! Comparing vectors, and looking for zeros.
 
 use crate::flat::cut;
-use iov_iter::KVec;
 use iov_iter::iov::{Error, View};
+use iov_iter::{KVec, Source};
 
 fn compare(
     left: (&[u8], &[usize]),
@@ -182,4 +182,26 @@ fn single_bytes_compare_with_whole_segments() {
     let mut other = bytes.clone();
     other[199] = 0;
     assert_eq!(compare((&bytes, &ones), (&other, &whole)).0, Some(199));
+}
+
+#[test]
+fn views_are_equal_if_their_bytes_are() {
+    let bytes = *b"0123456789";
+    for cuts in [&[10][..], &[4, 6], &[4, 0, 6], &[0, 1, 9, 0], &[3, 3, 4]] {
+        let one = cut(&bytes, cuts);
+        let one = View::new(&one);
+        let (array, slice) = (&bytes, &bytes[..]);
+        assert!(one == bytes && one == array && one == bytes[..] && one == slice);
+        assert!(one != bytes[..9] && one != *b"0123456780" && one != [0; 0]);
+        for others in [&[10][..], &[4, 6], &[1, 0, 9]] {
+            let other = cut(&bytes, others);
+            let other = View::new(&other);
+            assert_eq!(one, other);
+            for at in 0..10 {
+                assert_eq!(one.clip(at, 3).unwrap(), other.clip(at, 3).unwrap());
+                assert_ne!(one.clip(at, 3).unwrap(), other.clip(10 - at, 0).unwrap());
+            }
+        }
+    }
+    assert_eq!(View::<Source>::default(), View::new(&cut(&[], &[0, 0])));
 }

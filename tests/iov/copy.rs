@@ -2,7 +2,7 @@
 //! V = [A4, B0, C6, D2], whose byte at position p is p.
 
 use iov_iter::iov::{Described, Error, IoVector, View};
-use iov_iter::{Dest, InlineVec, KVec, Source};
+use iov_iter::{Dest, InlineVec, KVec, Piece, Source};
 
 /// The memory of V, and its elements.
 struct V([u8; 4], [u8; 0], [u8; 6], [u8; 2]);
@@ -261,4 +261,97 @@ fn a_cursor_takes_over_from_a_view() {
         len
     });
     assert_eq!(lengths, [1, 4]);
+}
+
+#[test]
+fn exact_reads_and_writes_move_all_or_nothing() {
+    let mut v = V::new();
+    let whole = v.bytes();
+    for offset in 0..=13 {
+        for len in 0..=13 {
+            let fits = offset + len <= 12;
+            let refused = Err(Error::RangeOutOfRange { offset, len, size: 12 });
+            let segments = v.source();
+            let mut buffer = vec![0xee; len];
+            let read = View::new(&segments).read_exact_at(offset, &mut buffer);
+            assert_eq!(read, if fits { Ok(()) } else { refused });
+            match fits {
+                true => assert_eq!(buffer, whole[offset..offset + len]),
+                false => assert_eq!(buffer, vec![0xee; len]),
+            }
+
+            let segments = v.dest();
+            let written = View::new(&segments).write_all_at(offset, &vec![0xdd; len]);
+            assert_eq!(written, if fits { Ok(()) } else { refused });
+            let mut expected = whole.clone();
+            if fits {
+                expected[offset..offset + len].fill(0xdd);
+            }
+            assert_eq!(v.bytes(), expected, "{len} at {offset}");
+            v = V::new();
+        }
+    }
+}
+
+#[test]
+fn a_range_that_wraps_is_out_of_range() {
+    let mut v = V::new();
+    let segments = v.source();
+    let view = View::new(&segments);
+    let refused = Error::RangeOutOfRange { offset: usize::MAX, len: 4, size: 12 };
+    assert_eq!(view.read_exact_at(usize::MAX, &mut [0; 4]), Err(refused));
+    let mut space = [0; 4];
+    let piece = Piece::<Dest>::from(&mut space[..]);
+    let refused_offset = Error::OffsetOutOfRange { offset: usize::MAX, size: 12 };
+    assert_eq!(view.read_piece_at(usize::MAX, piece), Err(refused_offset));
+    let segments = v.dest();
+    let view = View::new(&segments);
+    assert_eq!(view.write_all_at(usize::MAX, &[0; 4]), Err(refused));
+    let piece = Piece::<Source>::from(&space[..]);
+    assert_eq!(view.write_piece_at(usize::MAX, piece), Err(refused_offset));
+    assert_eq!(v.bytes(), V::new().bytes());
+}
+
+#[test]
+fn pieces_are_read_and_written_like_slices() {
+    for (offset, len) in [(0, 12), (3, 5), (3, 0), (4, 6), (10, 100), (12, 1)] {
+        let mut v = V::new();
+        let segments = v.source();
+        let mut buffer = vec![0xee; len];
+        let piece = Piece::<Dest>::from(&mut buffer[..]);
+        let moved = View::new(&segments).read_piece_at(offset, piece).unwrap();
+        assert_eq!(buffer[..moved], read_at(offset, len).unwrap());
+        assert!(buffer[moved..].iter().all(|byte| *byte == 0xee));
+
+        let mut other = V::new();
+        let (bytes, segments) = (vec![0xdd; len], v.dest());
+        let piece = Piece::<Source>::from(&bytes[..]);
+        let view = View::new(&segments);
+        let others = other.dest();
+        assert_eq!(view.write_piece_at(offset, piece), View::new(&others).write_at(offset, &bytes));
+        assert_eq!(v.bytes(), other.bytes());
+    }
+}
+
+#[test]
+fn the_front_of_whole_blocks_has_no_more_pieces_than_asked() {
+    let v = V::new();
+    let segments = v.source();
+    let view = View::new(&segments);
+    for offset in 0..=12 {
+        let view = view.clip(offset, 12).unwrap();
+        let lengths: Vec<usize> = view.pieces().map(|piece| piece.len()).collect();
+        for max in 0..5 {
+            let there: usize = lengths.iter().take(max).sum();
+            for block in 0..=13 {
+                let front = view.whole_blocks(max, block);
+                assert_eq!(front.len(), there - there % block.max(1), "{max}, {block}");
+                assert!(front.segment_count() <= max);
+                let mut left = view;
+                left.discard_front(front.len());
+                assert_eq!(left.len(), view.len() - front.len());
+            }
+        }
+        assert_eq!(view.whole_blocks(usize::MAX, usize::MAX).len(), 0);
+    }
 }

@@ -311,3 +311,102 @@ fn errors_as_the_crate_and_linux_know_them() {
     assert_eq!((memory.errno(), iov_iter::Error::from(memory).errno()), (12, 12));
     assert_eq!(range.to_string(), "2 bytes at offset 1 leave a vector of 2 bytes");
 }
+
+/// The vector of V, which owns its segments.
+fn own<const N: usize>() -> IoVector<'static, Source, N> {
+    let mut vector = IoVector::new();
+    v().into_iter().for_each(|segment| vector.try_push(segment).unwrap());
+    vector
+}
+
+#[test]
+fn discard_front_keeps_the_rest_and_its_room() {
+    for count in 0..=12 {
+        let segments = v();
+        for mut vector in [own::<4>(), IoVector::from(&segments)] {
+            vector.discard_front(count).unwrap();
+            assert_eq!((bytes(&vector), vector.len()), (BYTES[count..].to_vec(), 12 - count));
+            let error = Error::RangeOutOfRange { offset: 0, len: 13 - count, size: 12 - count };
+            assert_eq!(vector.discard_front(13 - count), Err(error));
+            assert_eq!(bytes(&vector), BYTES[count..]);
+            vector.discard_back(12 - count).unwrap();
+            assert_eq!((vector.len(), vector.segment_count()), (0, 0));
+            assert_eq!(vector.discard_front(0), Ok(()));
+        }
+    }
+    // The segments that are left have moved up.
+    let mut vector = own::<3>();
+    vector.discard_front(5).unwrap();
+    assert_eq!(lengths(&vector), [5, 2]);
+    vector.try_push(H).unwrap();
+    assert_eq!(
+        (lengths(&vector), bytes(&vector)),
+        (vec![5, 2, 3], [&BYTES[5..], &BYTES[1..4]].concat())
+    );
+}
+
+#[test]
+fn whole_segments_are_dropped_at_the_front() {
+    for (count, dropped) in [(0, 0), (1, 4), (2, 10), (3, 12), (4, 12), (usize::MAX, 12)] {
+        let segments = v();
+        for mut vector in [own::<4>(), IoVector::from(&segments)] {
+            assert_eq!(vector.discard_front_segments(count), dropped);
+            assert_eq!((bytes(&vector), vector.len()), (BYTES[dropped..].to_vec(), 12 - dropped));
+            assert_eq!(vector.segment_count(), 3_usize.saturating_sub(count));
+        }
+    }
+}
+
+#[test]
+fn segments_are_those_that_the_vector_owns() {
+    let vector = own::<4>();
+    let segments = vector.segments().unwrap();
+    assert_eq!(segments.iter().map(|segment| segment.len()).collect::<Vec<_>>(), [4, 6, 2]);
+    let list = v();
+    assert!(IoVector::<Source>::from(&list).segments().is_none());
+}
+
+#[test]
+fn a_recycled_vector_is_empty_and_keeps_its_room() {
+    let mut spare = IoVector::<Source, 2>::new();
+    for round in 1..4_u8 {
+        let request = [round; 5];
+        let mut vector = spare.recycle();
+        assert!(vector.is_empty() && vector.segments().is_some_and(<[_]>::is_empty));
+        let mut added = 0;
+        for part in request.chunks(1) {
+            added += usize::from(vector.try_push(KVec::from(part)).is_ok());
+        }
+        assert_eq!(added, if cfg!(feature = "alloc") { 5 } else { 2 });
+        assert_eq!(vector.view(), request[..added]);
+        spare = vector.recycle();
+        assert_eq!(spare.capacity() >= 5, cfg!(feature = "alloc"));
+    }
+    let list = v();
+    let mut recycled = IoVector::<Source, 2>::from(&list).recycle();
+    assert!(recycled.is_empty() && recycled.try_push(H).is_ok());
+}
+
+#[test]
+fn vectors_and_views_are_made_of_what_holds_segments() {
+    let list = v();
+    let all = View::from(&list);
+    assert_eq!((all, View::from(&list[..])), (View::new(&list), View::new(&list)));
+    assert_eq!(View::from(&list[2]), BYTES[4..10]);
+    #[cfg(feature = "alloc")]
+    {
+        let list = list.to_vec();
+        assert_eq!((View::from(&list), IoVector::<Source>::from(&list).view()), (all, all));
+    }
+    for vector in [IoVector::<Source, 1>::from(&list), list[..].into(), all.into()] {
+        assert_eq!((vector.view(), vector.capacity()), (all, 0));
+    }
+    assert_eq!(IoVector::<Source, 1>::from(H).view(), BYTES[1..4]);
+    assert_eq!(IoVector::<Source, 1>::from(NONE).segment_count(), 0);
+    assert_eq!(IoVector::<Source>::from(&BYTES[..]).view(), &BYTES);
+    let mut space = [0; 3];
+    let vector = IoVector::<Dest>::from(&mut space[..]);
+    assert_eq!(vector.view().write_at(0, b"abcd"), Ok(3));
+    drop(vector);
+    assert_eq!(&space, b"abc");
+}

@@ -298,6 +298,29 @@ fn one_datagram_at_a_time_is_received() {
     assert!(memory[1..381] == expected && memory[381..] == [0xff; 19] && memory[0] == 0xff);
 }
 
+#[test]
+fn packets_that_are_sent_once_are_not_merged() {
+    let data = pattern();
+    let (here, there) = UnixDatagram::pair().unwrap();
+    here.set_nonblocking(true).unwrap();
+    let segments = cut(&data[..190], &[[1; 70].as_slice(), &[0], &[2; 60]].concat());
+    let view = View::new(&segments);
+    let (mut stream, mut socket) = (Stream(&here), Socket { socket: &here, flags: 0 });
+    let mut buffer = [0; 200];
+    for (offset, len) in [(0, 190), (1, 5), (60, 130), (189, 1)] {
+        let packet = view.slice(offset, len).unwrap();
+        assert_eq!(packet.send_once(&mut stream).unwrap(), len);
+        assert_eq!(packet.send_once(&mut socket).unwrap(), len);
+        for _ in 0..2 {
+            assert_eq!(there.recv(&mut buffer).unwrap(), len);
+            assert_eq!(buffer[..len], data[offset..offset + len]);
+        }
+    }
+    assert_eq!(View::<iov_iter::Source>::default().send_once(&mut stream).unwrap(), 0);
+    let full = (0..10_000).find_map(|_| view.send_once(&mut stream).err());
+    assert!(matches!(full, Some(CallError::WouldBlock)));
+}
+
 /// A file without a name.
 fn temporary(name: &str) -> File {
     let path = std::env::temp_dir().join(format!("iov-iter-{name}-{}", std::process::id()));

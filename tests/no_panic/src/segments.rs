@@ -96,6 +96,7 @@ fn use_pieces() {
 
 fn use_segments<D: Direction, A: Access>(mut segment: MemVec<'_, D, A>) {
     segment.truncate(any());
+    segment.advance(any());
     black_box(as_pieces(core::slice::from_ref(&segment)).len());
     black_box(MemVec::<D, A>::empty().len());
     black_box((segment.len(), segment.is_empty(), segment.as_ptr()));
