@@ -47,7 +47,9 @@
 //! A copy returns the number of bytes that moved, and the iterator advances by that many.
 //! The forms named `full` move all or nothing. Empty segments change no result.
 //!
-//! Those who come from C find the Rust item for each function in [`c_names`].
+//! The module `guide` has programs for the usual tasks (it needs feature `std`), and tells what differs
+//! from C. The repository has larger examples: `readv`, `virtio_blk`, `firmware`, `kernel-module`.
+//! [`c_names`] has the Rust item for each function of Linux and QEMU.
 //!
 //! # Features
 //!
@@ -116,6 +118,9 @@ mod error;
 #[cfg(feature = "alloc")]
 #[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
 pub mod file;
+#[cfg(all(feature = "std", target_os = "linux"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub mod guide;
 pub mod host;
 pub mod iov;
 mod iter;
