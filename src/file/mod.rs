@@ -31,6 +31,8 @@
 mod buffer;
 mod channel;
 mod compress;
+#[cfg(target_has_atomic = "ptr")]
+mod control;
 mod error;
 mod mode;
 mod ram;
@@ -61,6 +63,9 @@ pub use channel::{
 #[doc(inline)]
 pub use compress::zlib;
 pub use compress::{Compress, Decompress};
+#[cfg(target_has_atomic = "ptr")]
+#[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
+pub use control::Control;
 pub use error::Error;
 pub use mode::Mode;
 pub use ram::{NoHooks, RAM_SAVE_FLAG_HOOK, RamControl, RamPage};

@@ -1,44 +1,58 @@
 //! The first error of a file, and whether somebody stopped it.
 
 use super::channel::{Channel, ChannelError};
-use super::error::Error;
 #[cfg(target_has_atomic = "ptr")]
-use super::stop::StopFlag;
+use super::control::Control;
+use super::error::Error;
 
-/// Where no flag can be shared, nobody stops a file from elsewhere.
+/// Where no counter can be shared, no other thread has a handle of a file.
 #[cfg(not(target_has_atomic = "ptr"))]
 #[derive(Debug)]
-enum StopFlag {}
+enum Control {}
 
 #[cfg(not(target_has_atomic = "ptr"))]
-impl StopFlag {
-    fn is_raised(&self) -> bool {
+impl Control {
+    fn is_failed(&self) -> bool {
+        match *self {}
+    }
+
+    fn error(&self) -> Option<Error> {
+        match *self {}
+    }
+
+    fn set_error(&self, _: Error) -> Option<Error> {
+        match *self {}
+    }
+
+    fn limit(&self) -> Option<u64> {
+        match *self {}
+    }
+
+    fn take_limit(&self) -> Option<u64> {
         match *self {}
     }
 }
 
 /// What both kinds of file know about their own health.
+///
+/// The error is also in the handle, if there is one; the first one there is the first one of the file.
 #[derive(Debug, Default)]
 pub(super) struct Status {
     error: Option<Error>,
-    flag: Option<StopFlag>,
+    control: Option<Control>,
 }
 
 impl Status {
-    /// The first error; being stopped counts as one.
+    /// The first error; that of another thread counts as well.
     #[inline]
     pub(super) fn error(&self) -> Option<Error> {
-        match (self.error, &self.flag) {
-            (Some(error), _) => Some(error),
-            (None, Some(flag)) if flag.is_raised() => Some(Error::Stopped),
-            _ => None,
-        }
+        self.error.or_else(|| self.control.as_ref()?.error())
     }
 
     /// Whether there is no error.
     #[inline]
     pub(super) fn is_healthy(&self) -> bool {
-        self.error.is_none() && self.flag.as_ref().is_none_or(|flag| !flag.is_raised())
+        self.error.is_none() && self.control.as_ref().is_none_or(|control| !control.is_failed())
     }
 
     /// `Err` with the first error, if there was one.
@@ -49,24 +63,37 @@ impl Status {
 
     /// Keeps `error` if it sticks and is the first; returns the error to report.
     ///
-    /// A stop by another thread may be the cause of `error` and therefore comes first.
+    /// That of another thread may be the cause of `error` and therefore comes first.
     #[cold]
     pub(super) fn fail(&mut self, error: Error) -> Error {
         if !error.is_sticky() {
             return error;
         }
-        let first = self.error().unwrap_or(error);
+        let shared = self.control.as_ref().and_then(|control| control.set_error(error));
+        let first = self.error.or(shared).unwrap_or(error);
         self.error = Some(first);
         first
     }
 
-    /// The flag that stops this file from elsewhere.
+    /// A handle of this file for other threads.
     #[cfg(target_has_atomic = "ptr")]
-    pub(super) fn flag(&mut self) -> Result<StopFlag, Error> {
-        if self.flag.is_none() {
-            self.flag = Some(StopFlag::new()?);
+    pub(super) fn control(&mut self) -> Result<Control, Error> {
+        if self.control.is_none() {
+            let control = Control::new()?;
+            self.error.map(|error| control.set_error(error));
+            self.control = Some(control);
         }
-        self.flag.as_ref().ok_or(Error::NoMemory)?.share()
+        self.control.as_ref().ok_or(Error::NoMemory)?.try_clone()
+    }
+
+    /// The rate limit that another thread has set since it was taken.
+    pub(super) fn limit(&self) -> Option<u64> {
+        self.control.as_ref()?.limit()
+    }
+
+    /// Returns the rate limit that another thread has set, once.
+    pub(super) fn take_limit(&mut self) -> Option<u64> {
+        self.control.as_ref()?.take_limit()
     }
 }
 

@@ -1,11 +1,8 @@
 //! Stopping a file that another thread is using, on targets with atomic counters.
 
-use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
-
 use super::channel::Channel;
+use super::control::Control;
 use super::error::Error;
-use super::shared::Shared;
 use super::status::shut_down;
 
 /// Stops a file from any thread, even while the file waits for its channel.
@@ -15,13 +12,19 @@ use super::status::shut_down;
 /// (`target_has_atomic = "ptr"` is not set, such as `thumbv6m-none-eabi`) do not have it.
 #[derive(Debug)]
 pub struct Stopper<C> {
-    flag: StopFlag,
+    control: Control,
     channel: C,
 }
 
 impl<C: Channel> Stopper<C> {
-    pub(super) const fn new(flag: StopFlag, channel: C) -> Self {
-        Self { flag, channel }
+    pub(super) const fn new(control: Control, channel: C) -> Self {
+        Self { control, channel }
+    }
+
+    /// The handle of the file, for what needs no channel.
+    #[must_use]
+    pub const fn control(&self) -> &Control {
+        &self.control
     }
 
     /// Puts the file into the error [`Error::Stopped`], then shuts the channel down.
@@ -36,36 +39,7 @@ impl<C: Channel> Stopper<C> {
     /// is stopped even then.
     #[doc(alias = "qemu_file_shutdown")]
     pub fn stop(&self) -> Result<(), Error> {
-        self.flag.raise();
+        self.control.stop();
         shut_down(&self.channel)
-    }
-}
-
-/// A flag that a file and its stoppers share.
-pub(super) struct StopFlag(Shared<AtomicBool>);
-
-impl StopFlag {
-    pub(super) fn new() -> Result<Self, Error> {
-        Shared::new(AtomicBool::new(false)).map(Self)
-    }
-
-    /// The same flag once more.
-    pub(super) fn share(&self) -> Result<Self, Error> {
-        self.0.share().map(Self)
-    }
-
-    fn raise(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    #[inline]
-    pub(super) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-impl fmt::Debug for StopFlag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StopFlag").field(&self.is_raised()).finish()
     }
 }

@@ -170,9 +170,10 @@ fn lengths_that_no_memory_holds_are_refused_at_once() {
 fn pairs_and_stoppers() {
     let (here, _there) = at_every_allocation(3, Error::NoMemory, || iov_iter::os::pair(100));
     let mut writer = FileWriter::new(here).unwrap();
-    drop(at_every_allocation(1, Error::NoMemory, || writer.stopper()));
+    drop(at_every_allocation(1, Error::NoMemory, || writer.control()));
+    drop(at_every_allocation(0, Error::NoMemory, || writer.stopper()));
     let (another, allocations) = with_allocations(0, || writer.stopper());
-    assert_eq!((another.is_ok(), allocations), (true, 0), "the flag exists already");
+    assert_eq!((another.is_ok(), allocations), (true, 0), "the handle exists already");
     drop(at_every_allocation(1, Error::NoMemory, || FileReader::new(writer.return_channel()?)));
     writer.put_byte(1).unwrap();
     writer.close().unwrap();

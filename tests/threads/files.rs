@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use iov_iter::file::{
-    Channel, ChannelError, Duplex, Error, FileReader, FileWriter, ReadChannel, Stopper,
+    Channel, ChannelError, Control, Duplex, Error, FileReader, FileWriter, ReadChannel, Stopper,
     WriteChannel,
 };
 use iov_iter::os::{PairEnd, pair};
@@ -352,6 +352,113 @@ fn the_file_is_stopped_before_its_channel() {
     drop(channel.file.lock().unwrap().take());
 }
 
+#[test]
+fn a_file_fails_with_the_error_of_another_thread() {
+    let mut writer = FileWriter::new(Vec::new()).unwrap();
+    let control = writer.control().unwrap();
+    assert_eq!((control.error(), control.is_failed()), (None, false));
+    assert_eq!(control.set_error(Error::WouldBlock), None, "does not stick");
+    writer.put_buffer(b"before").unwrap();
+    let cancelled = Error::Reported(125, "cancelled");
+    let other = control.try_clone().unwrap();
+    assert_eq!(thread::spawn(move || other.set_error(cancelled)).join().unwrap(), Some(cancelled));
+    assert_eq!(control.set_error(Error::Stopped), Some(cancelled), "the first one stays");
+    control.stop();
+    assert_eq!((control.error(), writer.error()), (Some(cancelled), Some(cancelled)));
+    assert_eq!(writer.put_byte(1), Err(cancelled));
+    assert_eq!(writer.put_borrowed(b"after"), Err(cancelled));
+    assert_eq!(writer.put_counted_string(b"after"), Err(cancelled));
+    assert_eq!(writer.flush(), Err(cancelled));
+    assert_eq!((writer.tell(), writer.flushed()), (6, 0));
+    assert_eq!(writer.into_inner().unwrap_err().error(), cancelled);
+    assert_eq!(control.error(), Some(cancelled), "the file is gone");
+}
+
+#[test]
+fn another_thread_reads_the_error_of_a_file() {
+    let (here, there) = pair(4).unwrap();
+    drop(there);
+    let mut writer = FileWriter::new(here).unwrap();
+    let control = writer.control().unwrap();
+    writer.put_byte(1).unwrap();
+    let error = Error::Write(ChannelError::Os(32));
+    assert_eq!(writer.flush(), Err(error));
+    assert_eq!(thread::spawn(move || control.error()).join().unwrap(), Some(error));
+    assert_eq!(writer.control().unwrap().error(), Some(error), "a later handle");
+
+    let mut reader = FileReader::new(&b"01"[..]).unwrap();
+    assert_eq!(reader.set_error(Error::Hook(-7)), Some(Error::Hook(-7)));
+    let control = reader.control().unwrap();
+    assert_eq!(control.error(), Some(Error::Hook(-7)), "of before there was a handle");
+    assert_eq!(control.set_error(Error::Stopped), Some(Error::Hook(-7)));
+}
+
+#[test]
+fn what_is_buffered_is_got_after_another_thread_failed_the_reader() {
+    let mut reader = FileReader::new(&b"0123"[..]).unwrap();
+    let control = reader.control().unwrap();
+    assert_eq!(reader.get_byte(), Ok(b'0'));
+    assert_eq!(control.set_error(Error::Reported(5, "given up")), reader.error());
+    assert_eq!(reader.get_slice(3).unwrap(), b"123");
+    assert_eq!(reader.get_byte(), Err(Error::Reported(5, "given up")));
+}
+
+#[test]
+fn of_threads_that_fail_a_file_at_once_one_is_the_first_for_all() {
+    const ROUNDS: usize = if cfg!(miri) { 5 } else { 300 };
+    const THREADS: i32 = 6;
+    for _ in 0..ROUNDS {
+        let mut writer = FileWriter::new(Vec::new()).unwrap();
+        let control = writer.control().unwrap();
+        let start = std::sync::Barrier::new(THREADS as usize + 1);
+        let mine = Error::Reported(THREADS, "of a thread");
+        let (answers, own) = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|errno| {
+                    let (control, start) = (&control, &start);
+                    scope.spawn(move || {
+                        start.wait();
+                        control.set_error(Error::Reported(errno, "of a thread")).unwrap()
+                    })
+                })
+                .collect();
+            start.wait();
+            let own = writer.set_error(mine).unwrap();
+            let answers: Vec<_> =
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+            (answers, own)
+        });
+        let first = control.error().unwrap();
+        assert!(answers.iter().all(|answer| *answer == first), "{answers:?}");
+        assert_eq!((own, writer.error(), writer.put_byte(1)), (first, Some(first), Err(first)));
+        let known = |errno| (0..=THREADS).contains(&errno);
+        assert!(
+            matches!(first, Error::Reported(errno, "of a thread") if known(errno))
+                || first == Error::Stopped
+        );
+    }
+}
+
+#[test]
+fn another_thread_limits_the_rate_of_a_writer() {
+    let mut writer = FileWriter::new(Vec::new()).unwrap();
+    let control = writer.control().unwrap();
+    writer.put_buffer(&[0; 10]).unwrap();
+    assert!(!writer.is_rate_exceeded());
+    thread::scope(|scope| scope.spawn(|| control.set_rate_limit(9)).join().unwrap());
+    assert_eq!((writer.rate().limit(), writer.rate().used()), (9, 10));
+    assert!(writer.is_rate_exceeded());
+    writer.rate_mut().reset();
+    assert_eq!((writer.rate().limit(), writer.rate().used()), (9, 0), "the limit stays");
+    writer.rate_mut().set_limit(3);
+    assert_eq!(writer.rate().limit(), 3, "the last one holds");
+    control.set_rate_limit(u64::MAX);
+    assert!(writer.rate().limit() >= usize::MAX as u64 - 1);
+    control.set_rate_limit(0);
+    writer.put_buffer(&[0; 100]).unwrap();
+    assert!(!writer.is_rate_exceeded());
+}
+
 fn is_send<T: Send>() {}
 fn is_sync<T: Sync>() {}
 
@@ -359,6 +466,8 @@ fn is_sync<T: Sync>() {}
 fn what_can_go_to_another_thread() {
     is_send::<FileWriter<'static, PairEnd>>();
     is_send::<FileReader<PairEnd>>();
+    is_send::<Control>();
+    is_sync::<Control>();
     is_send::<Stopper<PairEnd>>();
     is_sync::<Stopper<PairEnd>>();
 }

@@ -17,9 +17,9 @@ use crate::file::buffer::Buffer;
 use crate::file::channel::{ChannelError, Duplex, Features, ReadChannel, Ready};
 use crate::file::error::Error;
 use crate::file::status::{Status, shut_down};
-#[cfg(target_has_atomic = "ptr")]
-use crate::file::stop::Stopper;
 use crate::file::{BUFFER_SIZE, MAX_ENTRIES};
+#[cfg(target_has_atomic = "ptr")]
+use crate::file::{control::Control, stop::Stopper};
 use crate::iov::{Limits, View, one_call};
 use crate::memory::Access;
 
@@ -136,6 +136,17 @@ impl<C: ReadChannel> FileReader<C> {
         self.channel.try_clone().map_err(Error::Read)
     }
 
+    /// Returns a handle of this file for other threads: to make it fail, to read its error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`]. This file is not affected.
+    #[cfg(target_has_atomic = "ptr")]
+    #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
+    pub fn control(&mut self) -> Result<Control, Error> {
+        self.status.control()
+    }
+
     /// A handle that stops this file from another thread.
     ///
     /// # Errors
@@ -148,8 +159,8 @@ impl<C: ReadChannel> FileReader<C> {
     where
         C: Duplex,
     {
-        let flag = self.status.flag()?;
-        Ok(Stopper::new(flag, self.return_channel()?))
+        let control = self.control()?;
+        Ok(Stopper::new(control, self.return_channel()?))
     }
 
     /// Puts the file into the error [`Error::Stopped`], unless it has one, and shuts the channel

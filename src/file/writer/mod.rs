@@ -27,7 +27,7 @@ use crate::file::error::Error;
 use crate::file::rate::RateLimit;
 use crate::file::status::{Status, shut_down};
 #[cfg(target_has_atomic = "ptr")]
-use crate::file::stop::Stopper;
+use crate::file::{control::Control, stop::Stopper};
 use crate::memory::Piece;
 use crate::segment::KVec;
 use queue::Queue;
@@ -240,6 +240,20 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         self.channel.try_clone().map_err(Error::Write)
     }
 
+    /// Returns a handle of this file for other threads: to make it fail, to read its error, to limit its rate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoMemory`]. This file is not affected.
+    #[cfg(target_has_atomic = "ptr")]
+    #[cfg_attr(docsrs, doc(cfg(target_has_atomic = "ptr")))]
+    pub fn control(&mut self) -> Result<Control, Error> {
+        let control = self.status.control()?;
+        // Every put has to look at the shared state now.
+        self.queue.force_slow();
+        Ok(control)
+    }
+
     /// A handle that stops this file from another thread.
     ///
     /// # Errors
@@ -252,10 +266,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     where
         C: Duplex,
     {
-        let flag = self.status.flag()?;
-        // Every put has to look at the flag now.
-        self.queue.force_slow();
-        Ok(Stopper::new(flag, self.return_channel()?))
+        let control = self.control()?;
+        Ok(Stopper::new(control, self.return_channel()?))
     }
 
     /// Puts the file into the error [`Error::Stopped`], unless it has one, and shuts the channel
@@ -343,12 +355,15 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         // Putting does not count, so that it is quick.
         let mut rate = self.rate;
         rate.account(self.queue.put().wrapping_sub(self.rated));
+        self.status.limit().iter().for_each(|limit| rate.set_limit(*limit));
         rate
     }
 
     /// The rate limit, for changing it.
     pub fn rate_mut(&mut self) -> &mut RateLimit {
         self.rate = self.rate();
+        // It is in `rate` now, where the caller may change it.
+        self.status.take_limit();
         self.rated = self.queue.put();
         &mut self.rate
     }

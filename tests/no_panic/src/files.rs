@@ -160,6 +160,12 @@ fn write() -> Result<(), Error> {
     writer.set_blocking(any() == 0)?;
     writer.shutdown()?;
     writer.stopper()?.stop()?;
+    let control = writer.control()?.try_clone()?;
+    control.stop();
+    control.set_rate_limit(any() as u64);
+    black_box((control.set_error(Error::Stopped), control.error(), control.is_failed()));
+    let _ = black_box(write!(Text, "{control:?}"));
+    black_box(writer.stopper()?.control().error());
     FileReader::new(writer.return_channel()?)?.close()?;
     black_box((writer.is_seekable(), writer.error(), writer.channel()));
     black_box(writer.offset()?);
@@ -228,6 +234,7 @@ fn read() -> Result<(), Error> {
     reader.set_blocking(any() == 0)?;
     reader.shutdown()?;
     reader.stopper()?.stop()?;
+    black_box(reader.control()?.error());
     FileWriter::new(reader.return_channel()?)?.close()?;
     black_box((reader.is_seekable(), reader.error(), reader.channel()));
     black_box(reader.offset()?);
