@@ -2,14 +2,18 @@
 
 use crate::page_size::{LARGEST, SMALLEST, is_valid};
 use crate::report::Escaped;
-use crate::{Failure, Input, Output};
+use crate::{Failure, Input, Output, Stopped};
 
 /// The byte that begins a configuration.
 pub const CONFIGURATION: u8 = 0x07;
 const SUBSECTION: u8 = 0x05;
 const MACHINE_LIMIT: u32 = 255;
 const CAPABILITY_LIMIT: u32 = 64;
+const PAGE_BITS: &[u8] = b"configuration/target-page-bits";
+const CAPABILITIES: &[u8] = b"configuration/capabilities";
+const UUID: &[u8] = b"configuration/uuid";
 const IGNORE_SHARED: &[u8] = b"x-ignore-shared";
+const MAPPED_RAM: &[u8] = b"mapped-ram";
 
 /// What the configuration says.
 #[derive(Debug, Default)]
@@ -35,7 +39,45 @@ impl Configuration {
 
     /// Whether the block list tells guest addresses.
     pub fn ignores_shared(&self) -> bool {
-        self.capabilities.iter().flatten().any(|name| name == IGNORE_SHARED)
+        self.has(IGNORE_SHARED)
+    }
+
+    /// Whether the block list tells where in the file the pages are.
+    pub fn maps_ram(&self) -> bool {
+        self.has(MAPPED_RAM)
+    }
+
+    /// Writes a configuration like this one, with `mapped-ram` or without.
+    pub fn write<O: Output>(&self, output: &mut O, maps_ram: bool) -> Result<(), Stopped> {
+        output.byte(CONFIGURATION)?;
+        output.be32(u32::try_from(self.machine.len()).unwrap_or_default())?;
+        output.bytes(&self.machine)?;
+        let subsection = |output: &mut O, name| {
+            output.byte(SUBSECTION)?;
+            output.string(name)?;
+            output.be32(1)
+        };
+        if let Some((page_size, _)) = self.page_size {
+            subsection(output, PAGE_BITS)?;
+            output.be32(page_size.trailing_zeros())?;
+        }
+        let others = self.capabilities.iter().flatten().map(Vec::as_slice);
+        let others = others.filter(|name| *name != MAPPED_RAM);
+        let names: Vec<_> = others.chain(maps_ram.then_some(MAPPED_RAM)).collect();
+        if !names.is_empty() {
+            subsection(output, CAPABILITIES)?;
+            output.be32(u32::try_from(names.len()).unwrap_or_default())?;
+            names.iter().try_for_each(|name| output.string(name))?;
+        }
+        if let Some(uuid) = &self.uuid {
+            subsection(output, UUID)?;
+            output.bytes(uuid)?;
+        }
+        Ok(())
+    }
+
+    fn has(&self, capability: &[u8]) -> bool {
+        self.capabilities.iter().flatten().any(|name| name == capability)
     }
 
     fn subsection<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<(), Failure> {
@@ -49,13 +91,9 @@ impl Configuration {
             return Err(Failure::at(version_at, format!("unknown subsection version {version}")));
         }
         let repeated = match name.as_slice() {
-            b"configuration/target-page-bits" => {
-                self.page_size.replace(page_size(input)?).is_some()
-            }
-            b"configuration/capabilities" => {
-                self.capabilities.replace(capabilities(input)?).is_some()
-            }
-            b"configuration/uuid" => self.uuid.replace(input.bytes(16)?).is_some(),
+            PAGE_BITS => self.page_size.replace(page_size(input)?).is_some(),
+            CAPABILITIES => self.capabilities.replace(capabilities(input)?).is_some(),
+            UUID => self.uuid.replace(input.bytes(16)?).is_some(),
             _ => {
                 let what = format!("unknown configuration subsection `{}`", Escaped(&name));
                 return Err(Failure::at(name_at, what));
@@ -105,7 +143,7 @@ fn capabilities<O: Output>(input: &mut Input<'_, O>) -> Result<Vec<Vec<u8>>, Fai
         let at = input.position();
         let name = input.string()?;
         // A capability may change the format, so it must be known.
-        if name != IGNORE_SHARED {
+        if name != IGNORE_SHARED && name != MAPPED_RAM {
             let what = format!("capability `{}` is not supported", Escaped(&name));
             return Err(Failure::at(at, what));
         }

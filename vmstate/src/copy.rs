@@ -1,7 +1,7 @@
 //! Copying a stream: checked on the way, and whole whatever is in it.
 
-use crate::{Copier, Failure, Input, Options, Report, Tail, parse};
-use iov_iter::file::{ReadChannel, WriteChannel};
+use crate::{Channels, Copier, Failure, Input, Options, Report, parse};
+use iov_iter::file::{Features, ReadChannel, WriteChannel};
 
 /// How a copy ended that has all bytes of its input.
 #[derive(Debug)]
@@ -16,19 +16,19 @@ pub enum Copied {
 
 /// Copies a stream.
 ///
-/// What comes through a pipe, which has no `tail` to look at, exists nowhere else: whoever sent it is
+/// What comes through a pipe, whose end cannot be looked up, exists nowhere else: whoever sent it is
 /// told that all is well and forgets it. So all of it is written, also where it is not understood. Of
 /// a file nothing more is written after a failure.
 pub fn copy<'a, W: WriteChannel>(
     from: Box<dyn ReadChannel + 'a>,
-    tail: Option<Tail>,
+    start: u64,
     to: W,
     options: Options,
 ) -> Result<Copied, Failure> {
-    let piped = tail.is_none();
+    let piped = !from.features().contains(Features::SEEKABLE);
     let mut output = Copier::new(to).map_err(Failure::from_file)?;
-    let result = Input::new(from, tail, &mut output).and_then(|mut input| {
-        match parse(&mut input, &mut Report::new(std::io::sink()), options) {
+    let result = Input::new(from, start, &mut output).and_then(|mut input| {
+        match parse(&mut input, &mut Report::new(std::io::sink()), Channels::default(), options) {
             Ok(()) => Ok(Copied::Checked),
             Err(failure @ Failure::Damaged { offset, .. }) if piped => {
                 input.pass_rest()?;

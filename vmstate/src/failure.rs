@@ -9,6 +9,8 @@ use iov_iter::file::{ChannelError, Error};
 pub enum Failure {
     /// The stream breaks a rule of the format.
     Damaged {
+        /// Which file: 0 is the stream, 1 the first of the channels of multifd that came with it.
+        file: usize,
         /// The first byte of the offending field, or the length of a stream that ends too early.
         offset: u64,
         /// What is wrong there.
@@ -23,7 +25,20 @@ pub enum Failure {
 impl Failure {
     /// The stream is damaged at `offset`.
     pub fn at(offset: u64, what: impl Into<String>) -> Self {
-        Self::Damaged { offset, what: what.into() }
+        Self::Damaged { file: 0, offset, what: what.into() }
+    }
+
+    /// The same in channel `file` of multifd, counted from 1.
+    pub fn in_file(self, file: usize) -> Self {
+        match self {
+            Self::Damaged { offset, what, .. } => Self::Damaged { file, offset, what },
+            other => other,
+        }
+    }
+
+    /// What a channel reports that is read.
+    pub fn from_input(error: ChannelError) -> Self {
+        Self::from_file(Error::Read(error))
     }
 
     /// What a file reports that does not concern the contents of the stream.
@@ -44,10 +59,35 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Damaged { offset, what } => write!(f, "offset {offset:#x} ({offset}): {what}"),
+            Self::Damaged { offset, what, .. } => {
+                write!(f, "offset {offset:#x} ({offset}): {what}")
+            }
             Self::Input(what) | Self::Output(what) => f.write_str(what),
         }
     }
 }
 
 impl std::error::Error for Failure {}
+
+/// Why an output did not take an element.
+#[derive(Debug)]
+pub enum Stopped {
+    /// A file of the stream failed: the input in which the element is, or the output.
+    File(Error),
+    /// The element that is being read is damaged in this way.
+    Damaged(&'static str),
+    /// Anything else.
+    Failed(Failure),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}

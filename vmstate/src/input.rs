@@ -1,12 +1,20 @@
 //! The stream being read: element by element, each repeated into the output.
 
 use std::cell::RefCell;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek};
 use std::rc::Rc;
 
-use iov_iter::file::{BUFFER_SIZE, Channel, ChannelError, Error, FileReader, ReadChannel};
+use iov_iter::file::{
+    BUFFER_SIZE, Channel, ChannelError, Error, Features, FileReader, ReadChannel, SeekFrom,
+};
+use iov_iter::{Dest, Piece};
 
-use crate::{Failure, Output, Tail};
+use crate::description::Tail;
+use crate::mapped::Mapped;
+use crate::output::{Encoding, Output, Place};
+use crate::ram::Block;
+use crate::report::DeviceSection;
+use crate::{Failure, Stopped};
 
 /// The most bytes from the first device on that are kept in memory if the input has no end to look
 /// at.
@@ -16,7 +24,7 @@ pub const REST_LIMIT: usize = 64 << 20;
 pub struct Input<'a, O> {
     reader: FileReader<Source<'a>>,
     channel: Shared<'a>,
-    /// Where the reader began, in bytes from the start of the stream.
+    /// What is added to the position of the reader to get that in the file, counted around.
     base: u64,
     tail: Option<Tail>,
     /// What is being read, and where it began.
@@ -25,20 +33,40 @@ pub struct Input<'a, O> {
 }
 
 impl<'a, O: Output> Input<'a, O> {
-    /// Reads a stream whose `tail` may be known.
+    /// Reads a stream that begins at `start` of `channel`. If the channel can be read at other places
+    /// its end is looked up first.
     pub fn new(
-        channel: Box<dyn ReadChannel + 'a>,
-        tail: Option<Tail>,
+        mut channel: Box<dyn ReadChannel + 'a>,
+        start: u64,
         output: &'a mut O,
     ) -> Result<Self, Failure> {
+        let tail = if channel.features().contains(Features::SEEKABLE) {
+            let tail = Tail::find(&mut At { channel: &mut channel, start }, start)?;
+            channel.seek(SeekFrom::Start(start)).map_err(Failure::from_input)?;
+            Some(tail)
+        } else {
+            None
+        };
         let channel = Rc::new(RefCell::new(channel));
         let reader = Source::new(Vec::new(), &channel)?;
-        Ok(Self { reader, channel, base: 0, tail, element: ("header", 0), output })
+        Ok(Self { reader, channel, base: start, tail, element: ("header", start), output })
     }
 
-    /// Bytes from the start of the stream to the next one.
+    /// Bytes from the start of the file to the next one.
     pub fn position(&self) -> u64 {
-        self.base.saturating_add(self.reader.position())
+        self.base.wrapping_add(self.reader.position())
+    }
+
+    /// Goes on reading at `to`; nothing that is repeated into the output tells so.
+    pub fn jump(&mut self, to: u64) -> Result<(), Failure> {
+        self.reader.seek(SeekFrom::Start(to)).map_err(Failure::from_file)?;
+        self.base = to.wrapping_sub(self.reader.position());
+        Ok(())
+    }
+
+    /// Fills `into` with the bytes at `offset`, which were found to be in the file.
+    pub fn bytes_at(&mut self, into: &mut [u8], offset: u64) -> Result<(), Failure> {
+        self.reader.get_buffer_at(into, offset).map_err(Failure::from_file)
     }
 
     /// Names the element that begins here, for messages; returns its offset.
@@ -161,8 +189,53 @@ impl<'a, O: Output> Input<'a, O> {
     }
 
     /// Passes the contents of a page.
-    pub fn page(&mut self, len: usize) -> Result<(), Failure> {
-        self.output.page(&mut self.reader, len).map_err(|error| self.failure(error))
+    pub fn page(&mut self, place: Place) -> Result<(), Failure> {
+        self.output.page(&mut self.reader, place).map_err(|why| self.stopped(why))
+    }
+
+    /// Passes `len` bytes that encode a page.
+    pub fn encoded(&mut self, place: Place, how: Encoding, len: usize) -> Result<(), Failure> {
+        self.output.encoded(&mut self.reader, place, how, len).map_err(|why| self.stopped(why))
+    }
+
+    /// Passes the `len` bytes that are the payload of a device.
+    pub fn device(&mut self, section: &DeviceSection, len: u64) -> Result<(), Failure> {
+        self.output.device(&mut self.reader, section, len).map_err(|why| self.stopped(why))
+    }
+
+    /// Passes the `len` bytes that are the text of the description.
+    pub fn description(&mut self, len: u64) -> Result<(), Failure> {
+        self.output.description(&mut self.reader, len).map_err(|why| self.stopped(why))
+    }
+
+    /// How many pages the file has of a block.
+    pub fn present(&mut self, mapped: &Mapped) -> Result<u64, Failure> {
+        let mut bytes = 0_u64;
+        let counted = mapped.for_each_run(&mut self.reader, |_, _, len| {
+            bytes = bytes.saturating_add(len);
+            Ok(())
+        });
+        counted.map_err(|why| self.stopped(why))?;
+        Ok(bytes.checked_div(mapped.page_size).unwrap_or_default())
+    }
+
+    /// Passes a block whose pages are elsewhere in the file.
+    pub fn mapped(&mut self, index: usize, block: &Block) -> Result<(), Failure> {
+        self.output.mapped(&mut self.reader, index, block).map_err(|why| self.stopped(why))
+    }
+
+    /// Where everything goes.
+    pub fn output(&mut self) -> &mut O {
+        self.output
+    }
+
+    /// What it means that the output stopped.
+    pub fn stopped(&self, why: Stopped) -> Failure {
+        match why {
+            Stopped::File(error) => self.failure(error),
+            Stopped::Damaged(what) => Failure::at(self.element.1, what),
+            Stopped::Failed(failure) => failure,
+        }
     }
 
     /// Passes all that is left.
@@ -181,7 +254,7 @@ impl<'a, O: Output> Input<'a, O> {
             return Failure::from_file(error);
         }
         let (element, start) = self.element;
-        let end = self.base.saturating_add(self.reader.fetched());
+        let end = self.base.wrapping_add(self.reader.fetched());
         Failure::at(end, format!("the file ends in the {element} that begins at {start:#x}"))
     }
 }
@@ -211,7 +284,16 @@ impl<'a> Source<'a> {
     }
 }
 
-impl Channel for Source<'_> {}
+impl Channel for Source<'_> {
+    fn features(&self) -> Features {
+        self.channel.borrow().features()
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        self.kept = Cursor::default();
+        self.channel.borrow_mut().seek(to)
+    }
+}
 
 impl ReadChannel for Source<'_> {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
@@ -221,5 +303,34 @@ impl ReadChannel for Source<'_> {
             0 => self.channel.borrow_mut().read(into),
             got => Ok(got),
         }
+    }
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
+        self.channel.borrow_mut().read_at(into, position)
+    }
+}
+
+/// A channel from `start` on, for the traits of the standard library.
+struct At<'c, 'a> {
+    channel: &'c mut Box<dyn ReadChannel + 'a>,
+    start: u64,
+}
+
+impl Read for At<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.channel.read(into).map_err(|error| io::Error::from_raw_os_error(error.errno()))
+    }
+}
+
+impl Seek for At<'_, '_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            io::SeekFrom::Start(to) => SeekFrom::Start(self.start.saturating_add(to)),
+            io::SeekFrom::Current(by) => SeekFrom::Current(by),
+            io::SeekFrom::End(by) => SeekFrom::End(by),
+        };
+        let position = self.channel.seek(to);
+        let position = position.map_err(|error| io::Error::from_raw_os_error(error.errno()))?;
+        // What begins after the end has no bytes.
+        Ok(position.saturating_sub(self.start))
     }
 }

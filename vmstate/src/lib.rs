@@ -31,22 +31,34 @@
 )]
 
 mod configuration;
+mod convert;
 mod copy;
 mod description;
+mod extract;
 mod failure;
 mod foreign;
 mod guess;
 mod input;
+mod mapped;
+mod memory;
+mod multifd;
 mod output;
 mod page_size;
 mod parser;
 mod ram;
 mod report;
 
+pub use configuration::Configuration;
+pub use convert::{ToMapped, ToOrdinary};
 pub use copy::{Copied, copy};
-pub use description::Tail;
-pub use failure::Failure;
+pub use extract::{Extractor, Wishes};
+pub use failure::{Failure, Stopped};
+pub use foreign::find_start;
 pub use input::Input;
-pub use output::{Copier, Discard, Output};
-pub use parser::{Options, parse};
-pub use report::Report;
+pub use mapped::Mapped;
+pub use multifd::Channels;
+pub use output::{Copier, Discard, Encoding, Output, Place};
+pub use page_size::is_valid as is_page_size;
+pub use parser::{Options, maps_ram, parse};
+pub use ram::Block;
+pub use report::{DeviceSection, Escaped, Report};

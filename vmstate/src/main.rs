@@ -1,25 +1,29 @@
-//! Reads and copies migration streams of QEMU: guest memory and device state in one file.
+//! Reads, checks, copies, converts and extracts migration streams of QEMU: guest memory and device
+//! state.
 //!
-//! ```text
-//! vmstate inspect FILE     prints what is in a stream
-//! vmstate copy IN OUT      reads a stream and writes it again, byte for byte
-//! ```
-//!
-//! A stream is made by QEMU's monitor command `migrate "exec:cat > FILE"`, and loaded by
-//! `qemu-system-x86_64 ... -incoming "exec:cat FILE"`. Everything is read through
+//! `vmstate --help` tells the commands. Everything is read through
 //! [`FileReader`](iov_iter::file::FileReader) and written through
 //! [`FileWriter`](iov_iter::file::FileWriter), pages of guest memory without copying them into its
 //! buffer.
 
+#![forbid(unsafe_code)]
+
 mod program;
 
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use program::arguments::{self, Arguments, Command};
-use program::files::{self, Destination, Opened, Reading};
-use vmstate::{Copied, Discard, Failure, Input, Options, Report, parse};
+use clap::Parser;
+use iov_iter::file::ReadChannel;
+use program::arguments::{self, Arguments, Command, Form};
+use program::files::{self, Destination, NewFolder, Opened, Reading};
+use program::sparse;
+use vmstate::{
+    Channels, Copied, Discard, Extractor, Failure, Input, Options, Output, Report, ToMapped,
+    ToOrdinary, Wishes, maps_ram, parse,
+};
 
 const FINE: u8 = 0;
 /// The stream was not understood to its end.
@@ -27,89 +31,165 @@ const DAMAGED: u8 = 1;
 /// The program was called wrongly, or a file could not be read or written.
 const FAILED: u8 = 2;
 
+/// A stream, and how to read it.
+struct Stream<'a> {
+    path: &'a Path,
+    channels: &'a [PathBuf],
+    offset: Option<u64>,
+    options: Options,
+}
+
 fn main() -> ExitCode {
-    let (command, options) = match Arguments::parse() {
-        Ok(Arguments::Help) => {
-            print!("{}", arguments::USAGE);
-            return ExitCode::SUCCESS;
-        }
-        Ok(Arguments::Run(command, options)) => (command, options),
-        Err(error) => {
-            eprintln!("vmstate: {error}\n{}", arguments::USAGE);
-            return ExitCode::from(FAILED);
-        }
-    };
-    ExitCode::from(match &command {
-        Command::Inspect(file) => match inspect(file, options) {
-            Ok(()) => FINE,
-            Err(failure) => tell(&failure, file, Path::new("-")),
-        },
-        Command::Copy(from, to) => copy(from, to, options),
-    })
+    ExitCode::from(run(Arguments::parse().command))
 }
 
-/// Prints a failure; the exit code for it.
-fn tell(failure: &Failure, from: &Path, to: &Path) -> u8 {
-    let (file, code) = match failure {
-        Failure::Damaged { .. } => (files::name(from, "standard input"), DAMAGED),
-        Failure::Input(_) => (files::name(from, "standard input"), FAILED),
-        Failure::Output(_) => (files::name(to, "standard output"), FAILED),
-    };
-    eprintln!("{file}: {failure}");
-    code
+/// Does what the command says and returns the exit code.
+fn run(command: Command) -> u8 {
+    match command {
+        Command::Inspect { reading, json, guess, input } => {
+            let options = Options { guess, ..reading.options() };
+            let (path, channels) = (&input.file, &*input.channels);
+            let stream = Stream { path, channels, offset: reading.offset, options };
+            let result = inspect(&stream, json);
+            result.map_or_else(|failure| stream.tell(&failure, Path::new("-")), |()| FINE)
+        }
+        Command::Check { reading, input } => {
+            let (path, channels) = (&input.file, &*input.channels);
+            let options = reading.options();
+            let stream = Stream { path, channels, offset: reading.offset, options };
+            match stream.parse(&mut Discard, io::sink()) {
+                Ok(()) => {
+                    println!("{}: ok", files::name(path, "standard input"));
+                    FINE
+                }
+                Err(failure) => stream.tell(&failure, Path::new("-")),
+            }
+        }
+        Command::Copy { reading, raw_tail, from, to } => {
+            let options = Options { raw_tail, ..reading.options() };
+            let stream = Stream { path: &from, channels: &[], offset: reading.offset, options };
+            copy(&stream, &to)
+        }
+        Command::Convert { reading, to: form, files } => {
+            let Some((stream, to)) = split(&files, reading) else { return FAILED };
+            convert(&stream, form, to)
+        }
+        Command::Extract { reading, devices, all_devices, description, files } => {
+            let Some((stream, to)) = split(&files, reading) else { return FAILED };
+            extract(&stream, Wishes { devices, all_devices, description }, to)
+        }
+        Command::Completions { shell } => {
+            arguments::print_completions(shell);
+            FINE
+        }
+    }
 }
 
-/// Prints what is in `file`.
-fn inspect(file: &Path, options: Options) -> Result<(), Failure> {
-    let Reading { channel, tail, progress } = Opened::new(file)?.read(None)?;
-    let mut nothing = Discard;
-    let mut input = Input::new(channel, tail, &mut nothing)?;
-    let mut report = Report::new(BufWriter::new(progress.standard_output()));
-    let result = parse(&mut input, &mut report, options);
+/// The stream with its channels, and the output that follows them.
+fn split(files: &[PathBuf], reading: arguments::Reading) -> Option<(Stream<'_>, &Path)> {
+    let (path, rest) = files.split_first()?;
+    let (to, channels) = rest.split_last()?;
+    let options = reading.options();
+    Some((Stream { path, channels, offset: reading.offset, options }, to))
+}
+
+impl Stream<'_> {
+    /// Reads it into `output`, and prints what is in it to `report`.
+    fn parse(&self, output: &mut impl Output, report: impl Write) -> Result<(), Failure> {
+        let opened = Opened::new(self.path, self.offset)?;
+        let Reading { channel, start, progress } = opened.read(None)?;
+        let result = self.parse_opened(channel, start, output, &mut Report::new(report));
+        progress.finish();
+        result
+    }
+
+    fn parse_opened(
+        &self,
+        channel: Box<dyn ReadChannel>,
+        start: u64,
+        output: &mut impl Output,
+        report: &mut Report<impl Write>,
+    ) -> Result<(), Failure> {
+        let mut channels = Vec::<Box<dyn ReadChannel>>::new();
+        for path in self.channels {
+            let named = |error: io::Error| Failure::Input(format!("{}: {error}", path.display()));
+            channels.push(Box::new(File::open(path).map_err(named)?));
+        }
+        let mut input = Input::new(channel, start, output)?;
+        parse(&mut input, report, Channels::new(channels)?, self.options)
+    }
+
+    /// Prints a failure; the exit code for it. `to` is the output.
+    fn tell(&self, failure: &Failure, to: &Path) -> u8 {
+        let (path, standard, code) = match failure {
+            Failure::Damaged { file: 0, .. } => (self.path, "standard input", DAMAGED),
+            Failure::Damaged { file, .. } => {
+                let channel = self.channels.get(file.saturating_sub(1));
+                (channel.map_or(self.path, PathBuf::as_path), "standard input", DAMAGED)
+            }
+            Failure::Input(_) => (self.path, "standard input", FAILED),
+            Failure::Output(_) => (to, "standard output", FAILED),
+        };
+        eprintln!("{}: {failure}", files::name(path, standard));
+        code
+    }
+}
+
+/// Prints what is in a stream.
+fn inspect(stream: &Stream<'_>, json: bool) -> Result<(), Failure> {
+    let opened = Opened::new(stream.path, stream.offset)?;
+    let Reading { channel, start, progress } = opened.read(None)?;
+    let out = BufWriter::new(progress.standard_output());
+    let mut report = if json { Report::json(out) } else { Report::new(out) };
+    let result = stream.parse_opened(channel, start, &mut Discard, &mut report);
     // What was found before the damage is printed, too.
     let printed = report.into_inner().flush().map_err(|error| Failure::Output(error.to_string()));
     progress.finish();
     result.and(printed)
 }
 
-/// Writes the stream in `from` to `to` and returns the exit code.
+/// Writes a stream to `to` and returns the exit code.
 ///
 /// The bytes of a pipe exist nowhere else: QEMU believes that its machine is saved once it has written
 /// them. So what has come stays on the disk under one name or another, and a sentence says which.
-fn copy(from: &Path, to: &Path, options: Options) -> u8 {
-    let opened = match Opened::new(from) {
+fn copy(stream: &Stream<'_>, to: &Path) -> u8 {
+    let opened = match Opened::new(stream.path, stream.offset) {
         Ok(opened) => opened,
-        Err(failure) => return tell(&failure, from, to),
+        Err(failure) => return stream.tell(&failure, to),
     };
     let (destination, channel) = match Destination::new(to, &opened) {
         Ok(destination) => destination,
         Err(failure) => {
-            let code = tell(&failure, from, to);
+            let code = stream.tell(&failure, to);
             if let Err(failure) = opened.rescue() {
-                tell(&failure, from, to);
+                stream.tell(&failure, to);
             }
             return code;
         }
     };
     let piped = opened.is_pipe();
-    let result = opened.read(Some(&destination)).and_then(|from| {
-        let result = vmstate::copy(from.channel, from.tail, channel, options);
-        from.progress.finish();
-        result
-    });
+    let result = match copy_file(stream, &opened, &destination) {
+        Ok(false) => opened.read(Some(&destination)).and_then(|from| {
+            let result = vmstate::copy(from.channel, from.start, channel, stream.options);
+            from.progress.finish();
+            result
+        }),
+        Ok(true) => Ok(Copied::Checked),
+        Err(failure) => Err(failure),
+    };
     let (code, complete) = match &result {
         Ok(Copied::Checked) => (FINE, true),
-        Ok(Copied::Unchecked(failure)) => (tell(failure, from, to), true),
-        Ok(Copied::CutShort(failure)) => (tell(failure, from, to), false),
+        Ok(Copied::Unchecked(failure)) => (stream.tell(failure, to), true),
+        Ok(Copied::CutShort(failure)) => (stream.tell(failure, to), false),
         // It was the output that could not go on.
         Err(Failure::Input(what)) if destination.is_full() => {
-            (tell(&Failure::Output(what.clone()), from, to), false)
+            (stream.tell(&Failure::Output(what.clone()), to), false)
         }
-        Err(failure) => (tell(failure, from, to), false),
+        Err(failure) => (stream.tell(failure, to), false),
     };
     let completed = if complete { destination.complete() } else { Ok(()) };
     if let Err(failure) = &completed {
-        tell(failure, from, to);
+        stream.tell(failure, to);
     }
     match (complete && completed.is_ok(), code) {
         (true, FINE) => {}
@@ -121,4 +201,83 @@ fn copy(from: &Path, to: &Path, options: Options) -> u8 {
         (false, _) => destination.remove(),
     }
     if completed.is_ok() { code } else { FAILED }
+}
+
+/// Copies a file whose memory is mapped, or that does not begin with the stream, as a whole: it has
+/// holes, and the places of the pages must stay. Whether it is such a file.
+fn copy_file(
+    stream: &Stream<'_>,
+    opened: &Opened,
+    destination: &Destination,
+) -> Result<bool, Failure> {
+    let Some((file, start)) = opened.file()? else { return Ok(false) };
+    let handle = |file: &File| file.try_clone().map_err(|error| Failure::Input(error.to_string()));
+    // What is no stream is refused when it is read.
+    let mapped = maps_ram(Box::new(handle(&file)?), start).unwrap_or(false);
+    if !mapped && start == 0 {
+        return Ok(false);
+    }
+    let Some(to) = destination.file()? else {
+        return Err(Failure::Output("a file with places is copied into an ordinary file".into()));
+    };
+    let mut report = Report::new(io::sink());
+    stream.parse_opened(Box::new(handle(&file)?), start, &mut Discard, &mut report)?;
+    sparse::copy(&file, &to)?;
+    Ok(true)
+}
+
+/// Writes a stream in another form and returns the exit code.
+fn convert(stream: &Stream<'_>, form: Form, to: &Path) -> u8 {
+    let result = Opened::new(stream.path, stream.offset).and_then(|opened| {
+        if opened.is_pipe() {
+            let what = "what comes through a pipe exists nowhere else: `copy` it into a file first";
+            return Err(Failure::Input(what.into()));
+        }
+        let (destination, channel) = Destination::new(to, &opened)?;
+        let written = (|| match form {
+            Form::Ordinary => {
+                let mut output = ToOrdinary::new(channel).map_err(Failure::from_file)?;
+                let read = stream.convert(opened, &mut output);
+                output.finish(read)
+            }
+            Form::Mapped => {
+                let Some(file) = destination.file()? else {
+                    let what = "mapped memory is written into an ordinary file only";
+                    return Err(Failure::Output(what.into()));
+                };
+                let mut output = ToMapped::new(file)?;
+                let read = stream.convert(opened, &mut output);
+                output.finish(read)
+            }
+        })();
+        let completed = written.and_then(|()| destination.complete());
+        if completed.is_err() {
+            destination.remove();
+        }
+        completed
+    });
+    result.map_or_else(|failure| stream.tell(&failure, to), |()| FINE)
+}
+
+impl Stream<'_> {
+    fn convert(&self, opened: Opened, output: &mut impl Output) -> Result<(), Failure> {
+        let Reading { channel, start, progress } = opened.read(None)?;
+        let result = self.parse_opened(channel, start, output, &mut Report::new(io::sink()));
+        progress.finish();
+        result
+    }
+}
+
+/// Writes the parts of a stream into a new folder and returns the exit code.
+fn extract(stream: &Stream<'_>, wishes: Wishes, to: &Path) -> u8 {
+    let result = NewFolder::new(to).and_then(|folder| {
+        let mut extractor = Extractor::new(&folder.incomplete, wishes);
+        let parsed = stream.parse(&mut extractor, io::sink());
+        let completed = parsed.and_then(|()| extractor.finish()).and_then(|_| folder.complete());
+        if completed.is_err() {
+            folder.remove();
+        }
+        completed
+    });
+    result.map_or_else(|failure| stream.tell(&failure, to), |()| FINE)
 }

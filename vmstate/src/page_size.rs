@@ -25,6 +25,7 @@ pub enum Source {
     Description,
     Configuration,
     Advice,
+    Mapped,
     Guess,
 }
 
@@ -35,6 +36,7 @@ impl fmt::Display for Source {
             Self::Description => "described",
             Self::Configuration => "configured",
             Self::Advice => "given by POSTCOPY_ADVISE",
+            Self::Mapped => "given by mapped-ram",
             Self::Guess => "guessed from the records",
         })
     }

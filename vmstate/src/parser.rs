@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 use std::io::Write;
 
+use iov_iter::file::ReadChannel;
+
 use crate::configuration::{CONFIGURATION, Configuration};
 use crate::description::{DESCRIPTION, Description};
 use crate::input::REST_LIMIT;
+use crate::multifd::Channels;
 use crate::page_size::{PageSize, Source, USUAL, is_valid};
 use crate::ram::Ram;
 use crate::report::{DeviceSection, Escaped, Form};
-use crate::{Failure, Input, Output, Report, foreign, guess};
+use crate::{Discard, Failure, Input, Output, Report, foreign, guess};
 
 const MAGIC: u32 = 0x5145_564d;
 const VERSION: u32 = 3;
@@ -39,26 +42,20 @@ pub struct Options {
     pub raw_tail: bool,
 }
 
-impl Options {
-    /// Sets the size of the guest's pages; whether pages may have this size.
-    pub fn set_page_size(&mut self, size: u64) -> bool {
-        self.page_size = Some(size).filter(|size| is_valid(*size));
-        self.page_size.is_some()
-    }
-}
-
-/// Reads a whole stream.
+/// Reads a whole stream, and the channels of multifd that came with it.
 pub fn parse<O: Output, W: Write>(
     input: &mut Input<'_, O>,
     report: &mut Report<W>,
+    channels: Channels<'_>,
     options: Options,
 ) -> Result<(), Failure> {
     let parser = Parser {
         input,
         report,
+        channels,
         options,
         page_size: PageSize::new(options.page_size),
-        has_addresses: false,
+        configuration: None,
         footers: None,
         ids: HashSet::new(),
         ram: None,
@@ -69,14 +66,14 @@ pub fn parse<O: Output, W: Write>(
     parser.stream()
 }
 
-struct Parser<'a, 'r, O, W> {
+struct Parser<'a, 'r, 'c, O, W> {
     input: &'r mut Input<'a, O>,
     report: &'r mut Report<W>,
+    channels: Channels<'c>,
     options: Options,
     /// What is known about the size of pages before the section `ram` begins.
     page_size: PageSize,
-    /// The block list tells guest addresses.
-    has_addresses: bool,
+    configuration: Option<Configuration>,
     /// Whether sections have footers: the first section decides.
     footers: Option<bool>,
     /// The ids of the device sections.
@@ -90,7 +87,7 @@ struct Parser<'a, 'r, O, W> {
     unconfirmed: Vec<(DeviceSection, u64)>,
 }
 
-impl<O: Output, W: Write> Parser<'_, '_, O, W> {
+impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
     fn stream(mut self) -> Result<(), Failure> {
         self.header()?;
         self.configuration()?;
@@ -138,15 +135,18 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     fn configuration(&mut self) -> Result<(), Failure> {
         self.take_described_page_size()?;
-        if self.input.peek()? != Some(CONFIGURATION) {
-            return self.report.configuration(None);
+        let input = &mut *self.input;
+        input.output().begin_configuration().map_err(|why| input.stopped(why))?;
+        if input.peek()? == Some(CONFIGURATION) {
+            let configuration = Configuration::read(input)?;
+            if let Some((page_size, at)) = configuration.page_size {
+                self.page_size.tell(page_size, Source::Configuration, at)?;
+            }
+            self.configuration = Some(configuration);
         }
-        let configuration = Configuration::read(self.input)?;
-        if let Some((page_size, at)) = configuration.page_size {
-            self.page_size.tell(page_size, Source::Configuration, at)?;
-        }
-        self.has_addresses = configuration.ignores_shared();
-        self.report.configuration(Some(&configuration))
+        let configuration = self.configuration.as_ref();
+        input.output().end_configuration(configuration).map_err(|why| input.stopped(why))?;
+        self.report.configuration(configuration)
     }
 
     fn description(&self) -> Option<&Description> {
@@ -210,8 +210,8 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         if version != RAM_VERSION {
             return Err(Failure::at(at, format!("unknown version {version} of section `ram`")));
         }
-        let mut ram = Ram::new(id, self.page_size, self.has_addresses);
-        ram.start(self.input)?;
+        let mut ram = Ram::new(id, self.page_size, self.configuration.as_ref());
+        ram.start(self.input, &mut self.channels)?;
         self.ram = Some(ram);
         self.unreported = true;
         self.footer(id, "missing footer of section `ram`")
@@ -223,7 +223,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         let id = self.input.be32()?;
         let begun = self.ram.as_mut().filter(|ram| ram.id == id);
         let ram = begun.ok_or_else(|| Failure::at(at, format!("no section {id} has begun")))?;
-        ram.records(self.input)?;
+        ram.records(self.input, &mut self.channels)?;
         self.unreported = true;
         if ends {
             ram.ends = ram.ends.saturating_add(1);
@@ -286,7 +286,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             return self.undescribed_device(section);
         }
         let (bytes, form) = self.described(&section, self.devices)?;
-        self.input.pass(bytes)?;
+        self.input.device(&section, bytes)?;
         let name = Escaped(&section.name);
         self.footer(id, &format!("the description does not match device `{name}`"))?;
         self.devices = self.devices.saturating_add(1);
@@ -411,7 +411,9 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
 
     /// Reads what follows the end mark at `at`.
     fn end(&mut self, at: u64) -> Result<(), Failure> {
+        self.channels.end()?;
         self.report_ram()?;
+        self.report.channels(&self.channels)?;
         if self.ram.is_none() {
             if self.devices == 0 {
                 return Err(Failure::at(at, "the stream ends without memory and devices"));
@@ -427,6 +429,10 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
         self.report.footers(self.footers == Some(true))?;
         match &self.ram {
             None => self.report.kind("devices without memory")?,
+            Some(ram) if ram.blocks.iter().any(|block| block.mapped.is_some()) => {
+                self.report.kind("mapped-ram")?;
+            }
+            Some(_) if !self.channels.is_empty() => self.report.kind("multifd")?,
             Some(ram) if ram.ends == 0 => {
                 self.report.kind("background snapshot: no END of `ram`")?
             }
@@ -463,7 +469,7 @@ impl<O: Output, W: Write> Parser<'_, '_, O, W> {
             let what = format!("{} devices, but {devices} described", self.devices);
             return Err(Failure::at(eof, what));
         }
-        self.input.pass(left)?;
+        self.input.description(left)?;
         Ok(Some((start, left, devices)))
     }
 
@@ -495,4 +501,13 @@ fn contents(name: &[u8]) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// Whether the memory of a stream is mapped into the file, as its beginning says.
+pub fn maps_ram(channel: Box<dyn ReadChannel + '_>, start: u64) -> Result<bool, Failure> {
+    let mut nothing = Discard;
+    let mut input = Input::new(channel, start, &mut nothing)?;
+    input.pass(8)?;
+    let configured = input.peek()? == Some(CONFIGURATION);
+    Ok(configured && Configuration::read(&mut input)?.maps_ram())
 }

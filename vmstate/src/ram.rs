@@ -3,31 +3,35 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::configuration::Configuration;
+use crate::mapped::{Mapped, Region, check_regions};
+use crate::multifd::Channels;
+use crate::output::{Encoding, Output, Place};
 use crate::page_size::{GUESSES, PageSize, USUAL};
 use crate::report::Escaped;
-use crate::{Failure, Input, Output};
+use crate::{Failure, Input};
 
 const BLOCK_LIMIT: usize = 4096;
 /// How many bytes longer than the page its compressed form may be.
-const COMPRESS_EXCESS: u64 = 4096;
+const COMPRESS_EXCESS: usize = 4096;
 /// The longest name of a block and the byte that tells its length.
 const LONGEST_NAME: usize = 1 + 255;
 
 /// The bits of a record's header that are flags; the others are an address.
 const FLAGS: u64 = 0x3ff;
 const FULL: u64 = 0x001;
-const ZERO: u64 = 0x002;
-const MEM_SIZE: u64 = 0x004;
-const PAGE: u64 = 0x008;
-const EOS: u64 = 0x010;
-const CONTINUE: u64 = 0x020;
-const XBZRLE: u64 = 0x040;
+pub const ZERO: u64 = 0x002;
+pub const MEM_SIZE: u64 = 0x004;
+pub const PAGE: u64 = 0x008;
+pub const EOS: u64 = 0x010;
+pub const CONTINUE: u64 = 0x020;
+pub const XBZRLE: u64 = 0x040;
 const HOOK: u64 = 0x080;
-const COMPRESS: u64 = 0x100;
+pub const COMPRESS: u64 = 0x100;
 const MULTIFD_FLUSH: u64 = 0x200;
 
 /// The first byte of an XBZRLE record.
-const XBZRLE_ENCODING: u8 = 0x01;
+pub const XBZRLE_ENCODING: u8 = 0x01;
 
 /// The state of the `ram` section, which has several parts in the stream.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct Ram {
     /// The block of the last page record, in whatever part of the section that was.
     current: Option<usize>,
     has_addresses: bool,
+    /// The pages are where the list of blocks says.
+    is_mapped: bool,
 }
 
 /// A block of the guest's memory, and how many records there are of its pages.
@@ -58,11 +64,17 @@ pub struct Block {
     pub normal: u64,
     pub xbzrle: u64,
     pub compressed: u64,
+    /// Where its pages are, if they are in no records.
+    pub mapped: Option<Mapped>,
+    /// It is shared memory that is not in the file.
+    pub is_absent: bool,
+    /// How many pages the file has of it, if it is mapped.
+    pub present: u64,
 }
 
 impl Ram {
     /// A section that has just begun.
-    pub fn new(id: u32, page_size: PageSize, has_addresses: bool) -> Self {
+    pub fn new(id: u32, page_size: PageSize, configuration: Option<&Configuration>) -> Self {
         Self {
             id,
             page_size,
@@ -72,33 +84,67 @@ impl Ram {
             blocks: Vec::new(),
             index: HashMap::new(),
             current: None,
-            has_addresses,
+            has_addresses: configuration.is_some_and(Configuration::ignores_shared),
+            is_mapped: configuration.is_some_and(Configuration::maps_ram),
         }
     }
 
     /// Reads the payload of START: the list of blocks, then records.
-    pub fn start<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<(), Failure> {
+    pub fn start<O: Output>(
+        &mut self,
+        input: &mut Input<'_, O>,
+        channels: &mut Channels<'_>,
+    ) -> Result<(), Failure> {
         let at = input.begin("list of RAM blocks");
+        input.output().begin_records().map_err(|why| input.stopped(why))?;
         let header = input.be64()?;
         if header & FLAGS != MEM_SIZE {
             return Err(Failure::at(at, "the ram section does not begin with its blocks"));
         }
         self.total = header & !FLAGS;
         let mut rest = self.total;
+        let mut regions = Vec::new();
         while rest > 0 {
-            rest = rest.saturating_sub(self.block(input, rest)?);
+            rest = rest.saturating_sub(self.block(input, rest, &mut regions)?);
         }
-        self.records(input)
+        check_regions(regions)?;
+        let listed = input.output().blocks(&self.blocks, self.page_size.get());
+        listed.map_err(|why| input.stopped(why))?;
+        for (index, block) in self.blocks.iter_mut().enumerate() {
+            if let Some(mapped) = &block.mapped {
+                block.present = input.present(mapped)?;
+                input.mapped(index, block)?;
+            }
+        }
+        self.rest_of_records(input, channels)
     }
 
     /// Reads page records up to the one that ends the payload.
-    pub fn records<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<(), Failure> {
-        while self.record(input)? {}
-        Ok(())
+    pub fn records<O: Output>(
+        &mut self,
+        input: &mut Input<'_, O>,
+        channels: &mut Channels<'_>,
+    ) -> Result<(), Failure> {
+        input.output().begin_records().map_err(|why| input.stopped(why))?;
+        self.rest_of_records(input, channels)
+    }
+
+    fn rest_of_records<O: Output>(
+        &mut self,
+        input: &mut Input<'_, O>,
+        channels: &mut Channels<'_>,
+    ) -> Result<(), Failure> {
+        while self.record(input, channels)? {}
+        input.output().end_records().map_err(|why| input.stopped(why))
     }
 
     /// Reads an entry of the block list and returns the length of the block, at most `rest`.
-    fn block<O: Output>(&mut self, input: &mut Input<'_, O>, rest: u64) -> Result<u64, Failure> {
+    fn block<O: Output>(
+        &mut self,
+        input: &mut Input<'_, O>,
+        rest: u64,
+        regions: &mut Vec<Region>,
+    ) -> Result<u64, Failure> {
         let at = input.position();
         if self.blocks.len() >= BLOCK_LIMIT {
             return Err(Failure::at(at, format!("more than {BLOCK_LIMIT} RAM blocks")));
@@ -121,21 +167,44 @@ impl Ram {
             return Err(Failure::at(at, what));
         }
         let address = if self.has_addresses { Some(input.be64()?) } else { None };
+        let mapped = if self.is_mapped {
+            Mapped::read(input, &name, length, &mut self.page_size, regions)?
+        } else {
+            None
+        };
         self.index.insert(name.clone(), self.blocks.len());
-        self.blocks.push(Block { name, length, address, ..Block::default() });
+        let is_absent = self.is_mapped && mapped.is_none();
+        self.blocks.push(Block { name, length, address, mapped, is_absent, ..Block::default() });
         Ok(length)
     }
 
     /// Reads a record; whether more follow.
-    fn record<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<bool, Failure> {
+    fn record<O: Output>(
+        &mut self,
+        input: &mut Input<'_, O>,
+        channels: &mut Channels<'_>,
+    ) -> Result<bool, Failure> {
         let at = input.begin("RAM record");
         let header = input.be64()?;
         let flags = header & FLAGS;
         let address = header & !FLAGS;
         match flags {
-            EOS if address == 0 => return Ok(false),
+            EOS if address == 0 => {
+                let page_size = self.page_size.get();
+                channels.at_end(input, at, &mut self.blocks, page_size)?;
+                return Ok(false);
+            }
             EOS => return Err(Failure::at(at, format!("end of RAM records at {address:#x}"))),
             MEM_SIZE => return Err(Failure::at(at, "second list of RAM blocks")),
+            _ if self.is_mapped => {
+                let what = format!("record {header:#x}, although the memory is mapped");
+                return Err(Failure::at(at, what));
+            }
+            MULTIFD_FLUSH if address == 0 && !channels.is_empty() => {
+                let page_size = self.page_size.get().unwrap_or(USUAL);
+                channels.at_record(input, at, &mut self.blocks, page_size)?;
+                return Ok(true);
+            }
             _ => {}
         }
         let kind = flags & !CONTINUE;
@@ -162,24 +231,31 @@ impl Ram {
             let name = Escaped(&block.name);
             return Err(Failure::at(at, format!("page {address:#x} is beyond block `{name}`")));
         }
+        let place = Place {
+            block: self.current.unwrap_or_default(),
+            offset: address,
+            len: usize::try_from(page_size).unwrap_or_default(),
+        };
         match kind {
             ZERO => {
                 block.zero = block.zero.saturating_add(1);
-                if input.byte()? != 0 {
+                let fill = input.byte()?;
+                if fill != 0 {
                     block.filled = block.filled.saturating_add(1);
                 }
+                input.output().filled(place, fill).map_err(|why| input.stopped(why))?;
             }
             PAGE => {
                 block.normal = block.normal.saturating_add(1);
-                input.page(usize::try_from(page_size).unwrap_or_default())?;
+                input.page(place)?;
             }
             XBZRLE => {
                 block.xbzrle = block.xbzrle.saturating_add(1);
-                xbzrle(input, page_size)?;
+                xbzrle(input, place)?;
             }
             _ => {
                 block.compressed = block.compressed.saturating_add(1);
-                compressed(input, page_size.saturating_add(COMPRESS_EXCESS))?;
+                compressed(input, place)?;
             }
         }
         Ok(true)
@@ -241,39 +317,36 @@ fn is_page(kind: u64) -> bool {
 /// What a record is that does not belong into the stream.
 fn unknown(header: u64) -> String {
     match header & FLAGS & !CONTINUE {
-        0 => format!(
-            "record {header:#x} has no flags: a hole in the file, or memory stored by mapped-ram, \
-             which is not supported"
-        ),
+        0 => format!("record {header:#x} has no flags: a hole in the file?"),
         FULL => "RAM flag 0x1 (pages of QEMU before 0.11) is not supported".into(),
         HOOK => "RAM flag 0x80 (hook of RDMA) is not supported: migrate without RDMA".into(),
-        MULTIFD_FLUSH => "RAM flag 0x200 (multifd) is not supported: the pages went through other \
-                          channels; migrate without multifd"
+        MULTIFD_FLUSH => "RAM flag 0x200 (multifd): the pages are in other channels, whose files \
+                          are to be named after this one"
             .into(),
         _ => format!("unknown combination of RAM flags {:#x}", header & FLAGS),
     }
 }
 
-fn xbzrle<O: Output>(input: &mut Input<'_, O>, limit: u64) -> Result<(), Failure> {
+fn xbzrle<O: Output>(input: &mut Input<'_, O>, place: Place) -> Result<(), Failure> {
     let at = input.position();
     let encoding = input.byte()?;
     if encoding != XBZRLE_ENCODING {
         return Err(Failure::at(at, format!("unknown encoding {encoding:#x} of a page")));
     }
     let at = input.position();
-    let len = u64::from(input.be16()?);
-    limited(at, len, limit)?;
-    input.pass(len)
+    let len = usize::from(input.be16()?);
+    limited(at, len, place.len)?;
+    input.encoded(place, Encoding::Xbzrle, len)
 }
 
-fn compressed<O: Output>(input: &mut Input<'_, O>, limit: u64) -> Result<(), Failure> {
+fn compressed<O: Output>(input: &mut Input<'_, O>, place: Place) -> Result<(), Failure> {
     let at = input.position();
-    let len = u64::from(input.be32()?);
-    limited(at, len, limit)?;
-    input.pass(len)
+    let len = usize::try_from(input.be32()?).unwrap_or(usize::MAX);
+    limited(at, len, place.len.saturating_add(COMPRESS_EXCESS))?;
+    input.encoded(place, Encoding::Deflate, len)
 }
 
-fn limited(at: u64, len: u64, limit: u64) -> Result<(), Failure> {
+fn limited(at: u64, len: usize, limit: usize) -> Result<(), Failure> {
     if len > limit {
         return Err(Failure::at(at, format!("encoded page of {len} bytes, more than {limit}")));
     }

@@ -1,78 +1,167 @@
 //! The command line.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use lexopt::{Arg, Parser, ValueExt};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use vmstate::{Options, is_page_size};
 
-use vmstate::Options;
-
-/// How to call the program.
-pub const USAGE: &str = "\
-Usage: vmstate inspect [--guess] [--page-size BYTES] FILE
-       vmstate copy [--raw-tail] [--page-size BYTES] IN OUT
-
-Reads a migration stream of QEMU. `-` is standard input or standard output.
-
-  inspect     print what is in the stream
-  copy        check the stream and write it again, byte for byte
-  --guess     without a description, guess where the state of a device ends
-  --raw-tail  copy everything from the first device on without reading it
-  --page-size BYTES
-              the size of the guest's pages, 1024 to 65536, for a stream that comes
-              through a pipe and does not tell it: there it is guessed
-
-What comes through a pipe is copied whole, whether it is understood or not. OUT is
-replaced when the copy is complete; until then, and if the stream ends too early, the
-bytes are in OUT.incomplete.
-
-Exit code: 0 if all is well, 1 if the stream is damaged or not understood, 2 for wrong
-usage and for files that cannot be read or written.
-";
-
-/// What the program was asked for.
-#[derive(Debug)]
-pub enum Arguments {
-    Help,
-    Run(Command, Options),
+/// Reads, checks, converts and extracts what QEMU writes when it saves or migrates a machine.
+///
+/// FILE is a migration stream: what `migrate "exec:cat > FILE"` or `migrate file:FILE` writes, with the
+/// memory in records or mapped (mapped-ram), or a save image of libvirt that is not compressed. Files
+/// of the channels of multifd follow that of the main stream. `-` is standard input or output.
+#[derive(Debug, Parser)]
+#[command(name = "vmstate", version, after_help = AFTER)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
 }
+
+const AFTER: &str = "\
+Examples:
+  vmstate inspect saved.mig
+  vmstate inspect --json main.mig channel0 channel1 | jq 'select(.element == \"block\")'
+  zstd -dc saved.zst | vmstate check -
+  vmstate convert --to mapped saved.mig mapped.mig
+  vmstate convert --to ordinary main.mig channel0 channel1 saved.mig
+  vmstate extract --description --device timer saved.mig folder
+  (qemu) migrate \"exec:vmstate copy - saved.mig\"
+
+No output has its name before it is complete and on the disk; until then it is called
+NAME.incomplete. What comes through a pipe exists nowhere else: `copy` copies it whole, whether it is
+understood or not, and keeps what it has if it cannot finish.
+
+Exit code: 0 if all is well, 1 if a stream is damaged or not understood, or if `diff` has found
+something, 2 for wrong usage and for files that cannot be read or written.";
 
 /// What to do, with which files.
-#[derive(Debug)]
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    Inspect(PathBuf),
-    Copy(PathBuf, PathBuf),
+    /// Print what is in a stream: a line for each element
+    #[command(after_help = JSON)]
+    Inspect {
+        #[command(flatten)]
+        reading: Reading,
+        /// Print an object of JSON in each line
+        #[arg(long)]
+        json: bool,
+        /// Without a description, guess where the state of a device ends
+        #[arg(long)]
+        guess: bool,
+        #[command(flatten)]
+        input: Input,
+    },
+    /// Check a stream: the exit code says whether all is well, one line what is wrong and where
+    Check {
+        #[command(flatten)]
+        reading: Reading,
+        #[command(flatten)]
+        input: Input,
+    },
+    /// Check a stream and write it again, byte for byte
+    Copy {
+        #[command(flatten)]
+        reading: Reading,
+        /// Copy everything from the first device on without reading it
+        #[arg(long)]
+        raw_tail: bool,
+        #[arg(value_name = "IN")]
+        from: PathBuf,
+        #[arg(value_name = "OUT")]
+        to: PathBuf,
+    },
+    /// Write the same machine in the other form; pages of multifd become part of it
+    Convert {
+        #[command(flatten)]
+        reading: Reading,
+        /// The form of the output
+        #[arg(long, value_name = "FORM")]
+        to: Form,
+        /// The stream, the channels of multifd, the output
+        #[arg(num_args = 2.., required = true, value_name = "IN [CHANNEL...] OUT")]
+        files: Vec<PathBuf>,
+    },
+    /// Write each block of memory into a file of its own, DIR/NAME.raw, with holes for zeros
+    ///
+    /// A slash in the name of a block or a device becomes `_`, a byte that is not printable `\xNN`.
+    Extract {
+        #[command(flatten)]
+        reading: Reading,
+        /// Also the payload of the devices of this name: DIR/NAME.INSTANCE.device
+        #[arg(long = "device", value_name = "NAME")]
+        devices: Vec<String>,
+        /// Also the payloads of all devices
+        #[arg(long)]
+        all_devices: bool,
+        /// Also the description of the devices: DIR/description.json
+        #[arg(long)]
+        description: bool,
+        /// The stream, the channels of multifd, the new folder
+        #[arg(num_args = 2.., required = true, value_name = "FILE [CHANNEL...] DIR")]
+        files: Vec<PathBuf>,
+    },
+    /// Print a script that completes commands in a shell
+    Completions { shell: clap_complete::Shell },
 }
 
-impl Arguments {
-    /// Those that the program was called with.
-    pub fn parse() -> Result<Self, lexopt::Error> {
-        let mut parser = Parser::from_env();
-        let mut options = Options::default();
-        let mut words = Vec::<OsString>::new();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Arg::Short('h') | Arg::Long("help") => return Ok(Self::Help),
-                Arg::Long("guess") => options.guess = true,
-                Arg::Long("raw-tail") => options.raw_tail = true,
-                Arg::Long("page-size") => {
-                    if !options.set_page_size(parser.value()?.parse()?) {
-                        return Err("--page-size wants a power of two within 1024 to 65536".into());
-                    }
-                }
-                Arg::Value(word) => words.push(word),
-                other => return Err(other.unexpected()),
-            }
-        }
-        let command = match (words.as_slice(), options) {
-            ([word, file], Options { raw_tail: false, .. }) if word == "inspect" => {
-                Command::Inspect(file.into())
-            }
-            ([word, from, to], Options { guess: false, .. }) if word == "copy" => {
-                Command::Copy(from.into(), to.into())
-            }
-            _ => return Err("these arguments do not go together".into()),
-        };
-        Ok(Self::Run(command, options))
+const JSON: &str = "\
+With --json each line is an object. Its `element` is the first word of the text, and its other keys are
+those of the text, in the same order; numbers are numbers. Where the text has a value without a key, the
+key is `name` of a block, `machine` of a configuration, `form` of a device, `present` of footers, `kind`.
+Where the text says `none` the value is null. The last object has the element `ok`; without it the stream
+was not read to its end. Keys may be added, none is changed.";
+
+#[derive(Debug, Args)]
+pub struct Input {
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The files of the channels of multifd
+    #[arg(value_name = "CHANNEL")]
+    pub channels: Vec<PathBuf>,
+}
+
+/// How to read a stream.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Reading {
+    /// The size of the guest's pages, 1024 to 65536, for a stream that comes through a pipe and does
+    /// not tell it: there it is guessed
+    #[arg(long, value_name = "BYTES", value_parser = page_size)]
+    pub page_size: Option<u64>,
+    /// Where the stream begins in its file, if that is not at its start, nor after zeros or the header
+    /// of a save image, where it is found
+    #[arg(long, value_name = "BYTES", value_parser = number)]
+    pub offset: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Memory in records, as in a stream over a socket or a pipe
+    Ordinary,
+    /// Memory at places of the file that do not change (capability `mapped-ram`)
+    Mapped,
+}
+
+impl Reading {
+    pub fn options(self) -> Options {
+        Options { page_size: self.page_size, ..Options::default() }
     }
+}
+
+/// Prints the script for a shell.
+pub fn print_completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Arguments::command(), "vmstate", &mut std::io::stdout());
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map_err(|error| error.to_string())
+}
+
+fn page_size(text: &str) -> Result<u64, String> {
+    let size = number(text)?;
+    let wrong = || "not a power of two within 1024 to 65536".to_string();
+    is_page_size(size).then_some(size).ok_or_else(wrong)
 }

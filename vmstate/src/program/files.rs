@@ -2,15 +2,16 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use iov_iter::file::{ReadChannel, WriteChannel};
+use iov_iter::file::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
 use iov_iter::os::IoChannel;
+use iov_iter::{Dest, Piece};
 
 use super::room::{Full, Pipe};
-use vmstate::{Failure, Tail};
+use vmstate::{Failure, find_start};
 
 /// Streams of fewer bytes are read without showing progress.
 const LONG: u64 = 32 << 20;
@@ -27,8 +28,8 @@ fn is_standard(path: &Path) -> bool {
 /// An input.
 pub struct Opened {
     source: Source,
-    /// The end of the stream, if the input is a file that can be read there first.
-    tail: Option<Tail>,
+    /// Where the stream begins.
+    start: u64,
     progress: Progress,
     metadata: Option<Metadata>,
 }
@@ -36,7 +37,8 @@ pub struct Opened {
 /// An input that is read.
 pub struct Reading {
     pub channel: Box<dyn ReadChannel>,
-    pub tail: Option<Tail>,
+    /// Where the stream begins.
+    pub start: u64,
     pub progress: Progress,
 }
 
@@ -47,28 +49,30 @@ enum Source {
 }
 
 impl Opened {
-    /// Opens `path`.
-    pub fn new(path: &Path) -> Result<Self, Failure> {
+    /// Opens `path`, where a stream begins at `offset`, or where it is found.
+    pub fn new(path: &Path, offset: Option<u64>) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::Input(error.to_string());
         if is_standard(path) {
             let source = Source::Pipe(Pipe::standard_input().map_err(failed)?);
-            return Ok(Self { source, tail: None, progress: Progress::new(None), metadata: None });
+            return Ok(Self { source, start: 0, progress: Progress::new(None), metadata: None });
         }
         let mut file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        let tail = if metadata.is_file() { Some(Tail::find(&mut file, 0)?) } else { None };
-        if tail.is_some() {
-            file.rewind().map_err(failed)?;
+        if !metadata.is_file() {
+            let (source, progress) = (Source::Pipe(Pipe::new(file)), Progress::new(None));
+            return Ok(Self { source, start: 0, progress, metadata: Some(metadata) });
         }
-        let progress = Progress::new(tail.as_ref().map(|tail| tail.length));
-        let source =
-            if tail.is_some() { Source::File(file) } else { Source::Pipe(Pipe::new(file)) };
-        Ok(Self { source, tail, progress, metadata: Some(metadata) })
+        let start = match offset {
+            Some(offset) => offset,
+            None => find_start(&mut file)?,
+        };
+        let progress = Progress::new(Some(metadata.len()));
+        Ok(Self { source: Source::File(file), start, progress, metadata: Some(metadata) })
     }
 
     /// Whether the input is no ordinary file: what is read from it exists nowhere else.
     pub fn is_pipe(&self) -> bool {
-        self.tail.is_none()
+        matches!(self.source, Source::Pipe(_))
     }
 
     /// Keeps the bytes of a pipe whose writer has finished, where there is no output for them, and says
@@ -91,18 +95,25 @@ impl Opened {
         Ok(())
     }
 
+    /// Another handle of the file, and where the stream begins; `None` for a pipe.
+    pub fn file(&self) -> Result<Option<(File, u64)>, Failure> {
+        let Source::File(file) = &self.source else { return Ok(None) };
+        let file = file.try_clone().map_err(|error| Failure::Input(error.to_string()))?;
+        Ok(Some((file, self.start)))
+    }
+
     /// Begins to read. If `to` is an ordinary file, no more is read than it has room for.
     pub fn read(self, to: Option<&Destination>) -> Result<Reading, Failure> {
-        let Self { source, tail, progress, .. } = self;
+        let Self { source, start, progress, .. } = self;
         let channel = match (source, to.and_then(Destination::regular)) {
-            (Source::File(file), _) => progress.watch(file),
+            (Source::File(file), _) => Box::new(WatchedFile { file, bar: progress.bar.clone() }),
             (Source::Pipe(pipe), None) => progress.watch(pipe.ungated()),
             (Source::Pipe(pipe), Some(Regular { file, full, .. })) => {
                 let gate = pipe.gated(file, full);
                 progress.watch(gate.map_err(|error| Failure::Input(error.to_string()))?)
             }
         };
-        Ok(Reading { channel, tail, progress })
+        Ok(Reading { channel, start, progress })
     }
 }
 
@@ -151,7 +162,8 @@ impl Destination {
         let mut incomplete = OsString::from(&path);
         incomplete.push(".incomplete");
         let incomplete = PathBuf::from(incomplete);
-        let file = File::options().write(true).create_new(true).open(&incomplete);
+        // A bitmap of pages is written in parts, and read for that.
+        let file = File::options().read(true).write(true).create_new(true).open(&incomplete);
         let file = file.map_err(|error| {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return failed(error);
@@ -172,6 +184,12 @@ impl Destination {
 
     fn regular(&self) -> Option<&Regular> {
         self.regular.as_ref()
+    }
+
+    /// Another handle of an ordinary file.
+    pub fn file(&self) -> Result<Option<File>, Failure> {
+        let file = self.regular().map(|regular| regular.file.try_clone()).transpose();
+        file.map_err(|error| Failure::Output(error.to_string()))
     }
 
     /// Whether reading was given up because there is no more room for what would come.
@@ -215,6 +233,51 @@ impl Destination {
         let Some(Regular { incomplete, .. }) = self.regular() else { return };
         if let Err(error) = fs::remove_file(incomplete) {
             eprintln!("{}: not removed, although incomplete: {error}", incomplete.display());
+        }
+    }
+}
+
+/// A folder that is made. It has another name until it is complete.
+#[derive(Debug)]
+pub struct NewFolder {
+    path: PathBuf,
+    pub incomplete: PathBuf,
+}
+
+impl NewFolder {
+    /// Makes it, unless `path` exists and is more than an empty folder.
+    pub fn new(path: &Path) -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::Output(error.to_string());
+        match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
+            Ok(true) => {}
+            Ok(false) => return Err(Failure::Output("this folder exists and is not empty".into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        let mut name = path.components().as_path().as_os_str().to_os_string();
+        name.push(".incomplete");
+        let incomplete = PathBuf::from(name);
+        match fs::create_dir(&incomplete) {
+            Ok(()) => Ok(Self { path: path.into(), incomplete }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Failure::Output(
+                format!("{} is there already: move it away first", incomplete.display()),
+            )),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Gives the complete folder its name.
+    pub fn complete(&self) -> Result<(), Failure> {
+        let synced = File::open(&self.incomplete).and_then(|folder| folder.sync_all());
+        synced
+            .and_then(|()| fs::rename(&self.incomplete, &self.path))
+            .map_err(|error| Failure::Output(error.to_string()))
+    }
+
+    /// Removes it with what is in it.
+    pub fn remove(&self) {
+        if let Err(error) = fs::remove_dir_all(&self.incomplete) {
+            eprintln!("{}: not removed, although incomplete: {error}", self.incomplete.display());
         }
     }
 }
@@ -271,6 +334,36 @@ impl Progress {
     /// Shows nothing any more.
     pub fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// A file whose bytes are counted when they are read.
+struct WatchedFile {
+    file: File,
+    bar: ProgressBar,
+}
+
+impl Channel for WatchedFile {
+    fn features(&self) -> Features {
+        self.file.features()
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        Channel::seek(&mut self.file, to)
+    }
+}
+
+impl ReadChannel for WatchedFile {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let got = ReadChannel::read(&mut self.file, into)?;
+        self.bar.inc(got as u64);
+        Ok(got)
+    }
+
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
+        let got = self.file.read_at(into, position)?;
+        self.bar.inc(got as u64);
+        Ok(got)
     }
 }
 

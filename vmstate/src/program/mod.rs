@@ -4,3 +4,4 @@ pub mod arguments;
 pub mod files;
 #[cfg_attr(not(target_os = "linux"), path = "no_room.rs")]
 mod room;
+pub mod sparse;

@@ -46,7 +46,7 @@ impl WriteChannel for Counter {
 /// Copies a stream that comes through a pipe; how that ended, and how much was written.
 fn copy_pipe(stream: Long<'_>) -> (Copied, u64) {
     let mut written = Counter(0);
-    let copied = copy(Box::new(stream), None, &mut written, Options::default()).unwrap();
+    let copied = copy(Box::new(stream), 0, &mut written, Options::default()).unwrap();
     (copied, written.0)
 }
 

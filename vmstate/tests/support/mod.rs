@@ -5,10 +5,14 @@
 pub mod fuzz;
 pub mod peak;
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 
-use iov_iter::file::{Channel, ChannelError, ReadChannel};
-use vmstate::{Copied, Discard, Failure, Input, Options, Report, Tail, parse};
+use iov_iter::file::{Channel, ChannelError, Features, ReadChannel, SeekFrom};
+use iov_iter::{Dest, Piece};
+use vmstate::{
+    Channels, Copied, Discard, Failure, Input, Options, Output, Report, ToOrdinary, find_start,
+    parse,
+};
 
 /// A stream that QEMU wrote.
 pub const SHIPPED: &[u8] = include_bytes!("../data/qemu-none-16k.mig");
@@ -134,11 +138,7 @@ pub fn inspect(stream: &[u8]) -> Result<String, Failure> {
 
 /// What it prints, up to a failure, and how it ends.
 pub fn inspect_with(stream: &[u8], options: Options) -> (String, Result<String, Failure>) {
-    let tail = match Tail::find(&mut Cursor::new(stream), 0) {
-        Ok(tail) => tail,
-        Err(failure) => return (String::new(), Err(failure)),
-    };
-    inspect_channel(Box::new(stream), Some(tail), options)
+    inspect_channel(Box::new(Bytes::new(stream)), Vec::new(), options)
 }
 
 /// What it prints for a stream that comes through a pipe in pieces of `piece` bytes.
@@ -148,27 +148,39 @@ pub fn inspect_pipe(stream: &[u8], piece: usize) -> Result<String, Failure> {
 
 /// What it prints with options.
 pub fn inspect_pipe_with(stream: &[u8], piece: usize, options: Options) -> Result<String, Failure> {
-    inspect_channel(Box::new(Pieces { rest: stream, piece }), None, options).1
+    inspect_channel(Box::new(Pieces { rest: stream, piece }), Vec::new(), options).1
+}
+
+/// What it prints for a file and the channels of multifd that came with it.
+pub fn inspect_multifd(stream: &[u8], channels: &[&[u8]]) -> Result<String, Failure> {
+    let channels = channels.iter().map(|it| Box::new(*it) as Box<dyn ReadChannel>).collect();
+    inspect_channel(Box::new(Bytes::new(stream)), channels, Options::default()).1
 }
 
 fn inspect_channel<'a>(
-    channel: Box<dyn ReadChannel + 'a>,
-    tail: Option<Tail>,
+    mut channel: Box<dyn ReadChannel + 'a>,
+    channels: Vec<Box<dyn ReadChannel + 'a>>,
     options: Options,
 ) -> (String, Result<String, Failure>) {
     let mut report = Report::new(Vec::new());
     let mut nothing = Discard;
-    let mut input = Input::new(channel, tail, &mut nothing).unwrap();
-    let result = parse(&mut input, &mut report, options);
+    let result = (|| {
+        let start = if channel.features().contains(Features::SEEKABLE) {
+            find_start(&mut *channel)?
+        } else {
+            0
+        };
+        let mut input = Input::new(channel, start, &mut nothing)?;
+        parse(&mut input, &mut report, Channels::new(channels)?, options)
+    })();
     let text = String::from_utf8(report.into_inner()).unwrap();
     (text.clone(), result.map(|()| text))
 }
 
 /// What `vmstate copy` writes for a file of these bytes.
 pub fn copy(stream: &[u8], options: Options) -> Result<Vec<u8>, Failure> {
-    let tail = Tail::find(&mut Cursor::new(stream), 0)?;
     let mut written = Vec::new();
-    let copied = vmstate::copy(Box::new(stream), Some(tail), &mut written, options)?;
+    let copied = vmstate::copy(Box::new(Bytes::new(stream)), 0, &mut written, options)?;
     assert!(matches!(copied, Copied::Checked), "{copied:?}");
     Ok(written)
 }
@@ -178,7 +190,7 @@ pub fn copy(stream: &[u8], options: Options) -> Result<Vec<u8>, Failure> {
 pub fn copy_pipe(stream: &[u8], piece: usize, options: Options) -> Result<Vec<u8>, Failure> {
     let mut written = Vec::new();
     let pieces = Box::new(Pieces { rest: stream, piece });
-    let copied = vmstate::copy(pieces, None, &mut written, options).unwrap();
+    let copied = vmstate::copy(pieces, 0, &mut written, options).unwrap();
     assert!(written == stream, "the pipe was not copied whole");
     match copied {
         Copied::Checked => Ok(written),
@@ -186,11 +198,67 @@ pub fn copy_pipe(stream: &[u8], piece: usize, options: Options) -> Result<Vec<u8
     }
 }
 
+/// Reads a stream, with its channels, into an output.
+pub fn read_into(
+    stream: &[u8],
+    channels: &[&[u8]],
+    output: &mut impl Output,
+) -> Result<(), Failure> {
+    let mut main = Bytes::new(stream);
+    let start = find_start(&mut main)?;
+    let channels = channels.iter().map(|it| Box::new(*it) as Box<dyn ReadChannel>).collect();
+    let mut input = Input::new(Box::new(main), start, output)?;
+    let report = &mut Report::new(std::io::sink());
+    parse(&mut input, report, Channels::new(channels)?, Options::default())
+}
+
+/// What `vmstate convert --to ordinary` writes.
+pub fn to_ordinary(stream: &[u8], channels: &[&[u8]]) -> Result<Vec<u8>, Failure> {
+    let mut written = Vec::new();
+    let mut output = ToOrdinary::new(&mut written).unwrap();
+    let read = read_into(stream, channels, &mut output);
+    output.finish(read)?;
+    Ok(written)
+}
+
 /// The offset of the damage that is reported; panics if none is.
 pub fn damage(stream: &[u8]) -> u64 {
     match inspect(stream) {
         Err(Failure::Damaged { offset, .. }) => offset,
         other => panic!("no damage reported: {other:?}"),
+    }
+}
+
+/// A file in memory.
+pub struct Bytes<'a>(Cursor<&'a [u8]>);
+
+impl<'a> Bytes<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(Cursor::new(bytes))
+    }
+}
+
+impl Channel for Bytes<'_> {
+    fn features(&self) -> Features {
+        Features::SEEKABLE
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        let to = to.resolve(self.0.position(), self.0.get_ref().len() as u64);
+        self.0.set_position(to.ok_or(ChannelError::Os(22))?);
+        Ok(self.0.position())
+    }
+}
+
+impl ReadChannel for Bytes<'_> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        self.0.read(into).map_err(|error| ChannelError::from(&error))
+    }
+
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
+        let bytes = *self.0.get_ref();
+        let rest = bytes.get(position.try_into().unwrap_or(usize::MAX)..).unwrap_or_default();
+        Ok(Piece::from(rest).copy_to(into[0]))
     }
 }
 
