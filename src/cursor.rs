@@ -11,6 +11,26 @@
 //! The cursor keeps the whole list, so it can go back to the first byte and not one further. It
 //! never holds a place past the end of a segment: after its last byte it points at the next one.
 //!
+//! # How a copy works
+//!
+//! A walk takes an [`Extent`] along, for example the caller's buffer, and cuts both lists of bytes at the same
+//! places. The step gets two ranges and copies one to the other:
+//!
+//! ```text
+//!   copy_to_iter, read_at, ...   what the user calls: wraps the buffer as an extent
+//!     walk_with                  chooses the kind of segment, once a call
+//!       walk_segments            the loop: the rest of a segment, and as much of the extent
+//!         step(tail, part)       one copy: memory to memory, the host's user copy, or a mapped page
+//!
+//!   segments  [    seg 0    ][ seg 1 ][     seg 2     ]
+//!                  ├ tail 0 ┤├ tail 1┤├─ tail 2 ─┤
+//!   extent         ├ part 0 ┤├ part 1┤├─ part 2 ─┤
+//! ```
+//!
+//! **A tail and its part have the same length**, in each step. Unsafe code relies on it: a copy that was told
+//! the length of one of them stays within the other. The loop establishes it: a step gets the shorter of
+//! the two whole, and a prefix of the longer.
+//!
 //! Empty segments change no result. A walk stops at the first of them; each query that depends on
 //! the place skips them ([`Cursor::position`]). So the walk, which copies run, does not pay for it.
 
@@ -19,7 +39,7 @@ use core::fmt;
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::Page;
-use crate::memory::{Access, Extent, Piece, Span};
+use crate::memory::{Access, Extent, Piece};
 use crate::segment::{BioVec, MemVec, Position, Segment, Segments};
 
 /// A position in a segment list, and the number of bytes left.
@@ -30,9 +50,9 @@ use crate::segment::{BioVec, MemVec, Position, Segment, Segments};
 /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
 /// let mut cursor = Cursor::new(&segments[..]);
 /// let mut seen = Vec::new();
-/// let walked = cursor.walk(9, |segment, offset, len, _progress| {
-///     seen.extend_from_slice(&segment.as_slice()[offset..offset + len]);
-///     len
+/// let walked = cursor.walk(9, |range, _progress| {
+///     seen.extend_from_slice(&range.segment.as_slice()[range.offset..][..range.len]);
+///     range.len
 /// });
 /// assert_eq!((walked, &seen[..]), (9, &b"scatter g"[..]));
 /// assert_eq!((cursor.position().index, cursor.position().offset), (1, 2));
@@ -210,12 +230,12 @@ impl<L: Segments> Cursor<L> {
         self.list.as_slice().iter().skip(self.at.index)
     }
 
-    /// Calls `step` with piece after piece of the next `n` bytes and moves behind what it handled.
+    /// Calls `step` for each contiguous range of the next `n` bytes and advances by what the steps report as
+    /// handled.
     ///
-    /// `n` is cut to [`remaining`](Self::remaining). `step` gets a segment, the offset in it, the
-    /// length of the piece (never 0) and the number of bytes handled so far; it returns how many
-    /// bytes of the piece it handled. Fewer than the piece ends the walk there. Returns the bytes
-    /// handled in all.
+    /// `n` is cut to [`remaining`](Self::remaining). `step` gets a range of a segment, which is never empty,
+    /// and the number of bytes handled so far. It returns the number of bytes of the range that it handled;
+    /// fewer than the range has end the walk there. Returns the bytes handled in all.
     #[inline]
     #[doc(alias = "iterate_iovec")]
     #[doc(alias = "iterate_kvec")]
@@ -224,19 +244,21 @@ impl<L: Segments> Cursor<L> {
     pub fn walk(
         &mut self,
         n: usize,
-        mut step: impl FnMut(&L::Segment, usize, usize, usize) -> usize,
+        mut step: impl FnMut(SegmentRange<'_, L::Segment>, usize) -> usize,
     ) -> usize {
-        self.share_tails(0..n, Window::tail, |window, part| match window.len {
+        self.walk_segments(0..n, SegmentRange::tail, |range, part| match range.len {
             0 => 0,
-            len => step(window.segment, window.offset, len, part.start),
+            _ => step(range, part.start),
         })
     }
 
-    /// The engine. `tail` gives all of a segment from an offset on; `step` gets the front of it that
-    /// goes with a part of `extent`, and tells how many bytes of that it handled. Both are empty where
-    /// the segment is.
+    /// The engine; see the picture at the top of this file.
+    ///
+    /// `tail` gives all of a segment from an offset on. `step` gets the front of that and the part of `extent`
+    /// with the same length, and returns the number of bytes that it handled. Both are empty where the
+    /// segment is.
     #[inline(always)]
-    pub(crate) fn share_tails<'s, T: Span, E: Extent>(
+    pub(crate) fn walk_segments<'s, T: Extent, E: Extent>(
         &'s mut self,
         extent: E,
         tail: impl Fn(&'s L::Segment, usize) -> T,
@@ -245,37 +267,37 @@ impl<L: Segments> Cursor<L> {
         let Self { list, at, count, .. } = self;
         let segments = list.as_slice();
         let mut index = at.index;
-        let mut left = extent.front(if L::EXISTS { *count } else { 0 });
-        let wanted = left.size();
+        let mut left = extent.prefix(if L::EXISTS { *count } else { 0 });
+        let wanted = left.len();
         if wanted == 0 {
             return 0;
         }
         let Some(mut segment) = segments.get(index) else { return 0 };
         let mut rest = tail(segment, at.offset);
         // Each of the numbers stays below a length or a count: nothing wraps, unless a segment changes its
-        // length, which gives a nonsensical position. The step stands in two places, so that whole segments,
-        // which most are, pass one comparison and no minimum.
+        // length, which gives a nonsensical position. `step` has two call sites so that the common case, a
+        // whole segment, costs one compare and no minimum.
         let (here, unhandled) = loop {
-            let (rest_size, left_size) = (rest.size(), left.size());
-            let skipped = || segment.len().wrapping_sub(rest_size);
-            if left_size <= rest_size {
+            let (rest_len, left_len) = (rest.len(), left.len());
+            let skipped = || segment.len().wrapping_sub(rest_len);
+            if left_len <= rest_len {
                 // The last piece.
-                let handled = step(rest.front(left_size), left).min(left_size);
-                if handled == rest_size {
+                let handled = step(rest.prefix(left_len), left).min(left_len);
+                if handled == rest_len {
                     index = index.wrapping_add(1);
                     break (0, 0);
                 }
-                break (skipped().wrapping_add(handled), left_size.wrapping_sub(handled));
+                break (skipped().wrapping_add(handled), left_len.wrapping_sub(handled));
             }
-            let handled = step(rest, left.front(rest_size)).min(rest_size);
-            if handled < rest_size {
-                break (skipped().wrapping_add(handled), left_size.wrapping_sub(handled));
+            let handled = step(rest, left.prefix(rest_len)).min(rest_len);
+            if handled < rest_len {
+                break (skipped().wrapping_add(handled), left_len.wrapping_sub(handled));
             }
             index = index.wrapping_add(1);
-            left = left.behind(rest_size);
+            left = left.suffix(rest_len);
             segment = match segments.get(index) {
                 Some(next) => next,
-                None => break (0, left.size()),
+                None => break (0, left.len()),
             };
             rest = tail(segment, 0);
         };
@@ -362,15 +384,15 @@ impl<L: Segments> Cursor<L> {
         Ok(())
     }
 
-    /// The pieces of the bytes left: segment, offset in it, length (never 0). The cursor stays.
+    /// The ranges of the bytes left, segment by segment; none is empty. The cursor stays.
     #[doc(alias = "iov_for_each")]
-    pub fn pieces(&self) -> impl Iterator<Item = (&L::Segment, usize, usize)> {
-        Pieces::new(self.list.as_slice(), self.at, self.count)
+    pub fn ranges(&self) -> impl Iterator<Item = SegmentRange<'_, L::Segment>> {
+        Ranges::new(self.list.as_slice(), self.at, self.count)
     }
 
-    /// Folds the addresses and lengths of the pieces left. The cursor stays.
+    /// Folds the addresses and lengths of the ranges left. The cursor stays.
     ///
-    /// The walk of [`pieces`](Self::pieces), in fewer instructions: all that goes from one piece to the
+    /// The walk of [`ranges`](Self::ranges), in fewer instructions: all that goes from one piece to the
     /// next is in registers, and only the last piece is cut, as the walk ends there.
     #[inline]
     pub(crate) fn fold_ranges<A>(&self, init: A, mut f: impl FnMut(A, usize, usize) -> A) -> A {
@@ -380,7 +402,7 @@ impl<L: Segments> Cursor<L> {
         let segments = self.list.as_slice();
         let Some(segment) = segments.get(index) else { return folded };
         let mut address = segment.address().wrapping_add(offset);
-        // A position is never behind the end of its segment.
+        // A position is never past the end of its segment.
         let mut rest = segment.len().wrapping_sub(offset);
         while rest < left {
             if rest > 0 {
@@ -410,12 +432,12 @@ impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Curso
     /// As [`walk`](Self::walk), with the pieces themselves, also those of empty segments, and the part of
     /// `extent` that goes with each.
     #[inline(always)]
-    pub(crate) fn share_pieces<E: Extent>(
+    pub(crate) fn walk_pieces<E: Extent>(
         &mut self,
         extent: E,
         step: impl FnMut(Piece<'_, D, A>, E) -> usize,
     ) -> usize {
-        self.share_tails(extent, MemVec::tail, step)
+        self.walk_segments(extent, MemVec::tail, step)
     }
 }
 
@@ -423,50 +445,76 @@ impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L> {
     /// As [`walk`](Self::walk), with pieces of the pages, mapped for the step, and the part of `extent` that
     /// goes with each.
     #[inline(always)]
-    pub(crate) fn share_pages<D: Direction, E: Extent>(
+    pub(crate) fn walk_pages<D: Direction, E: Extent>(
         &mut self,
         extent: E,
         mut step: impl FnMut(Piece<'_, D>, E) -> usize,
     ) -> usize {
-        self.share_tails(extent, BioVec::tail, |bytes, part| bytes.pages(part, &mut step))
+        self.walk_segments(extent, BioVec::tail, |bytes, part| bytes.pages(part, &mut step))
     }
 }
 
-/// A range of the bytes of a segment.
-pub(crate) struct Window<'s, S> {
-    pub(crate) segment: &'s S,
-    pub(crate) offset: usize,
-    len: usize,
+/// A range of the bytes of one segment.
+#[non_exhaustive]
+pub struct SegmentRange<'s, S> {
+    /// The segment.
+    pub segment: &'s S,
+    /// Bytes of the segment before the range.
+    pub offset: usize,
+    /// The length of the range in bytes.
+    pub len: usize,
 }
 
-impl<'s, S: Segment> Window<'s, S> {
-    /// What there is of a segment from `offset` on.
+impl<S> Clone for SegmentRange<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for SegmentRange<'_, S> {}
+
+impl<S> fmt::Debug for SegmentRange<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SegmentRange")
+            .field("offset", &self.offset)
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'s, S: Segment> SegmentRange<'s, S> {
+    /// All of a segment from `offset` on.
     #[inline]
     pub(crate) fn tail(segment: &'s S, offset: usize) -> Self {
         Self { segment, offset, len: segment.len().saturating_sub(offset) }
     }
 }
 
-impl<S> Span for Window<'_, S> {
+impl<S> Extent for SegmentRange<'_, S> {
     #[inline]
-    fn size(&self) -> usize {
+    fn len(&self) -> usize {
         self.len
     }
 
     #[inline]
-    fn front(&self, len: usize) -> Self {
+    fn prefix(&self, len: usize) -> Self {
         Self { len: len.min(self.len), ..*self }
+    }
+
+    #[inline]
+    fn suffix(&self, len: usize) -> Self {
+        Self { offset: self.offset.wrapping_add(len), len: self.len.wrapping_sub(len), ..*self }
     }
 }
 
-/// The pieces of some bytes of a list: segment, offset in it, length (never 0).
-pub(crate) struct Pieces<'s, S> {
+/// The ranges of some bytes of a list, segment by segment; none is empty.
+pub(crate) struct Ranges<'s, S> {
     segments: &'s [S],
     at: Position,
     left: usize,
 }
 
-impl<'s, S: Segment> Pieces<'s, S> {
+impl<'s, S: Segment> Ranges<'s, S> {
     /// Those of `count` bytes from `at` on.
     #[inline]
     pub(crate) fn new(segments: &'s [S], at: Position, count: usize) -> Self {
@@ -474,14 +522,14 @@ impl<'s, S: Segment> Pieces<'s, S> {
     }
 }
 
-impl<S> Clone for Pieces<'_, S> {
+impl<S> Clone for Ranges<'_, S> {
     fn clone(&self) -> Self {
         Self { ..*self }
     }
 }
 
-impl<'s, S: Segment> Iterator for Pieces<'s, S> {
-    type Item = (&'s S, usize, usize);
+impl<'s, S: Segment> Iterator for Ranges<'s, S> {
+    type Item = SegmentRange<'s, S>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -490,18 +538,18 @@ impl<'s, S: Segment> Iterator for Pieces<'s, S> {
             let segment = self.segments.get(index)?;
             self.at = Position { index: index.wrapping_add(1), offset: 0 };
             let rest = segment.len().saturating_sub(offset);
-            let piece = rest.min(self.left);
-            // Not of `piece`: the next round would wait for this one's minimum.
+            let len = rest.min(self.left);
+            // Subtract `rest`, not `len`: avoids a loop-carried dependency on the minimum.
             self.left = self.left.saturating_sub(rest);
-            if piece > 0 {
-                return Some((segment, offset, piece));
+            if len > 0 {
+                return Some(SegmentRange { segment, offset, len });
             }
         }
         None
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // No piece is empty. The segments are no better bound: empty ones would show in it.
+        // No range is empty. The segments are no better bound: empty ones would show in it.
         (usize::from(self.left > 0), Some(self.left))
     }
 }

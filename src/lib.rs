@@ -131,7 +131,7 @@ mod memory;
 pub mod os;
 pub mod segment;
 
-pub use cursor::Cursor;
+pub use cursor::{Cursor, SegmentRange};
 pub use direction::{Dest, Direction, Source};
 pub use error::Error;
 #[doc(inline)]

@@ -224,7 +224,7 @@ pub(crate) unsafe fn on_pages<P: Page, D: Direction, E: Extent>(
 ) -> usize {
     const { assert!(P::SIZE.is_power_of_two()) }
     if P::CONTIGUOUS {
-        let len = extent.size();
+        let len = extent.len();
         if len == 0 {
             return 0;
         }
@@ -238,10 +238,10 @@ pub(crate) unsafe fn on_pages<P: Page, D: Direction, E: Extent>(
         return unsafe { page.map(0, mapped) }.unwrap_or_default();
     }
     let (mut at, mut left, mut done) = (offset, extent, 0usize);
-    while left.size() > 0 {
+    while left.len() > 0 {
         let (index, in_page) = page_and_offset(P::SIZE, at);
-        let part = left.front(P::SIZE.saturating_sub(in_page));
-        let len = part.size();
+        let part = left.prefix(P::SIZE.saturating_sub(in_page));
+        let len = part.len();
         let mapped = |start: NonNull<u8>| {
             // SAFETY: a page mapping has `SIZE` initialised bytes, valid for reads and writes
             // until this closure returns, and `in_page + len` is at most `SIZE`.
@@ -251,10 +251,10 @@ pub(crate) unsafe fn on_pages<P: Page, D: Direction, E: Extent>(
         // SAFETY: the page holds one of the bytes, which lie in the run.
         let Some(moved) = (unsafe { page.map(index, mapped) }) else { break };
         done = done.saturating_add(moved);
-        if moved < len || len >= left.size() {
+        if moved < len || len >= left.len() {
             break;
         }
-        left = left.behind(len);
+        left = left.suffix(len);
         at = at.saturating_add(len);
     }
     done

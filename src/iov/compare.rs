@@ -14,7 +14,7 @@ impl<A: Access> View<'_, Source, A> {
         // By the engine: to take one piece at a time costs as much as to look at a short one.
         let whole = self.segments.get(..self.back.index).unwrap_or_default();
         let mut zero = true;
-        Cursor::known(whole, self.front, usize::MAX).share_pieces(usize::MAX, |piece, _| {
+        Cursor::known(whole, self.front, usize::MAX).walk_pieces(usize::MAX, |piece, _| {
             zero = piece.is_zero();
             if zero { piece.len() } else { 0 }
         });

@@ -89,12 +89,12 @@ impl<A: Access> View<'_, Source, A> {
         into: Piece<'_, Dest, B>,
     ) -> Result<usize, Error> {
         let mut from = self.cursor_at(self.place(offset)?, into.len());
-        Ok(from.share_pieces(into, |piece, part| part.copy_from(piece)))
+        Ok(from.walk_pieces(into, |piece, part| part.copy_from(piece)))
     }
 
     fn gather(&self, offset: usize, buffer: KVec<'_, Dest>) -> Result<usize, Error> {
         let mut from = self.cursor_at(self.place(offset)?, buffer.len());
-        Ok(from.share_pieces(buffer, |piece, part| {
+        Ok(from.walk_pieces(buffer, |piece, part| {
             part.copy_from(piece);
             piece.len()
         }))
@@ -147,12 +147,12 @@ impl<A: Access> View<'_, Dest, A> {
         from: Piece<'_, Source, B>,
     ) -> Result<usize, Error> {
         let mut into = self.cursor_at(self.place(offset)?, from.len());
-        Ok(into.share_pieces(from, |piece, part| part.copy_to(piece)))
+        Ok(into.walk_pieces(from, |piece, part| part.copy_to(piece)))
     }
 
     fn scatter(&self, offset: usize, buffer: KVec<'_, Source>) -> Result<usize, Error> {
         let mut into = self.cursor_at(self.place(offset)?, buffer.len());
-        Ok(into.share_pieces(buffer, |piece, part| {
+        Ok(into.walk_pieces(buffer, |piece, part| {
             part.copy_to(piece);
             piece.len()
         }))
@@ -168,6 +168,6 @@ impl<A: Access> View<'_, Dest, A> {
     #[doc(alias = "qemu_iovec_memset")]
     pub fn fill_at(&self, offset: usize, value: u8, len: usize) -> Result<usize, Error> {
         let mut into = self.cursor_at(self.place(offset)?, len);
-        Ok(into.share_pieces(len, move |piece, _| piece.fill(value)))
+        Ok(into.walk_pieces(len, move |piece, _| piece.fill(value)))
     }
 }

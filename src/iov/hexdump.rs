@@ -40,7 +40,7 @@ impl<A: Access> View<'_, Source, A> {
         let mut offset = 0_usize;
         loop {
             let mut line = [0; LINE];
-            let len = from.share_pieces(KVec::<Dest>::from(&mut line[..]), |piece, part| {
+            let len = from.walk_pieces(KVec::<Dest>::from(&mut line[..]), |piece, part| {
                 part.copy_from(piece)
             });
             if len == 0 {

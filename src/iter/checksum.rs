@@ -94,7 +94,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
             checksum.update(src.get(..discarded).unwrap_or(src));
             return discarded;
         }
-        self.share(
+        self.walk_with(
             KVec::from(src),
             checksum,
             |checksum, user, part| {
@@ -119,7 +119,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// the result may have changed.
     #[must_use = "fewer bytes than asked may have been copied"]
     pub fn csum_and_copy_from_iter(&mut self, dst: &mut [u8], checksum: &mut Checksum) -> usize {
-        self.share(
+        self.walk_with(
             KVec::from(dst),
             checksum,
             |checksum, user, part| {

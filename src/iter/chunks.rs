@@ -24,8 +24,9 @@ impl<'a, H: Host> IovIter<'a, Source, H> {
     #[inline]
     pub fn next_chunk(&mut self) -> Option<&'a [u8]> {
         let Self::KVec(cursor) = self else { return None };
-        let (segment, offset, len) = cursor.pieces().next()?;
-        let chunk = segment.as_slice().get(offset..)?.get(..len)?;
+        let range = cursor.ranges().next()?;
+        let len = range.len;
+        let chunk = range.segment.as_slice().get(range.offset..)?.get(..len)?;
         cursor.advance(len);
         Some(chunk)
     }

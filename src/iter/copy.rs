@@ -27,7 +27,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_to_iter")]
     pub fn copy_to_iter(&mut self, src: &[u8]) -> usize {
-        self.share(
+        self.walk_with(
             KVec::from(src),
             &mut (),
             |(), user, part| user.write(0, part.into_piece().into_shared(), CopyFlags::empty()),
@@ -98,7 +98,12 @@ impl<H: Host> IovIter<'_, Dest, H> {
     #[must_use = "fewer bytes than asked may have been zeroed"]
     #[doc(alias = "iov_iter_zero")]
     pub fn zero(&mut self, len: usize) -> usize {
-        self.share(len, &mut (), |(), user, _| user.zero(), for_both!(|(), piece, _| piece.fill(0)))
+        self.walk_with(
+            len,
+            &mut (),
+            |(), user, _| user.zero(),
+            for_both!(|(), piece, _| piece.fill(0)),
+        )
     }
 
     /// Serves a read at `position` of a file whose contents are `contents`: copies the tail into
@@ -129,7 +134,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
         src: Piece<'_, Source, A>,
         flags: CopyFlags,
     ) -> usize {
-        self.share(
+        self.walk_with(
             src,
             &mut (),
             |(), user, part| user.write(0, part.into_shared(), flags),
@@ -282,7 +287,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// Copies from the iterator into a buffer.
     #[inline]
     fn copy_out_buffer(&mut self, dst: KVec<'_, Dest>, flags: CopyFlags) -> usize {
-        self.share(
+        self.walk_with(
             dst,
             &mut (),
             |(), user, part| user.read(0, part.into_piece().into_shared(), flags),
@@ -296,7 +301,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// Copies from the iterator into a piece, which may be mapped elsewhere, too.
     #[inline]
     pub(super) fn copy_out(&mut self, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
-        self.share(
+        self.walk_with(
             dst,
             &mut (),
             |(), user, part| user.read(0, part, flags),

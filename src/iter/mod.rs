@@ -156,7 +156,7 @@ macro_rules! on_cursor {
 }
 use on_cursor;
 
-/// A step of [`IovIter::share`] for exclusive memory, and the same for shared memory.
+/// A step of [`IovIter::walk_with`] for exclusive memory, and the same for shared memory.
 macro_rules! for_both {
     (|$state:pat_param, $piece:pat_param, $part:pat_param| $body:expr) => {
         (|$state, $piece, $part| $body, |$state, $piece, $part| $body)
@@ -416,7 +416,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         mut user: impl FnMut(&mut S, UserPiece<'_, H::User, D>, usize) -> usize,
         kernel: impl FnMut(&mut S, Piece<'_, D>, usize) -> usize,
     ) -> usize {
-        self.share(
+        self.walk_with(
             0..n,
             &mut (state, kernel),
             |(state, _), piece, part| match piece.len() {
@@ -435,7 +435,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// pieces, too, and that there is one for exclusive memory and one for shared memory:
     /// [`for_both!`] makes both of one text.
     #[inline(always)]
-    fn share<S: ?Sized, E: Extent>(
+    fn walk_with<S: ?Sized, E: Extent>(
         &mut self,
         extent: E,
         state: &mut S,
@@ -446,21 +446,21 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         ),
     ) -> usize {
         match self {
-            Self::UserBuf(inner) => inner.share(extent, |piece, part| user(state, piece, part)),
-            Self::IoVec(inner) => inner.share(extent, |piece, part| user(state, piece, part)),
+            Self::UserBuf(inner) => inner.walk_with(extent, |piece, part| user(state, piece, part)),
+            Self::IoVec(inner) => inner.walk_with(extent, |piece, part| user(state, piece, part)),
             Self::KVec(cursor) => {
-                cursor.share_pieces(extent, |piece, part| exclusive(state, piece, part))
+                cursor.walk_pieces(extent, |piece, part| exclusive(state, piece, part))
             }
             Self::Shared(cursor) => {
-                cursor.share_pieces(extent, |piece, part| shared(state, piece, part))
+                cursor.walk_pieces(extent, |piece, part| shared(state, piece, part))
             }
             Self::BVec(cursor) => {
-                cursor.share_pages(extent, |piece, part| shared(state, piece, part))
+                cursor.walk_pages(extent, |piece, part| shared(state, piece, part))
             }
             Self::Uniform(cursor) => {
-                cursor.share_pages(extent, |piece, part| shared(state, piece, part))
+                cursor.walk_pages(extent, |piece, part| shared(state, piece, part))
             }
-            Self::Discard(cursor) => cursor.advance(extent.size()),
+            Self::Discard(cursor) => cursor.advance(extent.len()),
         }
     }
 

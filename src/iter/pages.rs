@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 
 use super::IovIter;
 use super::query::pages_of;
-use crate::cursor::{Cursor, Pieces};
+use crate::cursor::{Cursor, Ranges, SegmentRange};
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Host, NoPage, Page, PageFlags, UserMemory, page_and_offset};
@@ -302,7 +302,7 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,
 ) -> Result<PageRange, Error> {
-    let Some((segment, skip, len)) = cursor.pieces().next() else {
+    let Some(SegmentRange { segment, offset: skip, len }) = cursor.ranges().next() else {
         return Ok(PageRange::default());
     };
     let at = (segment.offset() as usize).saturating_add(skip);
@@ -319,7 +319,7 @@ fn kernel_pages<'a, D: Direction, A: Access, P: Page + 'a>(
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,
 ) -> Result<PageRange, Error> {
-    let Some((segment, skip, len)) = cursor.pieces().next() else {
+    let Some(SegmentRange { segment, offset: skip, len }) = cursor.ranges().next() else {
         return Ok(PageRange::default());
     };
     let start = segment.as_ptr().cast_mut().wrapping_add(skip);
@@ -340,8 +340,8 @@ fn borrow<'a, P: Page, L: Segments>(
 ) -> Result<PageRange, Error> {
     let size = P::SIZE;
     let wanted_len = cursor.remaining().min(max_size);
-    let pieces = Pieces::new(segments, cursor.position(), wanted_len);
-    let Some((segment, skip, _)) = pieces.clone().next() else {
+    let ranges = Ranges::new(segments, cursor.position(), wanted_len);
+    let Some(SegmentRange { segment, offset: skip, .. }) = ranges.clone().next() else {
         return Ok(PageRange::default());
     };
     // Joined segments touch as many pages as one segment of all their bytes.
@@ -350,7 +350,7 @@ fn borrow<'a, P: Page, L: Segments>(
 
     let mut range = PageRange::default();
     let mut pages = 0;
-    for (segment, skip, len) in pieces {
+    for SegmentRange { segment, offset: skip, len } in ranges {
         let at = (segment.offset() as usize).saturating_add(skip);
         let (first, offset) = page_and_offset(size, at);
         if pages == 0 {

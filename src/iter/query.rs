@@ -114,7 +114,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_single_seg_count")]
     pub fn first_segment_len(&self) -> usize {
-        on_cursor!(self, cursor => cursor.pieces().next().map_or(0, |(_, _, len)| len))
+        on_cursor!(self, cursor => cursor.ranges().next().map_or(0, |range| range.len))
     }
 
     /// The next range of user memory, cut to the bytes left; `None` at the end, or if the bytes
@@ -205,8 +205,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// The address and length of the next piece; `None` at the end.
     pub(super) fn next_range(&self) -> Option<(usize, usize)> {
         on_cursor!(self, cursor => {
-            let (segment, offset, len) = cursor.pieces().next()?;
-            Some((segment.address().wrapping_add(offset), len))
+            let range = cursor.ranges().next()?;
+            Some((range.segment.address().wrapping_add(range.offset), range.len))
         })
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::IovIter;
 use super::pages::HeldPage;
-use crate::cursor::Pieces;
+use crate::cursor::{Ranges, SegmentRange};
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Host, Page, page_and_offset};
@@ -163,7 +163,8 @@ fn scatter_runs<'a, P: Page>(
     list: &mut impl List<ScatterEntry<'a, P>>,
 ) -> Result<usize, Error> {
     let mut done = 0usize;
-    for (segment, skip, len) in Pieces::new(segments, at, max_size).take(max_entries) {
+    let ranges = Ranges::new(segments, at, max_size).take(max_entries);
+    for SegmentRange { segment, offset: skip, len } in ranges {
         if list.try_reserve(1)? == 0 {
             break;
         }

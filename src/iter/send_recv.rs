@@ -213,7 +213,7 @@ fn call_page<P: Page, L: Segments<Segment = BioVec<P>>, D: Direction, E>(
     let left = cursor.remaining().min(MAX_BYTES);
     let mut called = Err(memory(Error::Fault));
     // Handling nothing ends the walk.
-    cursor.share_pages(left, |piece, _| {
+    cursor.walk_pages(left, |piece, _| {
         called = match piece.len() {
             len if len < left && limits.messages => Err(memory(Error::NoMapping)),
             len => call(&[piece]).map(|moved| moved.min(len)),

@@ -38,7 +38,7 @@ pub fn copy_iter_to_iter<S: Host, T: Host>(
     len: usize,
 ) -> usize {
     let none = CopyFlags::empty();
-    src.share(
+    src.walk_with(
         len,
         dst,
         |dst, from, _| {

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use crate::cursor::{Cursor, Window};
+use crate::cursor::{Cursor, SegmentRange};
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{CopyFlags, PageFlags, UserMemory};
@@ -40,14 +40,14 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
     /// As [`Cursor::walk`], with the part of `extent` that goes with each piece. Empty segments give one, too:
     /// a copy finds out by itself that there is nothing to do.
     #[inline]
-    pub(super) fn share<D: Direction, E: Extent>(
+    pub(super) fn walk_with<D: Direction, E: Extent>(
         &mut self,
         extent: E,
         mut step: impl FnMut(UserPiece<'_, U, D>, E) -> usize,
     ) -> usize {
         let memory = &self.memory;
         accepted(memory, &mut self.cursor, extent, |address, part| {
-            let len = part.size();
+            let len = part.len();
             step(UserPiece { memory, address, len, _direction: PhantomData }, part)
         })
     }
@@ -112,10 +112,10 @@ fn accepted<U: UserMemory, L: Segments<Segment = IoVec>, E: Extent>(
     extent: E,
     mut step: impl FnMut(usize, E) -> usize,
 ) -> usize {
-    cursor.share_tails(extent, Window::tail, |window, part| {
+    cursor.walk_segments(extent, SegmentRange::tail, |range, part| {
         // A segment that wraps around the address space ends where it wraps.
-        let Some(address) = window.segment.base.checked_add(window.offset) else { return 0 };
-        if !memory.access_ok(address, part.size()) {
+        let Some(address) = range.segment.base.checked_add(range.offset) else { return 0 };
+        if !memory.access_ok(address, part.len()) {
             unlikely();
             return 0;
         }

@@ -1,83 +1,74 @@
-//! [`Span`] and [`Extent`]: what is cut into the pieces of a walk, and what goes along with them.
+//! [`Extent`]: what is cut into the pieces of a walk, and what is cut along with them.
 
 use core::ops::Range;
 
 use super::{Access, Piece};
 use crate::direction::Direction;
 
-/// Bytes in a row, such as what there is of a segment.
-pub trait Span {
+/// Bytes in a row: the rest of a segment, memory to copy to or from it, the distances from the start of a
+/// walk, or nothing but a number of bytes.
+pub trait Extent {
     /// The length in bytes.
-    fn size(&self) -> usize;
+    fn len(&self) -> usize;
 
     /// The first `len` bytes, or all if there are fewer.
-    fn front(&self, len: usize) -> Self;
-}
+    fn prefix(&self, len: usize) -> Self;
 
-/// What a walk shares out among the pieces of a list: memory to copy to or from them, their distances from
-/// the start of the walk, or nothing but a number of bytes.
-pub trait Extent: Span {
-    /// All but the first `len` bytes, of which there are so many.
+    /// All but the first `len` bytes; `len` is at most the length.
     ///
-    /// A loop that cuts lengths waits for one minimum after the other; one that has compared them
+    /// A loop that cut lengths would wait for one minimum after the other; one that has compared them
     /// calls this.
-    fn behind(&self, len: usize) -> Self;
-}
-
-impl Span for usize {
-    #[inline]
-    fn size(&self) -> usize {
-        *self
-    }
-
-    #[inline]
-    fn front(&self, len: usize) -> Self {
-        len.min(*self)
-    }
+    fn suffix(&self, len: usize) -> Self;
 }
 
 impl Extent for usize {
     #[inline]
-    fn behind(&self, len: usize) -> Self {
+    fn len(&self) -> usize {
+        *self
+    }
+
+    #[inline]
+    fn prefix(&self, len: usize) -> Self {
+        len.min(*self)
+    }
+
+    #[inline]
+    fn suffix(&self, len: usize) -> Self {
         self.wrapping_sub(len)
     }
 }
 
-/// Distances, of which the start is not behind the end.
-impl Span for Range<usize> {
+/// Distances, of which the start does not exceed the end.
+impl Extent for Range<usize> {
     #[inline]
-    fn size(&self) -> usize {
+    fn len(&self) -> usize {
         self.end.wrapping_sub(self.start)
     }
 
     #[inline]
-    fn front(&self, len: usize) -> Self {
-        self.start..self.start.wrapping_add(len.min(self.size()))
+    fn prefix(&self, len: usize) -> Self {
+        self.start..self.start.wrapping_add(len.min(Extent::len(self)))
     }
-}
 
-impl Extent for Range<usize> {
     #[inline]
-    fn behind(&self, len: usize) -> Self {
+    fn suffix(&self, len: usize) -> Self {
         self.start.wrapping_add(len)..self.end
-    }
-}
-
-impl<D: Direction, A: Access> Span for Piece<'_, D, A> {
-    #[inline]
-    fn size(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn front(&self, len: usize) -> Self {
-        self.slice(0, len)
     }
 }
 
 impl<D: Direction, A: Access> Extent for Piece<'_, D, A> {
     #[inline]
-    fn behind(&self, len: usize) -> Self {
+    fn len(&self) -> usize {
+        Piece::len(self)
+    }
+
+    #[inline]
+    fn prefix(&self, len: usize) -> Self {
+        self.slice(0, len)
+    }
+
+    #[inline]
+    fn suffix(&self, len: usize) -> Self {
         self.slice(len, usize::MAX)
     }
 }

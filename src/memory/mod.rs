@@ -20,7 +20,7 @@ mod sum;
 mod wide;
 
 pub use access::{Access, Exclusive, ManyThreads, Shared};
-pub(crate) use extent::{Extent, Span};
+pub(crate) use extent::Extent;
 pub(crate) use sum::fold;
 
 use core::fmt;

@@ -6,7 +6,7 @@ use super::{Exists, Segment};
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Page, on_pages};
-use crate::memory::{Extent, Piece, Span};
+use crate::memory::{Extent, Piece};
 
 /// Bytes in a run of physically contiguous pages, laid out as `struct bio_vec`.
 ///
@@ -52,7 +52,7 @@ impl<P: Page> BioVec<P> {
         &self.page
     }
 
-    /// Bytes of the run in front of the segment.
+    /// Bytes of the run before the segment.
     #[inline]
     pub const fn offset(&self) -> u32 {
         self.offset
@@ -72,9 +72,9 @@ impl<P: Page> BioVec<P> {
 
     /// The bytes of the segment from `offset` on.
     #[inline]
-    pub(crate) fn tail(&self, offset: usize) -> PageBytes<'_, P> {
+    pub(crate) fn tail(&self, offset: usize) -> PageTail<'_, P> {
         let len = (self.len as usize).saturating_sub(offset);
-        PageBytes { page: &self.page, at: (self.offset as usize).saturating_add(offset), len }
+        PageTail { page: &self.page, at: (self.offset as usize).saturating_add(offset), len }
     }
 }
 
@@ -88,14 +88,14 @@ impl<P: Page> Clone for BioVec<P> {
     }
 }
 
-/// Bytes of a segment, which lie in its run, if there are any.
-pub(crate) struct PageBytes<'s, P> {
+/// The rest of a segment from some byte on, or a part of that. It lies in the run of the segment.
+pub(crate) struct PageTail<'s, P> {
     page: &'s P,
     at: usize,
     len: usize,
 }
 
-impl<P: Page> PageBytes<'_, P> {
+impl<P: Page> PageTail<'_, P> {
     /// Calls `step` with those that go with `extent`, one page at a time; see [`on_pages`].
     #[inline]
     pub(crate) fn pages<D: Direction, E: Extent>(
@@ -105,18 +105,23 @@ impl<P: Page> PageBytes<'_, P> {
     ) -> usize {
         // SAFETY: no more than `len`, a part of the segment. That it lies in the run was checked when it was
         // made, and no run becomes shorter.
-        unsafe { on_pages(self.page, self.at, extent.front(self.len), step) }
+        unsafe { on_pages(self.page, self.at, extent.prefix(self.len), step) }
     }
 }
 
-impl<P> Span for PageBytes<'_, P> {
+impl<P> Extent for PageTail<'_, P> {
     #[inline]
-    fn size(&self) -> usize {
+    fn len(&self) -> usize {
         self.len
     }
 
     #[inline]
-    fn front(&self, len: usize) -> Self {
+    fn suffix(&self, len: usize) -> Self {
+        Self { at: self.at.wrapping_add(len), len: self.len.wrapping_sub(len), ..*self }
+    }
+
+    #[inline]
+    fn prefix(&self, len: usize) -> Self {
         Self { len: len.min(self.len), ..*self }
     }
 }

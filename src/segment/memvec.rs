@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use super::Segment;
 use crate::direction::{Dest, Direction, Source};
-use crate::memory::{Access, Exclusive, Extent, ManyThreads, Piece, Shared, Span};
+use crate::memory::{Access, Exclusive, Extent, ManyThreads, Piece, Shared};
 
 /// Memory of this address space, laid out as `struct kvec` and `struct iovec`: a [`KVec`] or a
 /// [`SharedVec`](super::SharedVec).
@@ -267,22 +267,20 @@ impl<D: Direction, A: Access> fmt::Debug for MemVec<'_, D, A> {
     }
 }
 
-impl<D: Direction, A: Access> Span for MemVec<'_, D, A> {
-    #[inline]
-    fn size(&self) -> usize {
-        self.len()
-    }
-
-    #[inline]
-    fn front(&self, len: usize) -> Self {
-        Self { piece: self.piece.front(len) }
-    }
-}
-
 impl<D: Direction, A: Access> Extent for MemVec<'_, D, A> {
     #[inline]
-    fn behind(&self, len: usize) -> Self {
-        Self { piece: self.piece.behind(len) }
+    fn len(&self) -> usize {
+        self.piece.len()
+    }
+
+    #[inline]
+    fn prefix(&self, len: usize) -> Self {
+        Self { piece: self.piece.prefix(len) }
+    }
+
+    #[inline]
+    fn suffix(&self, len: usize) -> Self {
+        Self { piece: self.piece.suffix(len) }
     }
 }
 

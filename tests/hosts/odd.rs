@@ -542,8 +542,8 @@ fn segment_that_changes_its_length_breaks_nothing() {
             let passed = cursor.advance(n);
             assert!(passed <= n && cursor.position().index <= 2);
             let _ = cursor.revert(n);
-            assert!(cursor.pieces().map(|(_, _, len)| len).sum::<usize>() <= cursor.remaining());
-            assert!(cursor.walk(n, |_, _, len, _| len) <= n);
+            assert!(cursor.ranges().map(|range| range.len).sum::<usize>() <= cursor.remaining());
+            assert!(cursor.walk(n, |range, _| range.len) <= n);
         }
     }
 }

@@ -256,9 +256,9 @@ fn a_cursor_takes_over_from_a_view() {
     let segments = v.source();
     let mut cursor = View::new(&segments).slice(3, 5).unwrap().cursor();
     let mut lengths = vec![];
-    cursor.walk(usize::MAX, |_, _, len, _| {
-        lengths.push(len);
-        len
+    cursor.walk(usize::MAX, |range, _| {
+        lengths.push(range.len);
+        range.len
     });
     assert_eq!(lengths, [1, 4]);
 }

@@ -126,8 +126,8 @@ fn questions_about_many_segments() {
             cursor.advance(from);
             cursor.truncate(cursor.remaining().saturating_sub(cut) as u64);
             let ranges: Vec<_> = cursor
-                .pieces()
-                .map(|(segment, offset, len)| (segment.base + offset, len))
+                .ranges()
+                .map(|range| (range.segment.base + range.offset, range.len))
                 .collect();
             let iter = Iter::<Source>::IoVec(UserCursor::new(&space, cursor));
             let bits = ranges.iter().fold(0, |bits, (address, len)| bits | address | len);

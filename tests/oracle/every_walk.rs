@@ -1,6 +1,6 @@
 //! Every walk there is over lists of up to four segments, of up to three bytes each.
 
-use iov_iter::{Cursor, KVec, Position, Source};
+use iov_iter::{Cursor, KVec, Position, SegmentRange, Source};
 
 const SEGMENTS: u32 = if cfg!(miri) { 2 } else { 4 };
 const MEMORY: [u8; 8] = [0; 8];
@@ -34,7 +34,7 @@ fn walk(
     let segments = cursor.list();
     let bytes = places(segments);
     let (mut seen, wanted) = (0, n.min(cursor.remaining()));
-    cursor.walk(n, |segment, offset, len, progress| {
+    cursor.walk(n, |SegmentRange { segment, offset, len, .. }, progress| {
         assert_eq!(progress, seen);
         assert_ne!(len, 0);
         let place = bytes[from + seen];

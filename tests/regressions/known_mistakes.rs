@@ -465,7 +465,7 @@ fn empty_segments_do_not_tell_a_copy_from_a_move() {
     let segments = [&bytes[..2], &[], &[], &bytes[2..]].map(KVec::from);
     let mut copied = Cursor::new(&segments[..]);
     let mut moved = copied;
-    assert_eq!(copied.walk(2, |_, _, len, _| len), 2);
+    assert_eq!(copied.walk(2, |range, _| range.len), 2);
     assert_eq!(moved.advance(2), 2);
     assert_eq!(copied.position(), Position::new(3, 0));
     let room = InlineVec::<KVec<'_, Source>, 1>::new;

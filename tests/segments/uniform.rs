@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use iov_iter::{Cursor, Segment, Uniform};
+use iov_iter::{Cursor, Segment, SegmentRange, Uniform};
 use proptest::prelude::*;
 
 /// A segment that counts how often it is looked at.
@@ -97,7 +97,7 @@ proptest! {
                 Move::Advance(n) => assert_eq!(plain.advance(n), uniform.advance(n)),
                 Move::Revert(n) => assert_eq!(plain.revert(n), uniform.revert(n)),
                 Move::Walk(n) => {
-                    assert_eq!(plain.walk(n, |_, _, len, _| len), uniform.walk(n, |_, _, len, _| len));
+                    assert_eq!(plain.walk(n, |range, _| range.len), uniform.walk(n, |range, _| range.len));
                 }
                 Move::Truncate(n) => {
                     plain.truncate(n);
@@ -107,13 +107,10 @@ proptest! {
             }
             assert_eq!(plain.remaining(), uniform.remaining());
             // The same byte, which an empty first segment may precede or not.
-            let byte = |cursor: &Cursor<_>| cursor.pieces().next().map(|(segment, offset, len)| {
-                (std::ptr::from_ref::<Watched>(segment), offset, len)
-            });
-            let uniform_byte = uniform.pieces().next().map(|(segment, offset, len)| {
-                (std::ptr::from_ref::<Watched>(segment), offset, len)
-            });
-            assert_eq!(byte(&plain), uniform_byte);
+            let byte = |range: SegmentRange<'_, Watched>| {
+                (std::ptr::from_ref(range.segment).addr(), range.offset, range.len)
+            };
+            assert_eq!(plain.ranges().next().map(byte), uniform.ranges().next().map(byte));
         }
     }
 

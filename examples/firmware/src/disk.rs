@@ -123,8 +123,7 @@ impl Disk {
         }
         let mut sector = first;
         while !left.is_empty() {
-            let room: usize = left.pieces().take(DATA_DESCRIPTORS).map(|piece| piece.len()).sum();
-            let chain = left.slice(0, room - room % SECTOR)?;
+            let chain = left.whole_blocks(DATA_DESCRIPTORS, SECTOR);
             if chain.is_empty() {
                 return Err(Error::TooScattered);
             }

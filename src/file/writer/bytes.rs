@@ -2,7 +2,7 @@
 
 use crate::direction::{Dest, Source};
 use crate::file::channel::{ChannelError, WriteChannel};
-use crate::memory::{Extent, Piece, Span};
+use crate::memory::{Extent, Piece};
 use crate::segment::{KVec, SharedVec};
 
 /// Bytes to be copied or sent.
@@ -29,18 +29,18 @@ impl<'b> Bytes<'b> {
     }
 
     /// The first `len` bytes, which is at most the length.
-    pub(in crate::file) fn front(self, len: usize) -> Self {
+    pub(in crate::file) fn prefix(self, len: usize) -> Self {
         match self {
-            Self::Exclusive(bytes) => Self::Exclusive(bytes.front(len)),
-            Self::Shared(bytes) => Self::Shared(bytes.front(len)),
+            Self::Exclusive(bytes) => Self::Exclusive(bytes.prefix(len)),
+            Self::Shared(bytes) => Self::Shared(bytes.prefix(len)),
         }
     }
 
     /// All but the first `len` bytes, which is at most the length.
-    pub(in crate::file) fn behind(self, len: usize) -> Self {
+    pub(in crate::file) fn suffix(self, len: usize) -> Self {
         match self {
-            Self::Exclusive(bytes) => Self::Exclusive(bytes.behind(len)),
-            Self::Shared(bytes) => Self::Shared(bytes.behind(len)),
+            Self::Exclusive(bytes) => Self::Exclusive(bytes.suffix(len)),
+            Self::Shared(bytes) => Self::Shared(bytes.suffix(len)),
         }
     }
 

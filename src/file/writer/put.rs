@@ -63,12 +63,12 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         while !bytes.is_empty() {
             self.send_unless(Queue::can_copy)?;
             if bytes.len() >= BUFFER_SIZE && self.queue.is_empty() {
-                let block = bytes.front(BUFFER_SIZE);
-                bytes = bytes.behind(BUFFER_SIZE);
+                let block = bytes.prefix(BUFFER_SIZE);
+                bytes = bytes.suffix(BUFFER_SIZE);
                 self.send_through(block)?;
             } else {
                 let len = self.queue.copy(bytes);
-                bytes = bytes.behind(len);
+                bytes = bytes.suffix(len);
                 self.send_if_due()?;
             }
         }

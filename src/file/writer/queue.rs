@@ -366,7 +366,7 @@ impl<'buf> Queue<'buf> {
             let bytes = self.bytes(&entry);
             let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip = skip.saturating_sub(passed as u64);
-            Some(bytes.behind(passed)).filter(|rest| !rest.is_empty())
+            Some(bytes.suffix(passed)).filter(|rest| !rest.is_empty())
         })
     }
 

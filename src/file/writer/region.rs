@@ -6,7 +6,7 @@ use core::ops::Range;
 use super::bytes::Bytes;
 use crate::direction::Source;
 use crate::file::error::Error;
-use crate::memory::{Extent, Piece, Span};
+use crate::memory::{Extent, Piece};
 use crate::segment::{KVec, SharedVec};
 
 /// A block of memory, such as guest RAM, whose pages are written without copying.
@@ -255,7 +255,7 @@ impl<'buf> RegionRange<'buf> {
             // range, and those that it absorbed.
             return Bytes::Shared(unsafe { SharedVec::from_raw_parts(base, self.len) });
         }
-        let bytes = self.memory.behind(self.offset).front(self.len);
+        let bytes = self.memory.suffix(self.offset).prefix(self.len);
         if matches!(self.kind, Kind::Shared | Kind::SharedReleased) {
             return Bytes::Shared(bytes);
         }

@@ -45,7 +45,7 @@ fn walk<L: Segments>(list: L) {
     black_box(Cursor::range(list, any(), any()).is_ok());
     black_box(Cursor::resumed(list, default(), any()).is_ok());
     let mut cursor = [Cursor::new(list), Cursor::clamped(list, any())][usize::from(any() == 0)];
-    black_box(cursor.walk(any(), |_, _, len, _| black_box(len)));
+    black_box(cursor.walk(any(), |range, _| black_box(range.len)));
     black_box(cursor.advance(any()));
     black_box(cursor.revert(any()).is_err());
     cursor.truncate(any() as u64);
@@ -53,9 +53,9 @@ fn walk<L: Segments>(list: L) {
     black_box(cursor.restore(&Cursor::new(list)).is_err());
     black_box((cursor.remaining(), cursor.position(), cursor.segment_count()));
     black_box(cursor.list().as_slice().len());
-    for (segment, offset, len) in cursor.pieces() {
-        ask_a_segment(segment);
-        black_box((offset, len));
+    for range in cursor.ranges() {
+        ask_a_segment(range.segment);
+        let _ = black_box(write!(Text, "{:?}", cloned(&range)));
     }
 }
 
