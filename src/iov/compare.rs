@@ -67,12 +67,11 @@ impl<A: Access> View<'_, Source, A> {
     /// [`Error::StructureMismatch`] if they are not, whatever the bytes are.
     #[doc(alias = "qemu_iovec_compare")]
     pub fn compare<B: Access>(&self, other: &View<'_, Source, B>) -> Result<Option<usize>, Error> {
-        let (equal, both_ended) = self.equal_segments(other);
-        if both_ended {
-            return Ok(None);
+        let known = self.compare_segments(other);
+        if known != Ok(None) {
+            self.cut_like(other)?;
         }
-        self.cut_like(other)?;
-        Ok(self.mismatch_from(equal, other))
+        Ok(known.unwrap_or_else(|equal| self.mismatch_from(equal, other)))
     }
 
     /// The offset of the first byte that differs, where the first `equal` bytes are known not to.
@@ -83,31 +82,38 @@ impl<A: Access> View<'_, Source, A> {
         rest.mismatch(&other_rest).map(|at| equal.saturating_add(at))
     }
 
-    /// The bytes in the pairs of segments at the front that are equal, and whether both views have ended
-    /// then: so they have if they are equal and cut alike, and empty segments stand at the same places.
+    /// The [`mismatch`](Self::mismatch), if the pairs of segments at the front tell it: one is in them, or
+    /// both views end with them, as equal ones do that are cut alike and have empty segments at the same
+    /// places. Otherwise the equal bytes at the front; none after them was read.
     ///
     /// For speed only. Two lists of segments side by side are walked in half the instructions that pieces
     /// take.
-    fn equal_segments<B: Access>(&self, other: &View<'_, Source, B>) -> (usize, bool) {
+    fn compare_segments<B: Access>(
+        &self,
+        other: &View<'_, Source, B>,
+    ) -> Result<Option<usize>, usize> {
         let segments = self.segments.get(self.front.index..self.back.index).unwrap_or_default();
         let others = other.segments.get(other.front.index..other.back.index).unwrap_or_default();
         let mut equal = 0usize;
         let mut pairs = segments.iter().zip(others);
         if let Some((one, two)) = pairs.next() {
             let mut pair = (one.tail(self.front.offset), two.tail(other.front.offset));
-            while pair.0.equals(pair.1) {
+            while pair.0.len() == pair.1.len() {
+                if let Some(at) = pair.0.mismatch(pair.1) {
+                    return Ok(Some(equal.wrapping_add(at)));
+                }
                 equal = equal.wrapping_add(pair.0.len());
                 match pairs.next() {
                     Some((one, two)) => pair = (one.tail(0), two.tail(0)),
                     None if segments.len() == others.len() => {
                         let (one, two) = (self.last_piece(), other.last_piece());
-                        return (equal, one.is_none() && two.is_none());
+                        return if one.is_none() && two.is_none() { Ok(None) } else { Err(equal) };
                     }
                     None => break,
                 }
             }
         }
-        (equal, false)
+        Err(equal)
     }
 
     /// The piece at the back whose segment goes on after the view, if there is one.
@@ -146,8 +152,8 @@ impl<A: Access> View<'_, Source, A> {
 /// ```
 impl<A: Access, B: Access> PartialEq<View<'_, Source, B>> for View<'_, Source, A> {
     fn eq(&self, other: &View<'_, Source, B>) -> bool {
-        let (equal, both_ended) = self.equal_segments(other);
-        both_ended || self.mismatch_from(equal, other).is_none()
+        let known = self.compare_segments(other);
+        known.unwrap_or_else(|equal| self.mismatch_from(equal, other)).is_none()
     }
 }
 

@@ -202,13 +202,6 @@ impl<A: Access> Piece<'_, Source, A> {
         unsafe { sum::sum::<A, A, false>(self.base, self.base, self.len) }
     }
 
-    /// Whether both are of one length and hold the same bytes.
-    #[inline]
-    pub(crate) fn equals<B: Access>(self, other: Piece<'_, Source, B>) -> bool {
-        // SAFETY: as in `is_zero`, for both.
-        self.len == other.len && unsafe { wide::equal::<A, B>(self.base, other.base, self.len) }
-    }
-
     /// The offset of the first byte that differs from the one of `other`, within the smaller of
     /// both lengths; `None` if there is no such byte.
     #[inline]
