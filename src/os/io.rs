@@ -349,30 +349,9 @@ impl<F: AsFd> VectoredRead for FileAt<F> {
     }
 }
 
-/// Makes a peer that is gone an error, and not a signal.
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "solaris",
-    target_os = "illumos",
-))]
-const NOSIGNAL: c_int = libc::MSG_NOSIGNAL;
-/// Apple's systems have an option of the socket instead, which the standard library sets.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "dragonfly",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "solaris",
-    target_os = "illumos",
-)))]
-const NOSIGNAL: c_int = 0;
+/// Makes a peer that is gone an error, and not a signal. On Apple's systems an option of the socket does
+/// that, which the standard library sets.
+const NOSIGNAL: c_int = if cfg!(target_vendor = "apple") { 0 } else { libc::MSG_NOSIGNAL };
 
 /// Writes once, at the position of the file.
 pub(super) fn write(
