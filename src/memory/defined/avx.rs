@@ -21,10 +21,32 @@ const NO: u8 = 2;
 #[cfg(not(target_feature = "avx"))]
 static AVX: AtomicU8 = AtomicU8::new(0);
 
-/// Asks the processor.
-#[cfg(not(target_feature = "avx"))]
-fn ask() {
-    AVX.store(if std::is_x86_feature_detected!("avx") { YES } else { NO }, Relaxed);
+/// Returns from a copy or a fill unless the processor has AVX: with false, or, the first time, with true, when
+/// the processor was asked and `otherwise` did the work with the arguments.
+// A closure in its place would have a frame on the stack made for it on the way of every copy.
+macro_rules! need_avx {
+    ($otherwise:path, $($argument:ident: $type:ty),*) => {
+        #[cfg(not(target_feature = "avx"))]
+        {
+            /// Asks the processor, and does without AVX.
+            #[cold]
+            #[inline(never)]
+            unsafe fn ask($($argument: $type),*) {
+                AVX.store(if std::is_x86_feature_detected!("avx") { YES } else { NO }, Relaxed);
+                // SAFETY: the caller's promise.
+                unsafe { $otherwise($($argument),*) };
+            }
+            match AVX.load(Relaxed) {
+                YES => {}
+                NO => return false,
+                _ => {
+                    // SAFETY: the caller's promise.
+                    unsafe { ask($($argument),*) };
+                    return true;
+                }
+            }
+        }
+    };
 }
 
 /// Copies `len` bytes where that pays; elsewhere false, and nothing has moved.
@@ -37,16 +59,7 @@ pub unsafe fn copy(src: *const u8, dst: *mut u8, len: usize) -> bool {
     if len < BLOCK {
         return false;
     }
-    #[cfg(not(target_feature = "avx"))]
-    match AVX.load(Relaxed) {
-        YES => {}
-        NO => return false,
-        _ => {
-            // SAFETY: the caller's promise.
-            unsafe { copy_first(src, dst, len) };
-            return true;
-        }
-    }
+    need_avx!(super::move_string, src: *const u8, dst: *mut u8, len: usize);
     // SAFETY: the processor has AVX. The instructions read and write the bytes that the caller lends: two
     // blocks, the first and the one that ends the copy, or, if these are not all, the first 32 bytes and
     // blocks from the first aligned byte of `dst` on, before the one that ends the copy. That one and the
@@ -101,20 +114,6 @@ pub unsafe fn copy(src: *const u8, dst: *mut u8, len: usize) -> bool {
     true
 }
 
-/// Asks the processor, and copies otherwise.
-///
-/// # Safety
-///
-/// As for [`copy`].
-#[cfg(not(target_feature = "avx"))]
-#[cold]
-#[inline(never)]
-unsafe fn copy_first(src: *const u8, dst: *mut u8, len: usize) {
-    ask();
-    // SAFETY: the caller's promise.
-    unsafe { super::move_string(src, dst, len) };
-}
-
 /// Sets `len` bytes where that pays; elsewhere false, and nothing has changed.
 ///
 /// # Safety
@@ -125,16 +124,7 @@ pub unsafe fn fill(dst: *mut u8, value: u8, len: usize) -> bool {
     if len < BLOCK {
         return false;
     }
-    #[cfg(not(target_feature = "avx"))]
-    match AVX.load(Relaxed) {
-        YES => {}
-        NO => return false,
-        _ => {
-            // SAFETY: the caller's promise.
-            unsafe { fill_first(dst, value, len) };
-            return true;
-        }
-    }
+    need_avx!(super::set_string, dst: *mut u8, value: u8, len: usize);
     // SAFETY: the processor has AVX. The instructions write the bytes that the caller lends, in the blocks
     // of `copy`.
     unsafe {
@@ -173,18 +163,4 @@ pub unsafe fn fill(dst: *mut u8, value: u8, len: usize) -> bool {
         );
     }
     true
-}
-
-/// Asks the processor, and fills otherwise.
-///
-/// # Safety
-///
-/// As for [`fill`].
-#[cfg(not(target_feature = "avx"))]
-#[cold]
-#[inline(never)]
-unsafe fn fill_first(dst: *mut u8, value: u8, len: usize) {
-    ask();
-    // SAFETY: the caller's promise.
-    unsafe { super::set_string(dst, value, len) };
 }
