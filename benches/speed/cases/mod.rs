@@ -7,6 +7,7 @@ mod sized_buffer;
 mod stream;
 mod user;
 mod vectors;
+mod views;
 mod walk;
 
 use crate::harness::Suite;
@@ -30,6 +31,8 @@ pub fn all(suite: &mut Suite) {
     vectors::look(suite);
     vectors::checksum(suite);
     vectors::lists(suite);
+    views::peel(suite);
+    views::access(suite);
     stream::put(suite);
     stream::get(suite);
     sized_buffer::append(suite);
