@@ -60,8 +60,8 @@ struct Channel<'a> {
     uuid: [u8; 16],
     codec: Option<Codec>,
     counts: Counts,
-    /// The number of the last packet.
-    last: Option<u64>,
+    /// The number of the last packet, and whether it had pages.
+    last: Option<(u64, bool)>,
     /// The packet that is read, and where it begins.
     at: u64,
     page: Vec<u8>,
@@ -236,11 +236,15 @@ impl<'a> Channel<'a> {
         let zero = u64::from(self.be32()?);
         // Reserved.
         self.skip(4 + 24)?;
-        if self.last.is_some_and(|last| number <= last) {
-            let what = format!("packet {number} follows packet {}", self.last.unwrap_or_default());
-            return Err(Failure::at(number_at, what));
+        let has_pages = normal != 0 || zero != 0;
+        if let Some((last, had_pages)) = self.last {
+            // Before 9.0 SYNC can have the number of the packet before it or after it.
+            if number < last || (number == last && has_pages && had_pages) {
+                let what = format!("packet {number} follows packet {last}");
+                return Err(Failure::at(number_at, what));
+            }
         }
-        self.last = Some(number);
+        self.last = Some((number, has_pages));
         if allocated > room || normal.saturating_add(zero) > allocated {
             let what = format!(
                 "a packet of {normal} normal and {zero} zero pages, with room for {allocated} of \
@@ -260,10 +264,8 @@ impl<'a> Channel<'a> {
         let contents_at = self.reader.position();
         let contents = normal.saturating_mul(page_size);
         if offsets.is_empty() {
-            // Of a packet without pages neither block nor compression mean anything.
-            if size != 0 {
-                return Err(Failure::at(size_at, format!("{size} bytes of no pages")));
-            }
+            // Of a packet without pages neither block, size nor compression mean anything: QEMU
+            // before 9.0 leaves there what was in the packet before.
             return Ok(self.passed(flags));
         }
         let index = blocks.iter().position(|block| block.name == name);
@@ -286,8 +288,9 @@ impl<'a> Channel<'a> {
         let (with_contents, zeros) = offsets.split_at_checked(normal_len).unwrap_or_default();
         self.codec(flags & COMPRESSION, flags_at)?;
         let compressed = !matches!(self.codec, Some(Codec::None));
+        let size = if normal == 0 { 0 } else { size };
         let wrong = if compressed {
-            size > COMPRESSED_LIMIT || (size == 0) != (normal == 0)
+            size > COMPRESSED_LIMIT || (size == 0 && normal != 0)
         } else {
             u64::from(size) != contents
         };

@@ -2,6 +2,7 @@
 //! are loaded by another QEMU. Skipped if none is installed.
 #![cfg(unix)]
 
+mod forms;
 mod machine;
 #[path = "../support/mod.rs"]
 mod support;

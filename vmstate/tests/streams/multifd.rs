@@ -52,7 +52,7 @@ fn the_pages_of_all_channels_are_the_memory() {
 fn packets_that_cannot_be_right_are_refused() {
     let be32 = |number: u32| number.to_be_bytes();
     let at = |field: usize| (PAGES + field) as u64;
-    let table: [(usize, &[u8], &str); 11] = [
+    let table: [(usize, &[u8], &str); 10] = [
         (0, &be32(0x1122_3345), "no packet: magic 0x11223345"),
         (4, &be32(2), "unknown version 2 of multifd"),
         (8, &be32(0x80), "unknown flags 0x80 of a packet"),
@@ -61,7 +61,6 @@ fn packets_that_cannot_be_right_are_refused() {
         (ALLOCATED, &be32(129), "a packet of 5 normal and 21 zero pages, with room for 129"),
         (ALLOCATED, &be32(25), "a packet of 5 normal and 21 zero pages, with room for 25"),
         (SIZE, &be32(0x4fff), "20479 bytes of 5 pages of 4096 bytes"),
-        (NUMBER, &[0; 8], "packet 0 follows packet 0"),
         (NAME, b"rom", "unknown RAM block `rom`"),
         (OFFSETS + 8, &0x7001_u64.to_be_bytes(), "no page of block `ram` is at 0x7001"),
     ];
@@ -106,6 +105,12 @@ fn channels_that_do_not_fit_together_are_refused() {
     assert_eq!((stranger.0, stranger.1), (2, 8), "{}", stranger.2);
     let no_channel = failure(&main, &[&one, &main]);
     assert_eq!(no_channel, (2, 0, "not a channel of multifd: magic 0x5145564d".into()));
+    // A packet twice.
+    let packet = PAGES..PAGES + 1344 + 5 * 4096;
+    let mut twice = one.clone();
+    twice.splice(packet.end..packet.end, one[packet.clone()].iter().copied());
+    let (file, offset, what) = failure(&main, &[&twice, &other]);
+    assert_eq!((file, offset), (1, (packet.end + NUMBER) as u64), "{what}");
     // SYNC counts that differ.
     let less = failure(&main, &[&one[..one.len() - 1344], &other]);
     assert_eq!((less.0, less.1), (1, one.len() as u64 - 1344), "{}", less.2);
