@@ -119,7 +119,7 @@ impl Table {
         reader.read(header.first_entry..end, |mut bytes| {
             bytes.truncate(left);
             left -= bytes.remaining() as u64;
-            bytes.clone().for_each(|chunk| sum.update(chunk));
+            bytes.chunks().for_each(|chunk| sum.update(chunk));
             while system.is_none() && !bytes.is_empty() {
                 system = system_partition(bytes.clone())?;
                 bytes.advance(size);
@@ -183,10 +183,10 @@ impl Header {
         let mut sum = CRC_32.digest();
         let mut front = header.clone();
         front.truncate(16);
-        front.for_each(|chunk| sum.update(chunk));
+        front.chunks().for_each(|chunk| sum.update(chunk));
         sum.update(&[0; 4]);
         header.advance(20);
-        header.for_each(|chunk| sum.update(chunk));
+        header.chunks().for_each(|chunk| sum.update(chunk));
         sum.finalize()
     }
 }

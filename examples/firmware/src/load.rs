@@ -56,7 +56,7 @@ pub fn load<const N: usize>(
     for run in volume.runs(file) {
         runs += 1;
         reader.read(run, |from| {
-            for chunk in from {
+            for chunk in from.chunks() {
                 // Behind the end of the file `to` takes no more.
                 let _ = to.csum_and_copy_to_iter(chunk, &mut copied);
             }
@@ -71,6 +71,6 @@ pub fn load<const N: usize>(
     let segments = image.source();
     let mut bytes = IovIter::<Source>::from(&segments[..]);
     bytes.truncate(size.into());
-    bytes.for_each(|chunk| arrived.update(chunk));
+    bytes.chunks().for_each(|chunk| arrived.update(chunk));
     Ok(Loaded { runs, copied, arrived: arrived.finalize() })
 }
