@@ -116,6 +116,7 @@ impl<L: Segments> Cursor<L> {
     /// assert!(Cursor::range(&segments[..], 5, 10).is_err());
     /// # Ok::<(), iov_iter::Error>(())
     /// ```
+    #[inline]
     pub fn range(list: L, offset: usize, len: usize) -> Result<Self, Error> {
         let segments = list.as_slice();
         let mut at = Position { index: 0, offset };
@@ -149,7 +150,21 @@ impl<L: Segments> Cursor<L> {
     /// assert_eq!((resumed.position(), resumed.remaining()), (kept, 5));
     /// # Ok::<(), iov_iter::Error>(())
     /// ```
+    #[inline]
     pub fn resumed(list: L, at: Position, count: usize) -> Result<Self, Error> {
+        // Headers lie in one segment, nearly always.
+        if let Some(segment) = list.as_slice().get(at.index)
+            && let Some(here @ 1..) = segment.len().checked_sub(at.offset)
+            && count <= here
+            && L::EXISTS
+        {
+            return Ok(Self::known(list, at, count));
+        }
+        Self::resumed_over(list, at, count)
+    }
+
+    /// As [`resumed`](Self::resumed), over any number of segments.
+    fn resumed_over(list: L, at: Position, count: usize) -> Result<Self, Error> {
         let rest = list.as_slice().get(at.index..).ok_or(Error::CountExceedsSegments)?;
         let mut missing = count;
         let mut skip = at.offset;
