@@ -21,7 +21,7 @@ use core::fmt;
 pub enum Error {
     /// Memory behind a user address, or a page, could not be accessed.
     Fault,
-    /// Fewer bytes are left than an all-or-nothing operation asked for.
+    /// The iterator or the list ended: fewer bytes are left than an all-or-nothing operation asked for.
     Exhausted,
     /// The iterator's kind has no pages to hand out.
     NoPages,
@@ -48,11 +48,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// The positive Linux errno of this error: 5 (EIO), 12 (ENOMEM), 14 (EFAULT) or 22 (EINVAL).
+    /// The positive Linux errno of this error: 5 (EIO), 12 (ENOMEM), 14 (EFAULT), 22 (EINVAL) or 61
+    /// (ENODATA).
+    ///
+    /// The last is for bytes that ran out, where no memory faulted. Linux has no number for that: its
+    /// all-or-nothing copies return false, and their callers choose.
     #[must_use]
     pub const fn errno(self) -> i32 {
         match self {
-            Self::Fault | Self::Exhausted | Self::NoPages => 14,
+            Self::Fault | Self::NoPages => 14,
+            Self::Exhausted => 61,
             Self::NoMemory => 12,
             Self::NoScatterList => 5,
             Self::CountExceedsSegments

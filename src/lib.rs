@@ -57,12 +57,14 @@
 //!   [`InlineVec`] beyond its inline room, `IovIter::copy_from_iter_vec`. Allocation is fallible
 //!   everywhere and never aborts. Files can be stopped from another thread only on targets with
 //!   `target_has_atomic = "ptr"`.
+//! - `bytes` makes iterators of borrowed bytes a `bytes::Buf`, and `SpaceMut` a `bytes::BufMut`.
 //! - `embedded-io-v0.7` makes every [`IovIter`] a reader or a writer of the `embedded-io` traits, and
 //!   whatever implements those a channel.
 //! - `std` adds `os`: the memory of another Linux process as user memory, files and sockets that
 //!   vectors are sent to and received from, and channels over files, sockets and pipes; checksums use
 //!   AVX2 where the machine has it. It implies `alloc`.
 //! - `zlib` adds compressed blocks to `file`. It implies `alloc`.
+//! - `zerocopy-v0.8` reads and writes typed objects across segment borders.
 //!
 //! Without features the crate needs neither an allocator nor an operating system.
 //!
@@ -136,6 +138,9 @@ pub use direction::{Dest, Direction, Source};
 pub use error::Error;
 #[doc(inline)]
 pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
+#[cfg(feature = "bytes")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bytes")))]
+pub use iter::SpaceMut;
 pub use iter::{
     Abi, Checksum, Chunk, Chunks, DupStorage, HeldPage, Integer, Interrupted, IovIter, IovIterDest,
     IovIterSource, Kind, PageRange, Retention, ScatterEntry, State, TransferError, UserCursor,

@@ -4,6 +4,9 @@
 //! bytes that have not moved yet, until all have moved or something other than an interruption
 //! stops it; the result tells both how far it came and why it stopped.
 
+use core::error::Error;
+use core::fmt;
+
 use super::View;
 use crate::direction::{Dest, Direction, Source};
 use crate::memory::{Access, Piece};
@@ -116,6 +119,47 @@ pub enum Stop<E> {
     Closed,
     /// The transport failed.
     Failed(E),
+}
+
+impl<E> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupted => "the call was interrupted",
+            Self::WouldBlock => "the call would have to wait",
+            Self::Failed(_) => "the call failed",
+        })
+    }
+}
+
+impl<E: Error + 'static> Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::Interrupted | Self::WouldBlock => None,
+        }
+    }
+}
+
+impl<E> fmt::Display for Transfer<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.stop {
+            Stop::Finished => "all there were",
+            Stop::WouldBlock => "then the next call would have to wait",
+            Stop::Closed => "then the data ended or the peer had closed",
+            Stop::Failed(_) => "then the transport failed",
+        };
+        write!(f, "{} bytes moved, {why}", self.moved)
+    }
+}
+
+/// The error of a transfer that [stopped early](Transfer::finished).
+impl<E: Error + 'static> Error for Transfer<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.stop {
+            Stop::Failed(error) => Some(error),
+            Stop::Finished | Stop::WouldBlock | Stop::Closed => None,
+        }
+    }
 }
 
 impl<E> Transfer<E> {

@@ -3,8 +3,9 @@
 use core::iter::FusedIterator;
 
 use super::IovIter;
-use crate::direction::Source;
+use crate::direction::{Direction, Source};
 use crate::host::{Host, KernelOnly};
+use crate::memory::Piece;
 
 impl<'a, H: Host> IovIter<'a, Source, H> {
     /// The bytes up to the end of the current segment, and moves behind them.
@@ -46,6 +47,42 @@ impl<'a> IovIter<'a, Source, KernelOnly> {
     #[must_use]
     pub fn chunks(&self) -> Chunks<'a> {
         Chunks(self.clone())
+    }
+}
+
+impl<D: Direction, H: Host> IovIter<'_, D, H> {
+    /// The bytes left as pieces of addressable memory, one for each segment that has any. The iterator stays.
+    ///
+    /// User memory, pages and discarded bytes have no address here: no piece then, whatever
+    /// [`remaining`](Self::remaining) says.
+    ///
+    /// A list of pieces is laid out as an array of `struct iovec`: its pointer and length are what `writev`
+    /// and io_uring take, also of memory that others write.
+    ///
+    /// ```
+    /// use std::sync::atomic::AtomicU8;
+    /// use iov_iter::{IovIterDest, Piece, SharedVec};
+    ///
+    /// let ring: [AtomicU8; 8] = Default::default();
+    /// let segments = [SharedVec::from(&ring[6..]), SharedVec::from(&ring[..6])];
+    /// let mut iter = IovIterDest::from(&segments);
+    /// iter.advance(1);
+    /// let list: heapless::Vec<Piece<_>, 8> = iter.pieces().collect();
+    /// let (_array, count) = (list.as_ptr().cast::<[usize; 2]>(), list.len());
+    /// assert_eq!((count, list[0].len(), list[1].len()), (2, 1, 6));
+    /// ```
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_, D>> {
+        let (exclusive, shared) = match self {
+            Self::KVec(cursor) => (Some(cursor.ranges()), None),
+            Self::Shared(cursor) => (None, Some(cursor.ranges())),
+            Self::UserBuf(_) | Self::IoVec(_) | Self::BVec(_) | Self::Uniform(_) => (None, None),
+            Self::Discard(_) => (None, None),
+        };
+        let exclusive = exclusive.into_iter().flatten();
+        let shared = shared.into_iter().flatten();
+        exclusive
+            .map(|range| range.segment.piece(range.offset, range.len).into_shared())
+            .chain(shared.map(|range| range.segment.piece(range.offset, range.len)))
     }
 }
 

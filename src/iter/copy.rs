@@ -143,6 +143,27 @@ impl<H: Host> IovIter<'_, Dest, H> {
     }
 }
 
+/// Text is written as far as there is room; what does not fit is an error.
+///
+/// ```
+/// use core::fmt::Write;
+/// use iov_iter::IovIterDest;
+///
+/// let mut line = [b' '; 8];
+/// let mut iter = IovIterDest::from(&mut line);
+/// assert!(write!(iter, "{:#x}", 4096).is_ok());
+/// assert!(write!(iter, "{}", 4096).is_err());
+/// assert_eq!(&line, b"0x100040");
+/// ```
+impl<H: Host> core::fmt::Write for IovIter<'_, Dest, H> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        match self.copy_to_iter(text.as_bytes()) {
+            written if written < text.len() => Err(core::fmt::Error),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// # Copying out
 impl<H: Host> IovIter<'_, Source, H> {
     /// Copies from the iterator into `dst` and returns the bytes copied.

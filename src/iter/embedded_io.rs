@@ -1,6 +1,6 @@
 //! Iterators as `embedded_io` readers and writers.
 
-use embedded_io::{ErrorKind, ErrorType, Read, Write};
+use embedded_io::{ErrorKind, ErrorType, Read, ReadExactError, Write};
 
 use super::IovIter;
 use crate::direction::{Dest, Direction, Source};
@@ -33,6 +33,14 @@ impl<H: Host> Read for IovIter<'_, Source, H> {
             read => Ok(read),
         }
     }
+
+    /// Fills all of `buf`, or does not move; the provided form can panic.
+    fn read_exact(&mut self, buf: &mut [u8]) -> Result<(), ReadExactError<Error>> {
+        self.copy_from_iter_full(buf).map_err(|error| match error {
+            Error::Exhausted => ReadExactError::UnexpectedEof,
+            error => ReadExactError::Other(error),
+        })
+    }
 }
 
 /// Writes while there is room; [`Error::Exhausted`] at the end.
@@ -46,6 +54,11 @@ impl<H: Host> Write for IovIter<'_, Dest, H> {
             0 => Err(Error::Fault),
             written => Ok(written),
         }
+    }
+
+    /// Writes all of `buf`, or does not move; the provided form can panic.
+    fn write_all(&mut self, buf: &[u8]) -> Result<(), Error> {
+        self.copy_to_iter_full(buf)
     }
 
     /// Nothing is ever held back.

@@ -1,5 +1,7 @@
 //! [`IovIter`]: one iterator over every kind of segment.
 
+#[cfg(feature = "bytes")]
+mod buf;
 mod checksum;
 mod chunks;
 mod copy;
@@ -10,15 +12,21 @@ mod fault;
 mod from;
 mod import;
 mod integer;
+#[cfg(feature = "zerocopy-v0.8")]
+mod object;
 mod page_copy;
 mod pages;
 mod query;
 mod scatter;
 mod send_recv;
+#[cfg(feature = "std")]
+mod std_io;
 mod transfer;
 mod user;
 mod walk;
 
+#[cfg(feature = "bytes")]
+pub use buf::SpaceMut;
 pub use checksum::Checksum;
 pub use chunks::Chunks;
 pub use dup::DupStorage;

@@ -16,6 +16,7 @@ use crate::segment::{BioVec, IoVec, MAX_SEGMENTS, Segments};
 
 /// Why a transfer of an [`IovIter`] failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TransferError<E> {
     /// The next byte of the iterator cannot be reached: [`Error::Fault`], or [`Error::NoMapping`] where
     /// the host does not map.
@@ -33,7 +34,14 @@ impl<E: fmt::Display> fmt::Display for TransferError<E> {
     }
 }
 
-impl<E: fmt::Debug + fmt::Display> core::error::Error for TransferError<E> {}
+impl<E: core::error::Error> core::error::Error for TransferError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Memory(error) => error.source(),
+            Self::Transport(error) => error.source(),
+        }
+    }
+}
 
 /// What one call came to.
 type Called<E> = Result<usize, CallError<TransferError<E>>>;
@@ -136,7 +144,76 @@ impl<H: Host> IovIter<'_, Dest, H> {
     }
 }
 
+impl<H: Host> IovIter<'_, Source, H> {
+    /// Sends in one call: one datagram or packet, or what a stream takes now. Advances by the bytes sent and
+    /// returns them.
+    ///
+    /// Interrupted calls are repeated. An iterator without bytes makes no call. What one call is given is
+    /// the same as for [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::WouldBlock`] or [`CallError::Failed`]. Nothing was sent.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "std", unix))] {
+    /// use std::os::unix::net::UnixDatagram;
+    ///
+    /// use iov_iter::{IovIterDest, IovIterSource, KVec, os::io::Stream};
+    ///
+    /// let (here, there) = UnixDatagram::pair().unwrap();
+    /// let packet = [KVec::from(b"head"), KVec::from(b"body")];
+    /// assert_eq!(IovIterSource::from(&packet).send_once(&mut Stream(&here)).unwrap(), 8);
+    /// let mut buffer = [0; 100];
+    /// assert_eq!(IovIterDest::from(&mut buffer).receive_once(&mut Stream(&there)).unwrap(), 8);
+    /// # }
+    /// ```
+    pub fn send_once<T: VectoredWrite + ?Sized>(
+        &mut self,
+        to: &mut T,
+    ) -> Result<usize, CallError<TransferError<T::Error>>> {
+        let limits = Limits::new(to.max_segments(), to.keeps_messages());
+        self.call_through(limits, &mut |list| to.write_vectored(list).map_err(transport))
+    }
+}
+
+impl<H: Host> IovIter<'_, Dest, H> {
+    /// Receives in one call: one datagram or packet, or what has come of a stream. Advances by the bytes
+    /// received and returns them.
+    ///
+    /// 0 is an empty datagram or the end of the data. Interrupted calls are repeated. An iterator without
+    /// bytes makes no call. Of a datagram that is longer than the iterator a socket drops the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::WouldBlock`] or [`CallError::Failed`]. Nothing was received.
+    pub fn receive_once<T: VectoredRead + ?Sized>(
+        &mut self,
+        from: &mut T,
+    ) -> Result<usize, CallError<TransferError<T::Error>>> {
+        let limits = Limits::new(from.max_segments(), from.keeps_messages());
+        self.call_through(limits, &mut |list| from.read_vectored(list).map_err(transport))
+    }
+}
+
 impl<D: Direction, H: Host> IovIter<'_, D, H> {
+    /// Makes one call that is not interrupted, unless no byte is left.
+    fn call_through<E>(
+        &mut self,
+        limits: Limits,
+        call: &mut impl FnMut(&[Piece<'_, D>]) -> Called<E>,
+    ) -> Called<E> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.call_once(limits, call) {
+                Err(CallError::Interrupted) => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Calls `call` once, with the first pieces of what is left, and advances by the bytes it moved.
     fn call_once<E>(
         &mut self,

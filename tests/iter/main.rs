@@ -12,6 +12,7 @@ mod pages;
 mod position;
 mod queries;
 mod send_recv;
+mod traits;
 mod walk;
 
 #[path = "../support/cases.rs"]

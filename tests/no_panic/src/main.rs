@@ -196,6 +196,7 @@ fn move_and_ask<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
     let mut entries = heapless::Vec::<ScatterEntry<H::Page>, 4>::new();
     black_box(iter.clone().extract_to_scatter_list(any(), any(), &mut entries).is_err());
     segments::ask_an_iterator(iter);
+    black_box(iter.pieces().last().map(|piece| piece.len()));
     black_box(iter.iterate(any(), &mut (), |(), user, _| user.len(), |(), piece, _| piece.len()));
     black_box(iter.walk(any(), |chunk, at| {
         let _ = black_box(write!(Text, "{chunk:?}"));
@@ -223,7 +224,12 @@ fn read_all<H: Host>(iter: &mut IovIter<'_, Source, H>, page: Option<&H::Page>) 
     black_box((iter.read_be::<u64>().is_ok(), iter.read_le::<i16>().is_ok()));
     black_box((iter.next_chunk(), iter.fault_in_readable(any())));
     black_box(iter.walk(any(), |chunk, _| chunk.copy_to(any_bytes().into())));
-    black_box(iter.send(&mut vectors::Anything).finished().is_err());
+    if let Err(short) = iter.send(&mut vectors::Anything).finished() {
+        let _ = black_box(write!(Text, "{short}"));
+    }
+    if let Err(error) = iter.send_once(&mut vectors::Anything) {
+        let _ = black_box(write!(Text, "{error}"));
+    }
     if let Some(page) = page {
         black_box(iter.copy_page_from_iter(page, any(), any()).is_err());
         black_box(iter.copy_page_from_iter_atomic(page, any(), any()).is_err());
@@ -245,6 +251,8 @@ fn write_all<H: Host>(iter: &mut IovIter<'_, Dest, H>, page: Option<&H::Page>) {
     black_box(iter.fault_in_writeable(any()));
     black_box(iter.walk(any(), |chunk, _| chunk.copy_from(Piece::from(&*any_bytes()))));
     black_box(iter.receive(&mut vectors::Anything).finished().is_err());
+    black_box(iter.receive_once(&mut vectors::Anything).is_err());
+    let _ = black_box(write!(iter, "{}", any()));
     if let Some(page) = page {
         black_box(iter.copy_page_to_iter(page, any(), any()).is_err());
         black_box(iter.copy_page_to_iter_nofault(page, any(), any()).is_err());
