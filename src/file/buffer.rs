@@ -22,10 +22,10 @@ use super::error::Error;
 use crate::direction::Dest;
 use crate::segment::KVec;
 
-/// [`BUFFER_SIZE`] bytes, of which those from `front` to `end` are the window. It is empty unless the
-/// end is behind the front.
+/// [`BUFFER_SIZE`] bytes. Those from `front` to `end` are the window; it is empty if the end is not after the
+/// front.
 ///
-/// Neither is behind the end of the memory.
+/// Neither is past the end of the memory.
 #[derive(Debug)]
 pub(super) struct Buffer {
     memory: Memory,
@@ -60,13 +60,13 @@ impl Buffer {
         self.end().saturating_sub(self.front())
     }
 
-    /// Makes the window begin behind the first `front` bytes.
+    /// Makes the window begin after the first `front` bytes.
     #[inline]
     pub(super) fn set_front(&mut self, front: usize) {
         self.front = narrow(front.min(BUFFER_SIZE));
     }
 
-    /// Makes the window end behind the first `end` bytes, be that before its front.
+    /// Makes the window end after the first `end` bytes, which may be before its front.
     #[inline]
     pub(super) fn set_end(&mut self, end: usize) {
         self.end = narrow(end.min(BUFFER_SIZE));
@@ -110,8 +110,8 @@ impl Buffer {
     #[inline]
     fn first(&self, len: usize, end: usize) -> Option<Range<usize>> {
         let front = self.front();
-        let behind = front.saturating_add(len);
-        (behind <= end).then_some(front..behind)
+        let after = front.saturating_add(len);
+        (after <= end).then_some(front..after)
     }
 
     /// The bytes in the window.
@@ -132,8 +132,8 @@ impl Buffer {
         self.memory.get_mut(self.front as usize..).unwrap_or_default()
     }
 
-    /// The bytes behind the window.
-    pub(super) fn behind(&mut self) -> &mut [u8] {
+    /// The bytes after the window.
+    pub(super) fn room(&mut self) -> &mut [u8] {
         let end = self.end();
         self.memory.get_mut(end..).unwrap_or_default()
     }
@@ -145,7 +145,7 @@ impl Buffer {
         }
     }
 
-    /// Adds the first `len` bytes behind the window to it.
+    /// Adds the first `len` bytes after the window to it.
     pub(super) fn extend(&mut self, len: usize) {
         self.set_end(self.end().saturating_add(len));
     }
@@ -155,7 +155,8 @@ impl Buffer {
         (self.front, self.end) = (0, 0);
     }
 
-    /// Puts `bytes` back in front of the window, if there is room for all of them in the memory.
+    /// Puts `bytes` back before the window, so that they are taken first, if the memory has room for all of
+    /// them.
     pub(super) fn give_back(&mut self, bytes: &[u8]) {
         let len = self.len();
         self.compact();

@@ -29,15 +29,15 @@ pub enum Error {
     Shutdown(ChannelError),
     /// A hook for RAM pages failed with this code.
     Hook(i32),
-    /// The stream asks for a load hook that there is not.
+    /// The stream requires a load hook, but none handled it.
     NoLoadHook,
     /// Set by the user of the file, with a (positive) errno and words.
     Reported(i32, &'static str),
     /// The channel would block. Nothing is lost; try again later.
     WouldBlock,
-    /// A range to look at leaves the buffer.
+    /// A range to look at, or an array or slice to get, exceeds the buffer.
     PeekOutOfRange,
-    /// More bytes to pass than are buffered.
+    /// More bytes to skip than are buffered.
     SkipOutOfRange,
     /// A counted string is longer than 255 bytes.
     StringTooLong,
@@ -53,7 +53,7 @@ pub enum Error {
     InvalidLevel,
     /// An opening mode is neither `rb` nor `wb`.
     InvalidMode,
-    /// An offset and a length leave the memory region.
+    /// A range exceeds the memory region, or is reversed.
     OutOfRegion,
     /// A position in the stream or the channel would be too large to count.
     PositionOverflow,
@@ -127,11 +127,11 @@ impl fmt::Display for Error {
             Self::Stopped => f.write_str("the file was shut down"),
             Self::Shutdown(error) => write!(f, "shutting the channel down failed: {error}"),
             Self::Hook(code) => write!(f, "a hook for RAM pages failed with code {code}"),
-            Self::NoLoadHook => f.write_str("the stream asks for a hook that there is not"),
+            Self::NoLoadHook => f.write_str("the stream requires a load hook, but none handled it"),
             Self::Reported(errno, text) => write!(f, "{text} (error {errno})"),
             Self::WouldBlock => f.write_str("the channel would block"),
-            Self::PeekOutOfRange => f.write_str("a range to look at leaves the buffer"),
-            Self::SkipOutOfRange => f.write_str("more bytes to pass than are buffered"),
+            Self::PeekOutOfRange => f.write_str("the request exceeds the buffer of 32 KiB"),
+            Self::SkipOutOfRange => f.write_str("more bytes to skip than are buffered"),
             Self::StringTooLong => f.write_str("a counted string is longer than 255 bytes"),
             Self::NoSpace => f.write_str("the buffer has no room for a compressed block"),
             Self::Compress => f.write_str("compression failed"),
@@ -139,7 +139,7 @@ impl fmt::Display for Error {
             Self::Unsupported => f.write_str("the channel or hook does not support this"),
             Self::InvalidLevel => f.write_str("a compression level is above 9"),
             Self::InvalidMode => f.write_str("an opening mode is neither `rb` nor `wb`"),
-            Self::OutOfRegion => f.write_str("offset and length leave the memory region"),
+            Self::OutOfRegion => f.write_str("the range exceeds the memory region"),
             Self::PositionOverflow => f.write_str("a position is too large to count"),
             Self::NoDescriptor => f.write_str("no descriptor has arrived"),
             Self::NoMemory => f.write_str("no memory left"),

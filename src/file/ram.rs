@@ -12,6 +12,7 @@
 /// When a hook is called. The discriminants are those of QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u64)]
+#[non_exhaustive]
 pub enum RamControl {
     /// The RAM section is being set up.
     #[doc(alias = "RAM_CONTROL_SETUP")]

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The chunk of a position, and the offset in it, are bits of the position. A chunk is a vector
-//! whose length says how much of it is in use: those before the end are full, those behind it
+//! whose length says how much of it is in use: those before the end are full, those after it
 //! empty. So no byte is written before it is needed. The first chunk grows like any vector until it
 //! has its size; from there on nothing is moved.
 
@@ -88,7 +88,7 @@ impl SizedBuffer {
     #[doc(alias = "qsb_clone")]
     pub fn try_clone(&self) -> Result<Self, ChannelError> {
         let mut copy = Self::new();
-        copy.reserve(self.len)?;
+        copy.try_reserve(self.len)?;
         for bytes in self.slices() {
             copy.append(bytes)?;
         }
@@ -184,9 +184,9 @@ impl SizedBuffer {
             return Ok(());
         }
         let end = position.checked_add(bytes.len()).ok_or(ChannelError::LimitExceeded)?;
-        self.reserve(end)?;
+        self.try_reserve(end)?;
         self.extend_zeros(position);
-        // What is there is overwritten; the rest comes behind it.
+        // What is there is overwritten; the rest comes after it.
         let there = self.len.saturating_sub(position);
         self.overwrite(position, bytes.slice(0, there));
         self.extend(bytes.slice(there, usize::MAX));
@@ -259,7 +259,7 @@ impl SizedBuffer {
     #[doc(alias = "qsb_set_length")]
     pub fn set_len(&mut self, len: usize) -> Result<(), ChannelError> {
         if len > self.len {
-            self.reserve(len)?;
+            self.try_reserve(len)?;
             self.extend_zeros(len);
             return Ok(());
         }
@@ -280,7 +280,7 @@ impl SizedBuffer {
     /// also for growth by more than 64 MiB for which the allocator has no memory in one piece. Nothing
     /// has changed then.
     #[doc(alias = "qsb_grow")]
-    pub fn reserve(&mut self, len: usize) -> Result<(), ChannelError> {
+    pub fn try_reserve(&mut self, len: usize) -> Result<(), ChannelError> {
         if len > self.limit {
             return Err(ChannelError::LimitExceeded);
         }

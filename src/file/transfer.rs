@@ -57,7 +57,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// At least one and at most `len` (at least 1) of the next bytes, not consumed.
     fn get_next(&mut self, len: u64) -> Result<&[u8], Error> {
-        self.need(1)?;
+        self.buffer_at_least(1)?;
         let waiting = self.buffer.window();
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         Ok(waiting.get(..len).unwrap_or(waiting))
@@ -85,7 +85,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Passes buffered bytes, at most `len`.
     pub(crate) fn consume_available(&mut self, len: usize) {
-        self.deliver(len);
+        self.consume(len);
     }
 }
 
@@ -159,7 +159,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
         while source.pending() > 0 {
             let Some(first) = source.queue.unsent().next() else { break };
             let (put, result) = self.put_counting(first);
-            source.queue.pass(put);
+            source.queue.forget_front(put);
             source.flushed = source.flushed.saturating_add(put);
             moved = moved.saturating_add(put);
             result?;

@@ -457,7 +457,7 @@ macro_rules! pipe {
     };
 }
 
-/// The blocking mode of the standard streams is not changed: they belong to other processes, too.
+/// The blocking mode of the standard streams is not changed: they belong to other processes as well.
 macro_rules! standard_stream {
     ($($stream:ty),*) => {
         $(impl Channel for $stream {})*

@@ -2,7 +2,7 @@
 //!
 //! A descriptor rides on one byte, a space. It arrives with that byte at the latest, and is taken
 //! in the order of arrival when the reader gets to the byte. The system drops descriptors for which
-//! the receiving process has no room; the reader learns that at the byte, and reads on.
+//! the receiving process has no room; the reader gets an error at the byte, and reads on.
 
 use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};

@@ -40,7 +40,7 @@ fn putting_and_getting_do_not_allocate() {
     static PAGE: [u8; 4096] = [3; 4096];
     const ROUNDS: usize = if cfg!(miri) { 12 } else { 1000 };
     let mut channel = BufferChannel::default();
-    channel.buffer_mut().reserve(ROUNDS * 5000).unwrap();
+    channel.buffer_mut().try_reserve(ROUNDS * 5000).unwrap();
     let mut writer = FileWriter::new(&mut channel).unwrap();
     let (result, allocations) = with_allocations(0, || {
         for _ in 0..ROUNDS {
@@ -56,7 +56,7 @@ fn putting_and_getting_do_not_allocate() {
 
     let mut reader = FileReader::new(BufferChannel::new(channel.into_buffer())).unwrap();
     let mut sink = SizedBuffer::new();
-    sink.reserve(100_000).unwrap();
+    sink.try_reserve(100_000).unwrap();
     let mut sink = BufferChannel::new(sink);
     let (result, allocations) = with_allocations(0, || {
         let mut page = [0; 4096];
@@ -108,7 +108,7 @@ fn the_sized_buffer_keeps_what_it_has() {
     assert_eq!(&bytes, b"before\0\0");
     let (refused, _) = with_allocations(1, || buffer.set_len(20 * FAR));
     assert_eq!((refused, buffer.len()), (Err(ChannelError::NoMemory), FAR + 3));
-    assert_eq!(with_allocations(1, || buffer.reserve(20 * FAR)).0, Err(ChannelError::NoMemory));
+    assert_eq!(with_allocations(1, || buffer.try_reserve(20 * FAR)).0, Err(ChannelError::NoMemory));
     // Within what there is, nothing is asked for.
     let room = buffer.capacity() - buffer.len();
     assert_eq!(with_allocations(0, || buffer.append(&[0; 9][..room.min(9)])).0, Ok(()));
@@ -134,11 +134,11 @@ fn lengths_that_no_memory_holds_are_refused_at_once() {
     let capacity = buffer.capacity();
     for result in [
         with_allocations(100, || buffer.write_at(position, b"x")),
-        with_allocations(100, || buffer.reserve(usize::MAX)),
-        with_allocations(100, || buffer.reserve(2 << 30)),
+        with_allocations(100, || buffer.try_reserve(usize::MAX)),
+        with_allocations(100, || buffer.try_reserve(2 << 30)),
         with_allocations(100, || buffer.set_len(usize::MAX)),
         with_allocations(100, || SizedBuffer::new().write_at(position, b"x")),
-        with_allocations(100, || SizedBuffer::new().reserve(isize::MAX as usize)),
+        with_allocations(100, || SizedBuffer::new().try_reserve(isize::MAX as usize)),
         with_allocations(100, || SizedBuffer::new().set_len(position)),
     ] {
         assert!(result.0 == refused && result.1 <= 2, "{result:?}");
@@ -223,7 +223,7 @@ fn codecs() {
     let mut deflater = at_every_allocation(1, Error::NoMemory, || Deflater::new(6));
     let mut inflater = at_every_allocation(1, Error::NoMemory, Inflater::new);
     let mut channel = BufferChannel::default();
-    channel.buffer_mut().reserve(1_000_000).unwrap();
+    channel.buffer_mut().try_reserve(1_000_000).unwrap();
     let mut writer = FileWriter::new(&mut channel).unwrap();
     let page: Vec<u8> = (0..4096_u32).map(|i| ((i * i) >> 5) as u8).collect();
     let (result, allocations) = with_allocations(0, || {

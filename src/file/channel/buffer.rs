@@ -63,7 +63,7 @@ impl BufferChannel {
         from: impl Iterator<Item = Piece<'p, Source, A>>,
     ) -> Result<usize, ChannelError> {
         let end = position.checked_add(len).ok_or(ChannelError::LimitExceeded)?;
-        self.buffer.reserve(end)?;
+        self.buffer.try_reserve(end)?;
         let mut at = position;
         for piece in from {
             self.buffer.write_piece_at(at, piece)?;

@@ -49,7 +49,7 @@ pub trait Channel {
 
     /// Makes reads and writes wait, or report [`ChannelError::WouldBlock`] instead.
     ///
-    /// Where both directions share one state, this affects the other direction, too.
+    /// Where both directions share one state, this affects the other direction as well.
     ///
     /// # Errors
     ///
@@ -275,7 +275,7 @@ pub(crate) fn write_copies(
     }
 }
 
-/// A channel with two directions, of which several handles can exist.
+/// A channel with two directions that can have several handles.
 ///
 /// The handles share the connection: this is what a return path and a shutdown from another
 /// thread are made of. A one-way channel does not implement it, so asking for its return path does
@@ -307,6 +307,7 @@ bitflags! {
 
 /// What a file waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Ready {
     /// There is something to read, or the data has ended.
     Read,
@@ -317,11 +318,11 @@ pub enum Ready {
 /// A position to move to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SeekFrom {
-    /// So many bytes behind the start.
+    /// This many bytes after the start.
     Start(u64),
-    /// So many bytes behind the end, or before it if negative.
+    /// This many bytes after the end, or before it if negative.
     End(i64),
-    /// So many bytes behind the current position, or before it if negative.
+    /// This many bytes after the current position, or before it if negative.
     Current(i64),
 }
 

@@ -1,4 +1,4 @@
-//! Compressed blocks: a length in 4 bytes, most significant first, and so many bytes.
+//! Compressed blocks: a length in 4 bytes, most significant first, and that many bytes.
 //!
 //! The codec is a trait; feature `zlib` brings one ([`zlib`](crate::file::zlib)).
 
@@ -25,6 +25,6 @@ pub trait Compress {
 pub trait Decompress {
     /// Decompresses all of `from` into the front of `into` and returns how many bytes that gave.
     ///
-    /// `None` if `from` is damaged, ends early, goes on behind its end, or gives more than fits.
+    /// `None` if `from` is damaged, ends early, goes on past its end, or gives more than fits.
     fn decompress(&mut self, from: &[u8], into: &mut [u8]) -> Option<usize>;
 }

@@ -222,7 +222,7 @@ impl fmt::Debug for Inflater {
     }
 }
 
-/// Bytes in front of an allocation, which hold its size; also the alignment of allocations.
+/// Bytes before an allocation, which hold its size; also the alignment of allocations.
 const HEADER: usize = 16;
 
 /// The layout of an allocation of `len` bytes and its header.

@@ -21,14 +21,14 @@ impl<C: ReadChannel> FileReader<C> {
         codec: &mut (impl Decompress + ?Sized),
         into: &mut [u8],
     ) -> Result<usize, Error> {
-        self.need(PREFIX)?;
+        self.buffer_at_least(PREFIX)?;
         let Some((prefix, _)) = self.buffer.window().split_first_chunk::<PREFIX>() else {
             return Err(Error::Decompress);
         };
         let len = usize::try_from(u32::from_be_bytes(*prefix)).unwrap_or(usize::MAX);
         let block = len.checked_add(PREFIX).filter(|block| *block <= BUFFER_SIZE);
         let block = block.ok_or(Error::Decompress)?;
-        self.need(block)?;
+        self.buffer_at_least(block)?;
         let payload = self.buffer.window().get(PREFIX..block).unwrap_or_default();
         let room = into.len();
         let got = codec.decompress(payload, into).filter(|got| *got <= room);

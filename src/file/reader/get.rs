@@ -37,7 +37,7 @@ impl<C: ReadChannel> FileReader<C> {
         if let Some(bytes) = self.buffer.take() {
             return Ok(bytes);
         }
-        self.need_more(N)?;
+        self.buffer_more(N)?;
         self.buffer.take().ok_or(Error::PeekOutOfRange)
     }
 
@@ -65,7 +65,7 @@ impl<C: ReadChannel> FileReader<C> {
             // What has arrived is got, although it is not all.
             let rest = KVec::<Dest>::from(into).into_piece().slice(got, usize::MAX);
             got = got
-                .saturating_add(rest.copy_from(KVec::from(self.deliver(rest.len())).into_piece()));
+                .saturating_add(rest.copy_from(KVec::from(self.consume(rest.len())).into_piece()));
             if got == 0 {
                 return Err(error);
             }
@@ -75,9 +75,15 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Gets `into.len()` bytes and counts them in `got`, which starts at 0, also on failure.
     ///
-    /// Where a whole buffer is wanted and none is buffered, the channel reads straight into `into`.
-    /// After an error the buffer has room for those of them that come behind the last multiple of
-    /// [`BUFFER_SIZE`].
+    /// ```text
+    ///   into   [ BUFFER_SIZE | BUFFER_SIZE | ... | last block ]
+    ///                             ▲ got: after an error, anywhere
+    /// ```
+    ///
+    /// While a whole block is wanted and nothing is buffered, the channel reads straight into `into`, so an
+    /// error may come inside a block. "All or nothing" holds for each block: [`get_blocks`](Self::get_blocks)
+    /// gives the bytes got of the unfinished block back to the buffer. They fit, because an error comes either
+    /// when nothing is buffered, or when fewer bytes are buffered than the block still lacks.
     fn get_pieces(&mut self, into: &mut [u8], got: &mut usize) -> Result<(), Error> {
         loop {
             let rest = into.get_mut(*got..).unwrap_or_default();
@@ -87,12 +93,12 @@ impl<C: ReadChannel> FileReader<C> {
                     self.read_through(rest).map_err(|error| self.status.fail(error))?
                 }
                 BUFFER_SIZE.. => {
-                    KVec::<Dest>::from(rest).copy_from_slice(self.deliver(BUFFER_SIZE))
+                    KVec::<Dest>::from(rest).copy_from_slice(self.consume(BUFFER_SIZE))
                 }
                 len => {
                     let part = len.min(BUFFER_SIZE.saturating_sub(*got % BUFFER_SIZE));
-                    self.need(part)?;
-                    KVec::<Dest>::from(rest).copy_from_slice(self.deliver(part))
+                    self.buffer_at_least(part)?;
+                    KVec::<Dest>::from(rest).copy_from_slice(self.consume(part))
                 }
             };
             *got = got.saturating_add(len);
@@ -137,17 +143,17 @@ impl<C: ReadChannel> FileReader<C> {
     fn get_front<A: Access>(&mut self, into: &View<'_, Dest, A>) -> (usize, Result<(), Error>) {
         let wanted = into.size_up_to(BUFFER_SIZE);
         let result = match self.buffered() {
-            _ if wanted < BUFFER_SIZE => self.need(wanted),
+            _ if wanted < BUFFER_SIZE => self.buffer_at_least(wanted),
             0 => match self.read_segments(into) {
                 Ok(Some(len)) => return (len, Ok(())),
-                Ok(None) => self.need(1),
+                Ok(None) => self.buffer_at_least(1),
                 Err(error) => Err(self.status.fail(error)),
             },
             _ => Ok(()),
         };
         // Offset 0 is in every view.
         let len = into.write_at(0, self.buffer.window()).unwrap_or_default();
-        self.deliver(len);
+        self.consume(len);
         (len, result)
     }
 
@@ -198,12 +204,12 @@ impl<C: ReadChannel> FileReader<C> {
         let mut rest = len.min(iter.remaining());
         while rest > 0 {
             let wanted = rest.min(BUFFER_SIZE);
-            let complete = self.need(wanted);
+            let complete = self.buffer_at_least(wanted);
             let waiting = self.buffer.window();
             let waiting = waiting.get(..wanted).unwrap_or(waiting);
             let offered = waiting.len();
             let copied = iter.copy_to_iter(waiting);
-            self.deliver(copied);
+            self.consume(copied);
             if copied < offered {
                 break;
             }
@@ -287,7 +293,7 @@ impl<C: ReadChannel> FileReader<C> {
         let mut got = 0;
         let result = self.get_pieces(into, &mut got);
         if result.is_err() {
-            // Of the last block all or nothing: what came of it will come again.
+            // The bytes of the unfinished block come again.
             let whole = got.saturating_sub(got % BUFFER_SIZE);
             self.buffer.give_back(into.get(whole..got).unwrap_or_default());
         }
@@ -302,8 +308,8 @@ impl<C: ReadChannel> FileReader<C> {
     /// [`Error::PeekOutOfRange`] if the buffer cannot hold them; see also
     /// [errors of getting](Self#errors-of-getting).
     pub fn get_slice(&mut self, len: usize) -> Result<&[u8], Error> {
-        self.need(len)?;
-        Ok(self.deliver(len))
+        self.buffer_at_least(len)?;
+        Ok(self.consume(len))
     }
 
     /// Gets `scratch.len()` bytes, where they lie in the buffer if they fit, else copied to
@@ -317,8 +323,8 @@ impl<C: ReadChannel> FileReader<C> {
     /// The error, if not even one byte was got.
     #[doc(alias = "qemu_get_buffer_in_place")]
     pub fn get_buffer_in_place<'a>(&'a mut self, scratch: &'a mut [u8]) -> Result<&'a [u8], Error> {
-        if scratch.len() < BUFFER_SIZE && self.need(scratch.len()).is_ok() {
-            return Ok(self.deliver(scratch.len()));
+        if scratch.len() < BUFFER_SIZE && self.buffer_at_least(scratch.len()).is_ok() {
+            return Ok(self.consume(scratch.len()));
         }
         let got = self.get_buffer(scratch)?;
         Ok(scratch.get(..got).unwrap_or_default())
@@ -332,15 +338,15 @@ impl<C: ReadChannel> FileReader<C> {
     /// length byte in the stream.
     #[doc(alias = "qemu_get_counted_string")]
     pub fn get_counted_string(&mut self) -> Result<&[u8], Error> {
-        self.need(1)?;
+        self.buffer_at_least(1)?;
         let len = usize::from(self.buffer.window().first().copied().unwrap_or_default());
-        self.need(len.saturating_add(1))?;
-        self.deliver(1);
-        Ok(self.deliver(len))
+        self.buffer_at_least(len.saturating_add(1))?;
+        self.consume(1);
+        Ok(self.consume(len))
     }
 }
 
-/// Looking ahead, and passing bytes.
+/// Looking ahead, and skipping bytes.
 impl<C: ReadChannel> FileReader<C> {
     /// Looks at `len` bytes that come `offset` bytes after the next one, and consumes nothing.
     ///
@@ -390,34 +396,34 @@ impl<C: ReadChannel> FileReader<C> {
         Ok(self.peek_byte(0)?.is_none())
     }
 
-    /// Passes `len` bytes, reading them if they are not buffered.
+    /// Skips `len` bytes, reading them if they are not buffered.
     ///
     /// # Errors
     ///
     /// See [errors of getting](Self#errors-of-getting). If `len` is larger than the buffer, a
-    /// part of the bytes may have been passed; [`position`](Self::position) tells how many.
+    /// part of the bytes may have been skipped; [`position`](Self::position) tells how many.
     pub fn skip(&mut self, len: u64) -> Result<(), Error> {
         let mut rest = len;
         while rest > 0 {
             let part = usize::try_from(rest).unwrap_or(BUFFER_SIZE).min(BUFFER_SIZE);
-            self.need(part)?;
-            self.deliver(part);
+            self.buffer_at_least(part)?;
+            self.consume(part);
             rest = rest.saturating_sub(part as u64);
         }
         Ok(())
     }
 
-    /// Passes `len` bytes that are buffered, such as those just [peeked](Self::peek) at.
+    /// Skips `len` bytes that are buffered, such as those just [peeked](Self::peek) at.
     ///
     /// # Errors
     ///
-    /// [`Error::SkipOutOfRange`] if fewer are buffered; nothing is passed then.
+    /// [`Error::SkipOutOfRange`] if fewer are buffered; nothing is skipped then.
     #[doc(alias = "qemu_file_skip")]
     pub fn skip_buffered(&mut self, len: usize) -> Result<(), Error> {
         if len > self.buffered() {
             return Err(Error::SkipOutOfRange);
         }
-        self.deliver(len);
+        self.consume(len);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::file::ram::{NoHooks, RamControl};
 
 /// What a load hook did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Loaded {
     /// It did what was asked.
     Handled,

@@ -229,7 +229,7 @@ impl<C: ReadChannel> FileReader<C> {
 
 /// Filling the buffer.
 impl<C: ReadChannel> FileReader<C> {
-    /// Reads once, for more bytes behind the buffered ones, which move to the front.
+    /// Reads once, for more bytes after the buffered ones, which move to the start of the buffer.
     ///
     /// At least one byte was added if it returns `Ok`. The end of the data is reported, but does
     /// not stick by itself.
@@ -237,13 +237,13 @@ impl<C: ReadChannel> FileReader<C> {
         self.check_readable()?;
         self.buffer.compact();
         let got = loop {
-            let free = self.buffer.behind();
+            let free = self.buffer.room();
             if free.is_empty() {
                 return Err(Error::PeekOutOfRange);
             }
             let room = free.len();
             let answer = self.channel.read(free);
-            if let Some(got) = self.learn(answer)? {
+            if let Some(got) = self.take_answer(answer)? {
                 break got.min(room);
             }
         };
@@ -260,7 +260,7 @@ impl<C: ReadChannel> FileReader<C> {
         self.check_readable()?;
         let got = loop {
             let answer = self.channel.read(into);
-            if let Some(got) = self.learn(answer)? {
+            if let Some(got) = self.take_answer(answer)? {
                 break got.min(into.len());
             }
         };
@@ -281,7 +281,7 @@ impl<C: ReadChannel> FileReader<C> {
             if answer == Err(ChannelError::Unsupported) {
                 return Ok(None);
             }
-            if let Some(got) = self.learn(answer)? {
+            if let Some(got) = self.take_answer(answer)? {
                 break got;
             }
         };
@@ -294,9 +294,9 @@ impl<C: ReadChannel> FileReader<C> {
         if self.ended { Err(Error::UnexpectedEof) } else { Ok(()) }
     }
 
-    /// Does what follows from the answer of the channel; returns how many bytes it gave, at least
-    /// one, or `None` if it is to be asked again.
-    fn learn(&mut self, answer: Result<usize, ChannelError>) -> Result<Option<usize>, Error> {
+    /// Handles the answer of the channel. Returns how many bytes it gave, at least one, or `None` if it is to
+    /// be asked again.
+    fn take_answer(&mut self, answer: Result<usize, ChannelError>) -> Result<Option<usize>, Error> {
         match answer {
             Ok(0) => {
                 // Whoever shut the channel down has stopped the file before.
@@ -314,18 +314,18 @@ impl<C: ReadChannel> FileReader<C> {
         }
     }
 
-    /// Sees to it that `len` bytes are buffered.
+    /// Ensures that at least `len` bytes are buffered.
     #[inline]
-    pub(in crate::file) fn need(&mut self, len: usize) -> Result<(), Error> {
+    pub(in crate::file) fn buffer_at_least(&mut self, len: usize) -> Result<(), Error> {
         if len <= self.buffered() {
             return Ok(());
         }
-        self.need_more(len)
+        self.buffer_more(len)
     }
 
     #[cold]
     #[inline(never)]
-    pub(in crate::file) fn need_more(&mut self, len: usize) -> Result<(), Error> {
+    pub(in crate::file) fn buffer_more(&mut self, len: usize) -> Result<(), Error> {
         if len > BUFFER_SIZE {
             return Err(Error::PeekOutOfRange);
         }
@@ -337,7 +337,7 @@ impl<C: ReadChannel> FileReader<C> {
 
     /// Consumes `len` buffered bytes, or all of them if they are fewer, and returns them.
     #[inline]
-    pub(in crate::file) fn deliver(&mut self, len: usize) -> &[u8] {
+    pub(in crate::file) fn consume(&mut self, len: usize) -> &[u8] {
         let len = len.min(self.buffered());
         self.buffer.take_slice(len).unwrap_or_default()
     }

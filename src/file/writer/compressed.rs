@@ -7,7 +7,7 @@ use crate::file::error::Error;
 
 /// Putting compressed blocks.
 impl<C: WriteChannel> FileWriter<'_, C> {
-    /// Compresses `bytes` into the buffer, behind their compressed length, and returns how many
+    /// Compresses `bytes` into the buffer, after their compressed length, and returns how many
     /// bytes were put, length included.
     ///
     /// Nothing is sent before, so what was put already takes room from the block.

@@ -43,8 +43,8 @@ use queue::Queue;
 /// # Errors of putting
 ///
 /// The first failure of the channel sticks: everything put later returns it and leaves no trace.
-/// [`Error::WouldBlock`] does not stick. An integer, a string or a part of a region that meets it
-/// is not put at all; of a longer buffer as much was put as [`tell`](Self::tell) has grown by.
+/// [`Error::WouldBlock`] does not stick. It puts no byte of an integer, of a string or of a range of a
+/// region. Of a longer buffer it puts a part: [`tell`](Self::tell) has grown by the length of that part.
 ///
 /// ```
 /// use iov_iter::file::FileWriter;
@@ -134,9 +134,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Opens a channel that is given one contiguous range at a time, never several.
     ///
-    /// Borrowed bytes, parts of regions and buffers that are handed over are copied, too: they are
-    /// not [released](crate::file::Release) or exchanged, and where the channel would block a part of them
-    /// may have been put, as of any longer buffer.
+    /// Borrowed bytes, ranges of regions and buffers that are handed over are copied as well. They are not
+    /// [released](crate::file::Release) or exchanged. If the channel would block, a part of them may have been
+    /// put.
     ///
     /// # Errors
     ///
@@ -422,8 +422,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub(in crate::file) fn send(&mut self) -> Result<(), Error> {
         while self.queue.pending() > 0 {
             self.check()?;
-            let answer = self.offer();
-            self.learn(answer)?;
+            let answer = self.offer_pending();
+            self.take_answer(answer)?;
         }
         self.queue.finish();
         Ok(())
@@ -451,14 +451,14 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             return Ok(());
         }
         self.queue.copy(block);
-        match self.learn(answer) {
+        match self.take_answer(answer) {
             Err(Error::WouldBlock) => Ok(()),
             result => result.and_then(|()| self.send_if_due()),
         }
     }
 
-    /// Does what follows from the answer of the channel to the pending bytes.
-    fn learn(&mut self, answer: Result<usize, ChannelError>) -> Result<(), Error> {
+    /// Handles the answer of the channel to the pending bytes.
+    fn take_answer(&mut self, answer: Result<usize, ChannelError>) -> Result<(), Error> {
         match answer {
             Ok(0) => Err(self.fail(Error::WriteZero)),
             Ok(taken) => {
@@ -484,7 +484,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     }
 
     /// Offers all pending bytes to the channel once.
-    fn offer(&mut self) -> Result<usize, ChannelError> {
+    fn offer_pending(&mut self) -> Result<usize, ChannelError> {
         let offered = usize::try_from(self.queue.pending()).unwrap_or(usize::MAX);
         // If the channel panics, a drop must not offer the bytes once more.
         self.finished = true;
@@ -595,7 +595,7 @@ impl<C: WriteChannel> Drop for FileWriter<'_, C> {
             return;
         }
         while self.queue.pending() > 0 && self.is_healthy() {
-            match self.offer() {
+            match self.offer_pending() {
                 Ok(taken @ 1..) => self.queue.advance(taken),
                 _ => break,
             }

@@ -353,7 +353,7 @@ impl<'buf> Queue<'buf> {
 
     #[inline]
     fn push(&mut self, entry: Entry<'buf>) {
-        // Room for all entries was reserved at the start; this lets the compiler see it, too.
+        // Room for all entries was reserved at the start; this lets the compiler see it as well.
         if self.entries.len() < self.entries.capacity() {
             self.entries.push(entry);
         }
@@ -431,7 +431,7 @@ impl<'buf> Queue<'buf> {
 
     /// Forgets the first `len` unsent bytes, which went another way, and all wishes for release:
     /// it is not known when those bytes are sent.
-    pub(in crate::file) fn pass(&mut self, len: u64) {
+    pub(in crate::file) fn forget_front(&mut self, len: u64) {
         for entry in &mut self.entries {
             if let Entry::Range(range) = entry {
                 range.keep();

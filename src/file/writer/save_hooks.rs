@@ -7,8 +7,9 @@ use crate::file::ram::{NoHooks, RamControl, RamPage};
 
 /// What a hook did with a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PageSaved {
-    /// It was sent in so many bytes, not through the stream.
+    /// It was sent in this many bytes, not through the stream.
     Sent(u64),
     /// It will be sent later.
     #[doc(alias = "RAM_SAVE_CONTROL_DELAYED")]

@@ -129,7 +129,7 @@ impl Model {
             }
             Op::Reserve(place) => {
                 let most = self.place(place);
-                let result = self.channel.buffer_mut().reserve(most);
+                let result = self.channel.buffer_mut().try_reserve(most);
                 if most > self.limit {
                     assert_eq!(result, Err(ChannelError::LimitExceeded));
                 } else {

@@ -278,7 +278,7 @@ fn keep() -> Result<(), ChannelError> {
     buffer.append(any_bytes())?;
     buffer.write_at(any(), any_bytes())?;
     buffer.set_len(any())?;
-    buffer.reserve(any())?;
+    buffer.try_reserve(any())?;
     black_box((buffer.read_at(any(), any_bytes()), buffer.try_clone()?.len()));
     buffer.shrink_to_fit();
     let mut channel = BufferChannel::new(buffer);
