@@ -4,22 +4,37 @@
 
 use core::arch::asm;
 
-#[cfg(all(target_feature = "sse2", any(feature = "std", target_feature = "avx")))]
+#[cfg(all(
+    target_feature = "sse2",
+    not(iov_iter_no_vectors),
+    any(feature = "std", target_feature = "avx")
+))]
 #[path = "avx.rs"]
+mod avx;
+#[cfg(not(all(
+    target_feature = "sse2",
+    not(iov_iter_no_vectors),
+    any(feature = "std", target_feature = "avx")
+)))]
+#[path = "no_avx.rs"]
 mod avx;
 use super::Word;
 
 /// Whether accesses are assembly.
 pub const ASSEMBLY: bool = true;
 
+/// Whether there are vector registers. Kernels and firmware are compiled without; a program that asks for
+/// their form with `--cfg iov_iter_no_vectors` gets it, so that its tests can run.
+const VECTORS: bool = cfg!(all(target_feature = "sse2", not(iov_iter_no_vectors)));
+
 /// Bytes from which on a string instruction is not slower than registers in a loop.
-const STRING: usize = if cfg!(target_feature = "sse2") { 2048 } else { 256 };
+const STRING: usize = if VECTORS { 2048 } else { 256 };
 
 /// 16 bytes.
-#[cfg(target_feature = "sse2")]
+#[cfg(all(target_feature = "sse2", not(iov_iter_no_vectors)))]
 pub type Wide = core::arch::x86_64::__m128i;
-/// 16 bytes. Kernels and firmware are compiled without vector registers.
-#[cfg(not(target_feature = "sse2"))]
+/// 16 bytes.
+#[cfg(any(not(target_feature = "sse2"), iov_iter_no_vectors))]
 pub type Wide = u128;
 
 words! {
@@ -30,9 +45,9 @@ words! {
     usize, reg, "mov {0}, qword ptr [{src}]", "mov qword ptr [{dst}], {0}";
 }
 // In functions compiled for AVX the form of SSE would wait for the upper halves of the registers.
-#[cfg(all(target_feature = "sse2", not(target_feature = "avx")))]
+#[cfg(all(target_feature = "sse2", not(target_feature = "avx"), not(iov_iter_no_vectors)))]
 words! { Wide, xmm_reg, "movups {0}, xmmword ptr [{src}]", "movups xmmword ptr [{dst}], {0}"; }
-#[cfg(target_feature = "avx")]
+#[cfg(all(target_feature = "avx", not(iov_iter_no_vectors)))]
 words! { Wide, xmm_reg, "vmovups {0}, xmmword ptr [{src}]", "vmovups xmmword ptr [{dst}], {0}"; }
 
 /// Copies `len` bytes by a string instruction, or by AVX, where that pays; elsewhere false, and nothing
@@ -45,11 +60,8 @@ words! { Wide, xmm_reg, "vmovups {0}, xmmword ptr [{src}]", "vmovups xmmword ptr
 #[inline(always)]
 pub unsafe fn copy_string(src: *const u8, dst: *mut u8, len: usize) -> bool {
     if len < STRING {
-        #[cfg(all(target_feature = "sse2", any(feature = "std", target_feature = "avx")))]
         // SAFETY: the caller's promise.
         return unsafe { avx::copy(src, dst, len) };
-        #[cfg(not(all(target_feature = "sse2", any(feature = "std", target_feature = "avx"))))]
-        return false;
     }
     // SAFETY: the caller's promise.
     unsafe { move_string(src, dst, len) };
@@ -66,7 +78,7 @@ unsafe fn move_string(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: the instructions read and write the bytes that the caller lends, upward. The last word
     // is read before any of it can have been overwritten, and written last.
     unsafe {
-        if cfg!(target_feature = "sse2") {
+        if VECTORS {
             asm!("rep movsb", inout("rcx") len => _, inout("rsi") src => _, inout("rdi") dst => _,
                 options(nostack, preserves_flags));
         } else {
@@ -88,11 +100,8 @@ unsafe fn move_string(src: *const u8, dst: *mut u8, len: usize) {
 #[inline(always)]
 pub unsafe fn fill_string(dst: *mut u8, value: u8, len: usize) -> bool {
     if len < STRING {
-        #[cfg(all(target_feature = "sse2", any(feature = "std", target_feature = "avx")))]
         // SAFETY: the caller's promise.
         return unsafe { avx::fill(dst, value, len) };
-        #[cfg(not(all(target_feature = "sse2", any(feature = "std", target_feature = "avx"))))]
-        return false;
     }
     // SAFETY: the caller's promise.
     unsafe { set_string(dst, value, len) };
@@ -109,7 +118,7 @@ unsafe fn set_string(dst: *mut u8, value: u8, len: usize) {
     let word = u64::from_ne_bytes([value; 8]);
     // SAFETY: the instructions write the bytes that the caller lends, upward.
     unsafe {
-        if cfg!(target_feature = "sse2") {
+        if VECTORS {
             asm!("rep stosb", inout("rcx") len => _, inout("rdi") dst => _, in("al") value,
                 options(nostack, preserves_flags));
         } else {

@@ -1,0 +1,21 @@
+//! In place of copies and fills by AVX, for a processor that is not known to have it.
+
+/// Moves nothing, and returns false.
+///
+/// # Safety
+///
+/// None here.
+#[inline(always)]
+pub const unsafe fn copy(_src: *const u8, _dst: *mut u8, _len: usize) -> bool {
+    false
+}
+
+/// Changes nothing, and returns false.
+///
+/// # Safety
+///
+/// None here.
+#[inline(always)]
+pub const unsafe fn fill(_dst: *mut u8, _value: u8, _len: usize) -> bool {
+    false
+}
