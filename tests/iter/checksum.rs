@@ -1,4 +1,4 @@
-//! Worked examples of checksums while copying: K, Ct.
+//! Worked examples of checksums while copying.
 
 use crate::model::{Iter, TestPage, UserSpace, at, naive_checksum, pattern, place};
 use iov_iter::{BioVec, Checksum, Dest, Error, IoVec, KVec, Source};
@@ -65,7 +65,7 @@ fn check(lengths: &[usize], calls: &[usize], start: u32, accumulator: u32, folde
 }
 
 #[test]
-fn k1_one_piece() {
+fn one_piece_is_summed() {
     check(&[5], &[5], 0, 0x0609, 0x0609);
     if cfg!(target_endian = "little") {
         assert_eq!(naive_checksum(&DATA), 0x0609);
@@ -73,22 +73,22 @@ fn k1_one_piece() {
 }
 
 #[test]
-fn k2_second_piece_begins_at_an_odd_byte() {
+fn a_second_piece_may_begin_at_an_odd_byte() {
     check(&[3, 2], &[5], 0, 0x0400_0209, 0x0609);
 }
 
 #[test]
-fn k3_second_piece_behind_one_byte() {
+fn a_second_piece_may_follow_one_byte() {
     check(&[1, 4], &[5], 0, 0x0600_0009, 0x0609);
 }
 
 #[test]
-fn k4_sum_that_goes_on() {
+fn a_sum_goes_on_from_a_former_one() {
     check(&[5], &[5], 0x1111, 0x171a, 0x171a);
 }
 
 #[test]
-fn k5_a_piece_that_faults_counts_nothing() {
+fn a_piece_that_faults_counts_nothing() {
     let space = UserSpace::resident(&[0x10000, 0x20000]);
     space.poke(0x10000, &DATA[..3]);
     space.poke(0x20fff, &DATA[3..4]);
@@ -125,7 +125,7 @@ fn k5_a_piece_that_faults_counts_nothing() {
 }
 
 #[test]
-fn k6_parity_goes_on_in_the_next_call() {
+fn parity_goes_on_in_the_next_call() {
     // Linux 2015 loses it: 0x0708. The state object keeps it, in both directions.
     check(&[5], &[3, 2], 0, 0x0400_0209, 0x0609);
     if cfg!(target_endian = "little") {
@@ -137,7 +137,7 @@ fn k6_parity_goes_on_in_the_next_call() {
 }
 
 #[test]
-fn ct1_state_survives_a_call_that_faults_at_once() {
+fn state_survives_a_call_that_faults_at_once() {
     let space = UserSpace::resident(&[0x10000]);
     space.poke(0x10000, &DATA);
     let segments = [IoVec::new(0x10000, 3), IoVec::new(0x10003, 2), IoVec::new(0x20000, 4)];

@@ -1,11 +1,11 @@
-//! Worked examples of copying between an iterator and a buffer: C, Z, F, Hs, Mc, Ub, Dc.
+//! Worked examples of copying between an iterator and a buffer.
 
 use std::mem::MaybeUninit;
 
 use crate::model::{Iter, Poison, TestPage, UserSpace, at, pattern, place};
 use iov_iter::{BioVec, CopyFlags, Dest, Error, IoVec, KVec, Page, Piece, Source};
 
-/// The segments of W1 and F1, with page 0x21000 bad.
+/// Segments, with page 0x21000 bad.
 const FAULTING: [IoVec; 2] = [IoVec::new(0x10000, 5), IoVec::new(0x20ffc, 7)];
 
 fn faulting_space() -> UserSpace {
@@ -13,7 +13,7 @@ fn faulting_space() -> UserSpace {
 }
 
 #[test]
-fn c1_copy_fills_one_segment_after_the_other() {
+fn copy_fills_one_segment_after_the_other() {
     let (mut a, mut b) = ([0; 3], [0; 4]);
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut b[..])];
     let mut iter = Iter::<Dest>::kvec(&segments, 7).unwrap();
@@ -23,7 +23,7 @@ fn c1_copy_fills_one_segment_after_the_other() {
 }
 
 #[test]
-fn c2_copy_into_a_full_iterator_moves_nothing() {
+fn copy_into_a_full_iterator_moves_nothing() {
     let (mut a, mut b) = ([0; 3], [0; 4]);
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut b[..])];
     let mut iter = Iter::<Dest>::kvec(&segments, 7).unwrap();
@@ -34,7 +34,7 @@ fn c2_copy_into_a_full_iterator_moves_nothing() {
 }
 
 #[test]
-fn c3_copy_request_is_cut_to_the_count() {
+fn copy_request_is_cut_to_the_count() {
     let (a, b) = (*b"abc", *b"defg");
     let segments = [KVec::from(&a[..]), KVec::from(&b[..])];
     let mut iter = Iter::<Source>::kvec(&segments, 7).unwrap();
@@ -44,7 +44,7 @@ fn c3_copy_request_is_cut_to_the_count() {
 }
 
 #[test]
-fn c4_copy_crosses_from_page_to_page() {
+fn copy_crosses_from_page_to_page() {
     let (p, q) = (TestPage::run(1), TestPage::run(1));
     let segments =
         [BioVec::new(p.clone(), 0xffe, 2).unwrap(), BioVec::new(q.clone(), 0, 2).unwrap()];
@@ -56,7 +56,7 @@ fn c4_copy_crosses_from_page_to_page() {
 }
 
 #[test]
-fn z1_zero_stops_at_the_fault() {
+fn zero_stops_at_the_fault() {
     let space = faulting_space();
     space.poke(0x10000, &[0xff; 6]);
     space.poke(0x20ffb, &[0xff; 5]);
@@ -68,7 +68,7 @@ fn z1_zero_stops_at_the_fault() {
 }
 
 #[test]
-fn z2_zero_passes_an_empty_segment() {
+fn zero_passes_an_empty_segment() {
     let (mut a, mut c) = ([0xff; 3], [0xff; 2]);
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut [0u8; 0][..]), KVec::from(&mut c[..])];
     let mut iter = Iter::<Dest>::kvec(&segments, 5).unwrap();
@@ -78,7 +78,7 @@ fn z2_zero_passes_an_empty_segment() {
 }
 
 #[test]
-fn z3_zero_of_nothing() {
+fn zero_of_nothing_changes_nothing() {
     let mut a = [0xff; 3];
     let segments = [KVec::from(&mut a[..])];
     let mut iter = Iter::<Dest>::kvec(&segments, 3).unwrap();
@@ -88,7 +88,7 @@ fn z3_zero_of_nothing() {
 }
 
 #[test]
-fn z4_page_access_is_bounded() {
+fn page_access_is_bounded() {
     let page = TestPage::<4096>::with_bytes(&[0xff; 4096]);
     assert_eq!(page.zero_at(0xffc, 4), Ok(()));
     assert_eq!(page.bytes(0xffa, 6), [0xff, 0xff, 0, 0, 0, 0]);
@@ -115,7 +115,7 @@ fn z4_page_access_is_bounded() {
 }
 
 #[test]
-fn f1_full_copy_that_faults_moves_no_cursor() {
+fn full_copy_that_faults_moves_no_cursor() {
     let space = faulting_space();
     let data = pattern(12);
     space.poke(0x10000, &data[..5]);
@@ -141,7 +141,7 @@ fn f1_full_copy_that_faults_moves_no_cursor() {
 }
 
 #[test]
-fn f2_full_copy_of_more_than_is_left() {
+fn full_copy_of_more_than_is_left_is_refused() {
     let segments = [KVec::from(&b"abc"[..])];
     let mut iter = Iter::<Source>::kvec(&segments, 3).unwrap();
     let mut copied = *b"----";
@@ -151,7 +151,7 @@ fn f2_full_copy_of_more_than_is_left() {
 }
 
 #[test]
-fn f3_full_copy_of_all() {
+fn full_copy_moves_all() {
     let segments = [KVec::from(&b"abc"[..])];
     let mut iter = Iter::<Source>::kvec(&segments, 3).unwrap();
     let mut copied = [0; 3];
@@ -161,7 +161,7 @@ fn f3_full_copy_of_all() {
 }
 
 #[test]
-fn f4_full_copy_of_nothing() {
+fn full_copy_of_nothing_succeeds() {
     let segments = [KVec::from(&b"abc"[..])];
     let mut iter = Iter::<Source>::kvec(&segments, 3).unwrap();
     assert_eq!(iter.copy_from_iter_full(&mut []), Ok(()));
@@ -171,7 +171,7 @@ fn f4_full_copy_of_nothing() {
 }
 
 #[test]
-fn hs1_hash_is_fed_what_was_copied() {
+fn hash_is_fed_what_was_copied() {
     let space = faulting_space();
     let data = pattern(12);
     let mut iter = Iter::<Dest>::iovec(&space, &FAULTING, 12).unwrap();
@@ -182,7 +182,7 @@ fn hs1_hash_is_fed_what_was_copied() {
 }
 
 #[test]
-fn mc1_poison_ends_a_machine_check_copy_of_pages() {
+fn poison_ends_a_machine_check_copy_of_pages() {
     // B3 as a machine-check copy: pieces 2 and 2, the second falls short by 1.
     let page = TestPage::run(2);
     let segments = [BioVec::new(page.clone(), 0xffe, 4).unwrap()];
@@ -198,7 +198,7 @@ fn mc1_poison_ends_a_machine_check_copy_of_pages() {
 }
 
 #[test]
-fn mc1_poison_ends_a_machine_check_copy_of_every_kind() {
+fn poison_ends_a_machine_check_copy_of_every_kind() {
     let source = *b"abcdefgh";
     let _poison = Poison::new(&source[5], 1);
     let source = Piece::from(&source[..]);
@@ -331,7 +331,7 @@ fn simple_read_from_buffer_keeps_the_position() {
 }
 
 #[test]
-fn ub1_one_user_range() {
+fn one_user_range_is_copied() {
     let space = UserSpace::<4096>::resident(&[0x10000]);
     let mut iter = Iter::<Dest>::ubuf(&space, 0x10ffc, 8);
     assert_eq!(iter.copy_to_iter(b"12345678"), 4);
@@ -346,7 +346,7 @@ fn ub1_one_user_range() {
 }
 
 #[test]
-fn dc1_discarded_bytes() {
+fn discarded_bytes_are_counted() {
     let mut iter = Iter::<Dest>::discard(10);
     assert_eq!(iter.copy_to_iter(b"abcd"), 4);
     assert_eq!(iter.zero(10), 6);

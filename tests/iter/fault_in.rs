@@ -1,4 +1,4 @@
-//! Worked examples of faulting in: G, U.
+//! Worked examples of faulting in.
 //!
 //! The result is the number of bytes that are out of reach, over all segments, and nothing is
 //! written: the rule since 5.16. Linux 2015 answers success or -EFAULT, in one form for the first
@@ -22,20 +22,20 @@ fn out_of_reach(space: &UserSpace, segments: &[IoVec], size: usize) -> usize {
 }
 
 #[test]
-fn g1_second_page_of_the_first_segment_bad() {
+fn what_follows_a_bad_page_is_out_of_reach() {
     let space = UserSpace::resident(&[0x1000, 0x5000]);
     assert_eq!(out_of_reach(&space, &G, 0x48), 0x48 - 0x10);
 }
 
 #[test]
-fn g2_second_segment_bad() {
+fn a_bad_second_segment_is_out_of_reach_of_reads() {
     let space = UserSpace::resident(&[0x1000, 0x2000]);
     assert_eq!(out_of_reach(&space, &G, 0x48), 8);
     assert_eq!(out_of_reach(&space, &G, 0x40), 0);
 }
 
 #[test]
-fn g3_first_segment_empty() {
+fn an_empty_first_segment_hides_no_fault() {
     // The single-segment form of 2015 touches nothing and succeeds; empty segments are passed here.
     let segments = [IoVec::new(0x1ff0, 0), IoVec::new(0x5000, 8)];
     assert_eq!(out_of_reach(&UserSpace::resident(&[0x1000]), &segments, 8), 8);
@@ -43,7 +43,7 @@ fn g3_first_segment_empty() {
 }
 
 #[test]
-fn g4_nothing_is_always_within_reach() {
+fn nothing_is_always_within_reach() {
     assert_eq!(out_of_reach(&UserSpace::new(), &G, 0), 0);
 }
 
@@ -51,27 +51,27 @@ const U1: [IoVec; 1] = [IoVec::new(0x1ff0, 0x40)];
 const U3: [IoVec; 2] = [IoVec::new(0x1ff0, 0x20), IoVec::new(0x5000, 0x10)];
 
 #[test]
-fn u1_second_page_bad() {
+fn a_bad_second_page_is_out_of_reach() {
     assert_eq!(out_of_reach(&UserSpace::resident(&[0x1000]), &U1, 0x40), 0x30);
 }
 
 #[test]
-fn u2_first_page_bad() {
+fn nothing_is_within_reach_past_a_bad_first_page() {
     assert_eq!(out_of_reach(&UserSpace::resident(&[0x2000]), &U1, 0x40), 0x40);
 }
 
 #[test]
-fn u3_first_segment_ends_in_a_bad_page() {
+fn a_second_segment_past_a_bad_page_is_out_of_reach() {
     assert_eq!(out_of_reach(&UserSpace::resident(&[0x1000, 0x5000]), &U3, 0x30), 32);
 }
 
 #[test]
-fn u4_second_segment_bad() {
+fn a_bad_second_segment_is_out_of_reach_of_writes() {
     assert_eq!(out_of_reach(&UserSpace::resident(&[0x1000, 0x2000]), &U3, 0x30), 16);
 }
 
 #[test]
-fn u5_bytes_behind_the_end_are_out_of_reach() {
+fn bytes_past_the_end_are_out_of_reach() {
     let space = UserSpace::resident(&[0x1000, 0x2000, 0x5000]);
     assert_eq!(out_of_reach(&space, &U3, 100), 52);
 }

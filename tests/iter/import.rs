@@ -1,4 +1,4 @@
-//! Worked examples of import (I) and of duplicates (D).
+//! Worked examples of import and of duplicates.
 
 use crate::model::user::LIMIT;
 use crate::model::{Iter, TestPage, UserSpace, at, pattern, place};
@@ -47,7 +47,7 @@ fn import(space: &UserSpace, segments: &[(usize, usize)]) -> Result<(Vec<IoVec>,
 }
 
 #[test]
-fn i1_the_segment_that_exceeds_the_limit_is_cut() {
+fn the_segment_that_exceeds_the_limit_is_cut() {
     let (segments, total) =
         import(&UserSpace::new(), &[(0x10000, 0x7fff_0000), (0x20000, 0x20000), (0x30000, 5)])
             .unwrap();
@@ -58,7 +58,7 @@ fn i1_the_segment_that_exceeds_the_limit_is_cut() {
 }
 
 #[test]
-fn i2_a_segment_behind_the_limit_becomes_empty() {
+fn a_segment_past_the_limit_becomes_empty() {
     let (segments, total) = import(
         &UserSpace::new(),
         &[(0x10000, MAX_COUNT - 1), (0x20000, 1), (0x30000, 0), (0x40000, 7)],
@@ -70,7 +70,7 @@ fn i2_a_segment_behind_the_limit_becomes_empty() {
 }
 
 #[test]
-fn i3_too_many_segments_are_refused_before_any_access() {
+fn too_many_segments_are_refused_before_any_access() {
     let space = UserSpace::<4096>::new();
     space.watch_reads(false);
     let mut storage = InlineVec::<IoVec, 8>::new();
@@ -83,7 +83,7 @@ fn i3_too_many_segments_are_refused_before_any_access() {
 }
 
 #[test]
-fn i4_more_segments_than_are_inline() {
+fn more_segments_than_are_inline_need_the_heap() {
     let space = UserSpace::new();
     native(&space, &[(0x10000, 3); 9]);
     let mut storage = InlineVec::<IoVec, 8>::new();
@@ -103,7 +103,7 @@ fn i4_more_segments_than_are_inline() {
 
 #[cfg(feature = "alloc")]
 #[test]
-fn i4_the_most_segments() {
+fn the_most_segments_are_taken() {
     let space = UserSpace::new();
     native(&space, &[(0x10000, 3); MAX_SEGMENTS]);
     let mut storage = InlineVec::<IoVec, 8>::new();
@@ -113,7 +113,7 @@ fn i4_the_most_segments() {
 }
 
 #[test]
-fn i5_layout_of_a_32_bit_process() {
+fn the_layout_of_a_32_bit_process_is_read() {
     let space = UserSpace::new();
     let mut storage = InlineVec::<IoVec, 8>::new();
     // On a little-endian machine the bytes 00 10 00 00 05 00 00 00.
@@ -137,7 +137,7 @@ fn i5_layout_of_a_32_bit_process() {
 }
 
 #[test]
-fn i6_a_negative_length_decides_before_any_range() {
+fn a_negative_length_decides_before_any_range() {
     // Linux 2015 checks element by element and says -EFAULT; all lengths come first in 6.x.
     let outside = [(LIMIT, 8), (0x10000, usize::MAX)];
     assert_eq!(import(&UserSpace::new(), &outside), Err(Error::NegativeLength));
@@ -148,7 +148,7 @@ fn i6_a_negative_length_decides_before_any_range() {
 }
 
 #[test]
-fn i7_one_range_is_cut_to_the_limit() {
+fn one_range_is_cut_to_the_limit() {
     let space = UserSpace::<4096>::new();
     let iter = Iter::<Source>::import_ubuf(&space, 0x10000, 0x8000_0000).unwrap();
     assert_eq!((iter.kind(), iter.remaining()), (Kind::UserBuf, MAX_COUNT));
@@ -156,7 +156,7 @@ fn i7_one_range_is_cut_to_the_limit() {
 }
 
 #[test]
-fn i8_one_range_at_the_end_of_user_space() {
+fn one_range_may_end_with_user_space() {
     let space = UserSpace::<4096>::new();
     let base = LIMIT - 0x1000;
     #[cfg(target_pointer_width = "64")]
@@ -275,7 +275,7 @@ fn imported_segments_are_those_of_the_process() {
 }
 
 #[test]
-fn d1_duplicate_begins_with_the_current_segment() {
+fn duplicate_begins_with_the_current_segment() {
     let bytes = pattern(12);
     let segments = [KVec::from(&bytes[..4]), KVec::from(&bytes[..0]), KVec::from(&bytes[4..])];
     let mut iter = Iter::<Source>::kvec(&segments, 12).unwrap();
@@ -292,7 +292,7 @@ fn d1_duplicate_begins_with_the_current_segment() {
 }
 
 #[test]
-fn d2_duplicate_of_an_exhausted_iterator() {
+fn duplicate_of_an_exhausted_iterator_is_exhausted() {
     let segments = [KVec::from(&b"abc"[..])];
     let mut iter = Iter::<Source>::kvec(&segments, 3).unwrap();
     iter.advance(3);
@@ -304,7 +304,7 @@ fn d2_duplicate_of_an_exhausted_iterator() {
 }
 
 #[test]
-fn d3_duplicate_and_original_move_on_their_own() {
+fn duplicate_and_original_move_on_their_own() {
     let space = UserSpace::new();
     space.store(0x1000, &pattern(20));
     let segments = [IoVec::new(0x1000, 10), IoVec::new(0x100a, 10)];

@@ -1,4 +1,4 @@
-//! Worked examples of copying pages and folios: P, A, H.
+//! Worked examples of copying pages and folios.
 
 use crate::model::{Iter, TestPage, UserSpace, at, pattern, place};
 use iov_iter::{BioVec, CopyFlags, Dest, Error, IoVec, KVec, Source};
@@ -14,20 +14,20 @@ fn page_with_pattern() -> TestPage {
     page
 }
 
-/// The bytes that the segments of P1 to P3 hold.
+/// The bytes that the segments of the page copies hold.
 fn arrived(space: &UserSpace, len: usize) -> Vec<u8> {
     let first = len.min(0x30);
     [space.peek(0x10000, first), space.peek(0x20ff0, len - first)].concat()
 }
 
-/// Puts the pattern where a source of P1 to P3 reads it.
+/// Puts the pattern where a source of the page copies reads it.
 fn fill(space: &UserSpace, len: usize) {
     space.poke(0x10000, &pattern(LEN)[..0x30]);
     space.poke(0x20ff0, &pattern(LEN)[0x30..len]);
 }
 
 #[test]
-fn p1_page_copy_with_all_resident() {
+fn page_copy_reaches_all_resident_pages() {
     let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
     let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
     assert_eq!(iter.copy_page_to_iter(&page_with_pattern(), FROM, LEN), Ok(0x80));
@@ -36,7 +36,7 @@ fn p1_page_copy_with_all_resident() {
 }
 
 #[test]
-fn p1_page_copy_from_iter() {
+fn page_copy_reads_from_an_iterator() {
     let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
     fill(&space, LEN);
     let page = TestPage::run(1);
@@ -48,7 +48,7 @@ fn p1_page_copy_from_iter() {
 }
 
 #[test]
-fn p2_page_copy_faults_in_what_is_mappable() {
+fn page_copy_faults_in_what_is_mappable() {
     // One sleeping pass instead of an atomic one and a retry: the same result and state as P1.
     let space = UserSpace::resident(&[0x10000, 0x20000, 0x21000]);
     space.set_resident(0x21000, false);
@@ -68,7 +68,7 @@ fn p2_page_copy_faults_in_what_is_mappable() {
 }
 
 #[test]
-fn p3_page_copy_stops_at_the_bad_page() {
+fn page_copy_stops_at_the_bad_page() {
     let space = UserSpace::resident(&[0x10000, 0x20000]);
     let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
     assert_eq!(iter.copy_page_to_iter(&page_with_pattern(), FROM, LEN), Ok(0x40));
@@ -84,7 +84,7 @@ fn p3_page_copy_stops_at_the_bad_page() {
 }
 
 #[test]
-fn p4_page_copy_into_a_segment_that_ends_in_a_bad_page() {
+fn page_copy_ends_where_a_segment_enters_a_bad_page() {
     let space = UserSpace::resident(&[0x10000, 0x20000]);
     let segments = [IoVec::new(0x20ff0, 0x20), IoVec::new(0x10000, 0x100)];
     let mut iter = Iter::<Dest>::iovec(&space, &segments, 0x120).unwrap();
@@ -94,7 +94,7 @@ fn p4_page_copy_into_a_segment_that_ends_in_a_bad_page() {
 }
 
 #[test]
-fn p5_page_copy_with_the_first_segment_bad() {
+fn page_copy_moves_nothing_into_a_bad_first_segment() {
     let space = UserSpace::resident(&[0x20000, 0x21000]);
     let mut iter = Iter::<Dest>::iovec(&space, &SEGMENTS, 0x130).unwrap();
     assert_eq!(iter.copy_page_to_iter(&page_with_pattern(), FROM, LEN), Ok(0));
@@ -106,7 +106,7 @@ fn p5_page_copy_with_the_first_segment_bad() {
 }
 
 #[test]
-fn p6_page_copy_into_kernel_memory() {
+fn page_copy_reaches_kernel_memory() {
     let (mut a, mut b) = ([0; 0x30], [0; 0x100]);
     let segments = [KVec::from(&mut a[..]), KVec::from(&mut b[..])];
     let mut iter = Iter::<Dest>::kvec(&segments, 0x130).unwrap();
@@ -123,7 +123,7 @@ fn p6_page_copy_into_kernel_memory() {
 }
 
 #[test]
-fn p7_page_copy_is_cut_to_the_count() {
+fn page_copy_is_cut_to_the_count() {
     let mut a = [0; 0x30];
     let segments = [KVec::from(&mut a[..])];
     let mut iter = Iter::<Dest>::kvec(&segments, 0x20).unwrap();
@@ -133,7 +133,7 @@ fn p7_page_copy_is_cut_to_the_count() {
 }
 
 #[test]
-fn a1_atomic_copy_stops_at_a_page_that_is_not_resident() {
+fn atomic_copy_stops_at_a_page_that_is_not_resident() {
     let space = UserSpace::resident(&[0x10000, 0x20000]);
     space.poke(0x10000, b"abcd");
     space.poke(0x20000, b"efgh");
@@ -155,7 +155,7 @@ fn a1_atomic_copy_stops_at_a_page_that_is_not_resident() {
 }
 
 #[test]
-fn a2_atomic_copy_is_cut_to_the_count() {
+fn atomic_copy_is_cut_to_the_count() {
     // Linux 2015 ignores the count and copies 8.
     let segments = [KVec::from(&b"abcdefgh"[..])];
     let mut iter = Iter::<Source>::kvec(&segments, 4).unwrap();
@@ -166,7 +166,7 @@ fn a2_atomic_copy_is_cut_to_the_count() {
 }
 
 #[test]
-fn a3_atomic_copy_of_nothing() {
+fn atomic_copy_of_nothing_moves_nothing() {
     let segments = [KVec::from(&b"abcdefgh"[..])];
     let mut iter = Iter::<Source>::kvec(&segments, 8).unwrap();
     assert_eq!(iter.copy_page_from_iter_atomic(&TestPage::run(1), 0, 0), Ok(0));
@@ -204,7 +204,7 @@ fn short_pieces_of_a_page_copy_are_tried_again() {
 }
 
 #[test]
-fn h1_page_copy_must_stay_inside_a_single_page() {
+fn page_copy_must_stay_inside_a_single_page() {
     let page = TestPage::run(1);
     let mut iter = Iter::<Dest>::discard(0x100);
     assert_eq!(iter.copy_page_to_iter(&page, 0xff0, 0x20), Err(Error::OutOfRange));
@@ -221,7 +221,7 @@ fn h1_page_copy_must_stay_inside_a_single_page() {
 }
 
 #[test]
-fn h2_folio_copy_crosses_its_pages() {
+fn folio_copy_crosses_its_pages() {
     let folio = TestPage::run(2);
     folio.fill(0xff0, &pattern(0x20));
     let mut bytes = [0; 0x20];
@@ -244,7 +244,7 @@ fn h2_folio_copy_crosses_its_pages() {
 }
 
 #[test]
-fn h3_page_copy_range_must_not_overflow() {
+fn page_copy_range_must_not_overflow() {
     let mut iter = Iter::<Dest>::discard(0x100);
     for len in [1, 2, usize::MAX] {
         let copied = iter.copy_page_to_iter(&TestPage::run(2), usize::MAX, len);

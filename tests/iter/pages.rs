@@ -1,4 +1,4 @@
-//! Worked examples of taking hold of pages: T (references), X (extraction), Sg (scatter lists).
+//! Worked examples of taking hold of pages.
 
 use crate::model::{
     Aligned, Iter, TestPage, UserSpace, at, entry_bytes, held_bytes, pattern, place,
@@ -46,7 +46,7 @@ fn references(
 }
 
 #[test]
-fn t1_pages_of_one_segment() {
+fn all_pages_of_one_segment_are_referenced() {
     let space = four_pages();
     let mut iter = Iter::<Source>::iovec(&space, &T1, 0x2020).unwrap();
     assert_eq!(references(&space, &mut iter, (0x2020, 16), 4), range(0xff0, 0x2020));
@@ -55,7 +55,7 @@ fn t1_pages_of_one_segment() {
 }
 
 #[test]
-fn t2_pages_limited_in_number() {
+fn pages_are_limited_in_number() {
     let space = four_pages();
     let mut iter = Iter::<Source>::iovec(&space, &T1, 0x2020).unwrap();
     assert_eq!(references(&space, &mut iter, (0x2020, 2), 2), range(0xff0, 0x1010));
@@ -65,7 +65,7 @@ fn t2_pages_limited_in_number() {
 }
 
 #[test]
-fn t3_fewer_pages_than_asked() {
+fn a_host_may_give_fewer_pages_than_asked() {
     let space = four_pages();
     space.hand_out_at_most(1);
     let mut iter = Iter::<Source>::iovec(&space, &T1, 0x2020).unwrap();
@@ -80,7 +80,7 @@ fn t3_fewer_pages_than_asked() {
 }
 
 #[test]
-fn t4_two_bytes_in_two_pages() {
+fn two_bytes_may_be_in_two_pages() {
     let space = four_pages();
     let segments = [IoVec::new(0x10fff, 2)];
     let mut iter = Iter::<Source>::iovec(&space, &segments, 2).unwrap();
@@ -88,7 +88,7 @@ fn t4_two_bytes_in_two_pages() {
 }
 
 #[test]
-fn t5_page_of_a_page_segment() {
+fn the_page_of_a_page_segment_is_referenced() {
     let page = TestPage::run(1);
     let segments = [BioVec::new(page.clone(), 0x200, 0x600).unwrap()];
     let before = page.references();
@@ -106,7 +106,7 @@ fn t5_page_of_a_page_segment() {
 }
 
 #[test]
-fn t6_pages_behind_an_empty_segment() {
+fn pages_past_an_empty_segment_are_referenced() {
     let space = four_pages();
     let segments = [IoVec::new(0, 0), IoVec::new(0x10000, 8)];
     let mut iter = Iter::<Source>::iovec(&space, &segments, 8).unwrap();
@@ -123,7 +123,7 @@ fn t6_pages_behind_an_empty_segment() {
 
 #[cfg(feature = "alloc")]
 #[test]
-fn t7_pages_in_a_growing_list() {
+fn a_list_grows_to_hold_the_pages() {
     let space = four_pages();
     let mut list = Vec::new();
     let mut iter = Iter::<Source>::iovec(&space, &T1, 0x2020).unwrap();
@@ -147,7 +147,7 @@ fn t7_pages_in_a_growing_list() {
 }
 
 #[test]
-fn t7_kinds_without_pages() {
+fn kinds_without_pages_are_refused() {
     let segments = [KVec::from(&[0; 8][..])];
     let mut kvec = Iter::<Source>::kvec(&segments, 8).unwrap();
     let mut list = Pages::new();
@@ -238,7 +238,7 @@ fn extract(
 }
 
 #[test]
-fn x1_extraction_goes_on_where_pages_follow_pages() {
+fn extraction_goes_on_where_pages_follow_pages() {
     let ranges = [(1, 0xff0, 0x10), (1, 0, 0x1000), (1, 0, 0x800)];
     assert_eq!(extract(&ranges, 0, 2), (range(0xff0, 0x1010), vec![(0, 0), (1, 0)]));
     // Linux stops there whatever the room; see below.
@@ -246,19 +246,19 @@ fn x1_extraction_goes_on_where_pages_follow_pages() {
 }
 
 #[test]
-fn x2_extraction_stops_where_a_segment_ends_inside_a_page() {
+fn extraction_stops_where_a_segment_ends_inside_a_page() {
     let ranges = [(1, 0xff0, 8), (1, 0, 0x1000)];
     assert_eq!(extract(&ranges, 0, 16), (range(0xff0, 8), vec![(0, 0)]));
 }
 
 #[test]
-fn x3_extraction_stops_where_a_segment_begins_inside_a_page() {
+fn extraction_stops_where_a_segment_begins_inside_a_page() {
     let ranges = [(1, 0xff0, 0x10), (1, 0x10, 0x10)];
     assert_eq!(extract(&ranges, 0, 16), (range(0xff0, 0x10), vec![(0, 0)]));
 }
 
 #[test]
-fn x4_extraction_is_limited_by_the_room_alone() {
+fn extraction_is_limited_by_the_room_alone() {
     // Linux lists one page: its limit leaves out where in its page the segment begins.
     let both = vec![(0, 0), (0, 1)];
     assert_eq!(extract(&[(2, 0xfff, 2)], 0, 16), (range(0xfff, 2), both.clone()));
@@ -269,7 +269,7 @@ fn x4_extraction_is_limited_by_the_room_alone() {
 }
 
 #[test]
-fn x5_extraction_from_inside_a_run() {
+fn extraction_begins_inside_a_run() {
     assert_eq!(extract(&[(3, 0, 0x3000)], 0x800, 2), (range(0x800, 0x1800), vec![(0, 0), (0, 1)]));
 }
 
@@ -290,7 +290,7 @@ fn extraction_of_kernel_memory_takes_nothing() {
 }
 
 #[test]
-fn sg1_one_entry_per_page_segment() {
+fn each_page_segment_is_one_entry() {
     let (p, q) = (TestPage::run(1), TestPage::run(2));
     let segments =
         [BioVec::new(p.clone(), 0xff0, 0x10).unwrap(), BioVec::new(q.clone(), 0, 0x1800).unwrap()];
@@ -304,7 +304,7 @@ fn sg1_one_entry_per_page_segment() {
 }
 
 #[test]
-fn sg2_entries_run_out() {
+fn entries_run_out() {
     let page = TestPage::run(2);
     let segments = [
         BioVec::new(page.clone(), 0xff0, 0x10).unwrap(),
@@ -319,7 +319,7 @@ fn sg2_entries_run_out() {
 }
 
 #[test]
-fn sg3_one_entry_per_page_of_kernel_memory() {
+fn each_page_of_kernel_memory_is_one_entry() {
     let mut memory = Aligned::new(4);
     memory.copy_from_slice(&pattern(0x4000));
     let segments = [KVec::from(&memory[0xff0..0x2010])];

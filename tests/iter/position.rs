@@ -1,4 +1,4 @@
-//! Worked examples of moving and of length control: V, S, St, Tr.
+//! Worked examples of moving and of length control.
 
 use crate::model::{At, Iter, TestPage, UserSpace, at, place};
 use iov_iter::{BioVec, Dest, Error, KVec, Source, Uniform};
@@ -32,12 +32,12 @@ fn copied(iter: &mut Iter<'_, Source>, n: usize) {
 }
 
 #[test]
-fn v1_advance_to_a_segment_border() {
+fn advance_to_a_segment_border_enters_the_next_segment() {
     advanced(&[5, 7], 5, at(1, 0, 1, 7));
 }
 
 #[test]
-fn v2_advance_to_the_end() {
+fn advance_reaches_the_end() {
     advanced(&[5, 7], 12, at(2, 0, 0, 0));
     // Linux 2015 does not clamp and wraps the count; the newer rule is followed.
     advanced(&[5, 7], 13, at(2, 0, 0, 0));
@@ -45,12 +45,12 @@ fn v2_advance_to_the_end() {
 }
 
 #[test]
-fn v3_advance_over_empty_segments() {
+fn advance_passes_empty_segments() {
     advanced(&[4, 0, 0, 8], 5, at(3, 1, 1, 7));
 }
 
 #[test]
-fn v4_advance_passes_all_empty_segments_behind_it() {
+fn advance_passes_all_empty_segments_that_follow() {
     // Linux 2015 passes at most one; the newer rule is followed.
     advanced(&[4, 0, 0, 8], 4, at(3, 0, 1, 8));
     advanced(&[0, 0, 3], 0, at(2, 0, 1, 3));
@@ -70,7 +70,7 @@ fn v4_advance_passes_all_empty_segments_behind_it() {
 }
 
 #[test]
-fn v5_revert_inside_the_segment() {
+fn revert_stays_inside_the_segment() {
     with_lengths(&[4, 0, 8], |mut iter| {
         copied(&mut iter, 6);
         assert_eq!(place(&iter), at(2, 2, 1, 6));
@@ -81,7 +81,7 @@ fn v5_revert_inside_the_segment() {
 }
 
 #[test]
-fn v6_revert_passes_an_empty_segment() {
+fn revert_passes_an_empty_segment() {
     with_lengths(&[4, 0, 8], |mut iter| {
         copied(&mut iter, 6);
         assert_eq!(iter.revert(3), Ok(()));
@@ -90,7 +90,7 @@ fn v6_revert_passes_an_empty_segment() {
 }
 
 #[test]
-fn v7_revert_from_the_end() {
+fn revert_leaves_the_end() {
     with_lengths(&[4, 0, 8], |mut iter| {
         copied(&mut iter, 12);
         assert_eq!(iter.revert(8), Ok(()));
@@ -101,7 +101,7 @@ fn v7_revert_from_the_end() {
 }
 
 #[test]
-fn v8_revert_from_an_empty_segment() {
+fn revert_leaves_an_empty_segment() {
     with_lengths(&[4, 0, 8], |mut iter| {
         copied(&mut iter, 4);
         assert_eq!(place(&iter), at(2, 0, 1, 8));
@@ -111,7 +111,7 @@ fn v8_revert_from_an_empty_segment() {
 }
 
 #[test]
-fn v9_revert_past_the_start() {
+fn revert_past_the_start_is_refused() {
     // Linux walks below the array; here it is an error and nothing moves.
     with_lengths(&[4, 0, 8], |mut iter| {
         copied(&mut iter, 6);
@@ -125,7 +125,7 @@ fn v9_revert_past_the_start() {
 }
 
 #[test]
-fn s1_single_segment_of_several() {
+fn the_first_segment_of_several_is_measured() {
     with_lengths(&[10, 20], |mut iter| {
         iter.truncate(25);
         assert_eq!(iter.first_segment_len(), 10);
@@ -135,7 +135,7 @@ fn s1_single_segment_of_several() {
 }
 
 #[test]
-fn s2_single_segment_is_cut_to_the_count() {
+fn the_first_segment_is_cut_to_the_count() {
     with_lengths(&[20], |mut iter| {
         copied(&mut iter, 5);
         iter.truncate(12);
@@ -145,7 +145,7 @@ fn s2_single_segment_is_cut_to_the_count() {
 }
 
 #[test]
-fn s3_single_segment_behind_an_empty_one() {
+fn an_empty_first_segment_is_passed_by() {
     // Linux returns 0 although bytes are left; here empty segments are skipped first.
     with_lengths(&[0, 20], |mut iter| {
         assert_eq!(iter.first_segment_len(), 20);
@@ -155,7 +155,7 @@ fn s3_single_segment_behind_an_empty_one() {
 }
 
 #[test]
-fn s4_single_segment_longer_than_the_count() {
+fn a_first_segment_may_be_longer_than_the_count() {
     with_lengths(&[10, 20], |mut iter| {
         iter.truncate(7);
         assert_eq!(iter.first_segment_len(), 7);
@@ -168,7 +168,7 @@ fn s4_single_segment_longer_than_the_count() {
 }
 
 #[test]
-fn st1_restore_after_copy_and_truncation() {
+fn restore_undoes_copy_and_truncation() {
     with_lengths(&[4, 0, 8], |mut iter| {
         let start = iter.save();
         copied(&mut iter, 6);
@@ -179,7 +179,7 @@ fn st1_restore_after_copy_and_truncation() {
 }
 
 #[test]
-fn st2_restore_to_the_middle() {
+fn restore_returns_to_the_middle() {
     with_lengths(&[4, 0, 8], |mut iter| {
         copied(&mut iter, 6);
         let middle = iter.save();
@@ -194,7 +194,7 @@ fn st2_restore_to_the_middle() {
 }
 
 #[test]
-fn st3_restore_of_one_user_range() {
+fn restore_returns_to_a_place_in_one_user_range() {
     let space = UserSpace::<4096>::resident(&[0x1000]);
     let mut iter = Iter::<Source>::ubuf(&space, 0x1000, 8);
     copied(&mut iter, 3);
@@ -230,7 +230,7 @@ fn state_of_another_list_is_refused() {
 }
 
 #[test]
-fn tr1_truncate_copy_and_reexpand() {
+fn what_was_truncated_follows_when_it_is_expanded_again() {
     with_lengths(&[10, 10], |mut iter| {
         let mut buffer = [0; 99];
         iter.truncate(5);
@@ -243,7 +243,7 @@ fn tr1_truncate_copy_and_reexpand() {
 }
 
 #[test]
-fn tr2_truncate_to_more_than_is_left() {
+fn truncate_to_more_than_is_left_changes_nothing() {
     with_lengths(&[10, 10], |mut iter| {
         iter.truncate(100);
         assert_eq!(iter.remaining(), 20);

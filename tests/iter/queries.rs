@@ -1,4 +1,4 @@
-//! Worked examples of alignment, page counts and kinds: L, M, Q.
+//! Worked examples of alignment, page counts and kinds.
 
 use crate::model::{Aligned, Iter, TestPage, UserSpace};
 use iov_iter::{BioVec, Cursor, Dest, IoVec, KVec, Kind, Source, Uniform, UserCursor};
@@ -24,22 +24,22 @@ fn alignment(ranges: &[(usize, usize)], off: usize, count: usize) -> usize {
 const L: [(usize, usize); 2] = [(0x10004, 8), (0x20010, 6)];
 
 #[test]
-fn l1_alignment_of_two_segments() {
+fn alignment_joins_bases_and_lengths_of_two_segments() {
     assert_eq!(alignment(&L, 0, 14), 0x3001e);
 }
 
 #[test]
-fn l2_alignment_is_cut_to_the_count() {
+fn alignment_is_cut_to_the_count() {
     assert_eq!(alignment(&L, 0, 12), 0x3001c);
 }
 
 #[test]
-fn l3_alignment_from_inside_a_segment() {
+fn alignment_begins_inside_a_segment() {
     assert_eq!(alignment(&L, 2, 12), 0x30016);
 }
 
 #[test]
-fn l4_alignment_of_nothing() {
+fn alignment_of_nothing_is_zero() {
     // Linux 6.x returns the address of the current segment; the rule of 2015 is followed.
     assert_eq!(alignment(&L, 0, 0), 0);
     assert_eq!(alignment(&L, 8, 0), 0);
@@ -73,7 +73,7 @@ fn npages(ranges: &[(usize, usize)], off: usize, count: usize, max: usize) -> us
 const M1: [(usize, usize); 1] = [(0x10ff0, 0x2020)];
 
 #[test]
-fn m1_pages_of_one_segment_and_their_limit() {
+fn pages_of_one_segment_are_counted_up_to_a_limit() {
     assert_eq!(npages(&M1, 0, 0x2020, usize::MAX), 4);
     assert_eq!(npages(&M1, 0, 0x2020, 2), 2);
     assert_eq!(npages(&M1, 0, 0x2020, 4), 4);
@@ -81,22 +81,22 @@ fn m1_pages_of_one_segment_and_their_limit() {
 }
 
 #[test]
-fn m2_pages_of_two_bytes_across_a_border() {
+fn two_bytes_across_a_border_are_in_two_pages() {
     assert_eq!(npages(&[(0x10fff, 2)], 0, 2, 16), 2);
 }
 
 #[test]
-fn m3_pages_that_segments_share_count_for_each() {
+fn pages_that_segments_share_count_for_each() {
     assert_eq!(npages(&[(0x10000, 16), (0x10010, 16)], 0, 32, 16), 2);
 }
 
 #[test]
-fn m4_pages_of_exactly_one() {
+fn a_segment_may_be_exactly_one_page() {
     assert_eq!(npages(&[(0x10000, 0x1000)], 0, 0x1000, 16), 1);
 }
 
 #[test]
-fn m5_pages_from_inside_a_segment() {
+fn pages_are_counted_from_inside_a_segment() {
     assert_eq!(npages(&M1, 0x10, 0x2010, 16), 3);
     assert_eq!(npages(&M1, 0, 0, 16), 0);
 }
@@ -258,18 +258,18 @@ fn gap(ranges: &[(usize, usize)], off: usize, count: usize) -> usize {
 }
 
 #[test]
-fn q1_gap_alignment_of_three_segments() {
+fn gap_alignment_looks_at_the_borders_of_three_segments() {
     let ranges = [(0x1000, 0x1000), (0x2000, 0x800), (0x9200, 0x100)];
     assert_eq!(gap(&ranges, 0, 0x1900), 0xba00);
 }
 
 #[test]
-fn q2_gap_alignment_of_whole_pages() {
+fn gap_alignment_of_whole_pages_has_no_lower_bits() {
     assert_eq!(gap(&[(0x1000, 0x1000), (0x5000, 0x1000)], 0, 0x2000), 0x7000);
 }
 
 #[test]
-fn q3_gap_alignment_ends_with_the_count() {
+fn gap_alignment_ends_with_the_count() {
     assert_eq!(gap(&[(0x1010, 0x10), (0x5000, 0x10)], 0, 8), 0);
     // And begins with the position: Linux ignores the offset, for how far the count reaches, too.
     assert_eq!(gap(&[(0x1010, 0x10), (0x5000, 0x10)], 8, 8), 0);
@@ -278,7 +278,7 @@ fn q3_gap_alignment_ends_with_the_count() {
 }
 
 #[test]
-fn q4_gap_alignment_over_an_empty_segment() {
+fn gap_alignment_passes_an_empty_segment() {
     assert_eq!(gap(&[(0x1010, 0x10), (0x3333, 0), (0x5000, 0x10)], 0, 0x20), 0x5020);
     let space = UserSpace::<4096>::new();
     assert_eq!(Iter::<Dest>::ubuf(&space, 0x1010, 0x20).gap_alignment(), 0);

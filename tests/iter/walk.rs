@@ -1,9 +1,9 @@
-//! Worked examples of walking: faults to the byte (W), pages in pieces (B), construction (N).
+//! Worked examples of walking: faults to the byte, pages in pieces, construction.
 
 use crate::model::{At, Iter, TestPage, UserSpace, at, pattern, place};
 use iov_iter::{BioVec, Dest, Error, IoVec, KVec, Source};
 
-/// The segments, the request, the result and the state after it, of W1 to W6.
+/// The segments, the request, the result and the state after it, of the walks that fault.
 type Walk = (&'static [(usize, usize)], usize, usize, At);
 
 const W1: Walk = (&[(0x10000, 5), (0x20ffc, 7)], 12, 9, at(1, 4, 1, 3));
@@ -54,32 +54,32 @@ fn check((ranges, request, result, after): Walk) {
 }
 
 #[test]
-fn w1_fault_inside_the_second_segment() {
+fn a_fault_inside_the_second_segment_is_counted_to_the_byte() {
     check(W1);
 }
 
 #[test]
-fn w2_fault_on_the_first_byte_of_the_second_segment() {
+fn a_fault_on_the_first_byte_of_the_second_segment_ends_the_copy_there() {
     check(W2);
 }
 
 #[test]
-fn w3_fault_on_the_very_first_byte() {
+fn a_fault_on_the_very_first_byte_moves_nothing() {
     check(W3);
 }
 
 #[test]
-fn w4_fault_on_a_segment_border_that_is_a_page_border() {
+fn a_fault_may_lie_on_a_segment_border_that_is_a_page_border() {
     check(W4);
 }
 
 #[test]
-fn w5_fault_behind_an_empty_segment() {
+fn a_fault_may_follow_an_empty_segment() {
     check(W5);
 }
 
 #[test]
-fn w6_the_cursor_skips_a_trailing_empty_segment() {
+fn the_cursor_skips_a_trailing_empty_segment() {
     check(W6);
 }
 
@@ -101,7 +101,7 @@ fn lengths_and_progress(iter: &mut Iter<'_, Source>, request: usize) -> (usize, 
 }
 
 #[test]
-fn b1_a_run_of_pages_is_cut_at_page_borders() {
+fn a_run_of_pages_is_cut_at_page_borders() {
     let segments = [BioVec::new(TestPage::run(3), 0xff0, 0x1020).unwrap()];
     let mut iter = Iter::<Source>::bvec(&segments, 0x1020).unwrap();
     let (handled, seen) = lengths_and_progress(&mut iter, 0x1020);
@@ -111,7 +111,7 @@ fn b1_a_run_of_pages_is_cut_at_page_borders() {
 }
 
 #[test]
-fn b2_a_request_may_end_inside_a_run() {
+fn a_request_may_end_inside_a_run() {
     let segments = [BioVec::new(TestPage::run(3), 0xff0, 0x1020).unwrap()];
     let mut iter = Iter::<Source>::bvec(&segments, 0x1020).unwrap();
     let (handled, seen) = lengths_and_progress(&mut iter, 0x20);
@@ -121,7 +121,7 @@ fn b2_a_request_may_end_inside_a_run() {
 }
 
 #[test]
-fn b3_a_short_step_on_pages_keeps_its_progress() {
+fn a_short_step_on_pages_keeps_its_progress() {
     let segments = [BioVec::new(TestPage::run(2), 0xffe, 4).unwrap()];
     let mut iter = Iter::<Source>::bvec(&segments, 4).unwrap();
     let mut seen = Pieces::new();
@@ -212,7 +212,7 @@ fn walker_that_stays_sees_the_same_pieces() {
 }
 
 #[test]
-fn n1_no_segments_make_a_valid_empty_iterator() {
+fn no_segments_make_a_valid_empty_iterator() {
     let space = UserSpace::<4096>::new();
     let mut iter = Iter::<Source>::iovec(&space, &[], 0).unwrap();
     assert_eq!(place(&iter), at(0, 0, 0, 0));
@@ -224,7 +224,7 @@ fn n1_no_segments_make_a_valid_empty_iterator() {
 }
 
 #[test]
-fn n2_a_count_below_the_sum_makes_a_truncated_iterator() {
+fn a_count_below_the_sum_makes_a_truncated_iterator() {
     let mut bytes = *b"----";
     let segments = [KVec::from(&mut bytes[..])];
     let mut iter = Iter::<Dest>::kvec(&segments, 2).unwrap();

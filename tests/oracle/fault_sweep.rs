@@ -24,9 +24,9 @@ const SPAN: usize = 0x80;
 /// What destinations hold before.
 const OLD: u8 = 0xee;
 
-/// Every byte of the segments, and none; fewer where every step is interpreted.
+/// Every byte of the segments, and none; one within a segment, and none, where every step is interpreted.
 fn faults() -> impl Iterator<Item = usize> {
-    (0..=TOTAL).filter(|fault| !cfg!(miri) || fault % 18 == 7)
+    (0..=TOTAL).filter(|fault| !cfg!(miri) || [25, TOTAL].contains(fault))
 }
 
 /// The address of each byte.

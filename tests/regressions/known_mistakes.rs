@@ -1,6 +1,6 @@
 //! Mistakes that other implementations made, one test each, and the property that excludes it.
 //!
-//! Rows about pages and folios are in `known_mistakes_pages.rs`. Rows about pipes, xarrays and folio queues are
+//! Those about pages and folios are in `known_mistakes_pages.rs`. Those about pipes, xarrays and folio queues are
 //! tested for what they say about the kinds here.
 
 use std::mem::MaybeUninit;
@@ -39,7 +39,7 @@ trait Fallback: Sized {
 impl<D: Direction, H: Host> Fallback for IovIter<'_, D, H> {}
 
 #[test]
-fn row_02_descriptors_are_built_whole_over_used_storage() {
+fn descriptors_are_built_whole_over_used_storage() {
     // CVE-2022-0847: a descriptor that was filled field by field kept stale flags.
     let space = UserSpace::<4096>::new();
     let fields = [0x1000, 3, 0x2000, 4usize];
@@ -66,7 +66,7 @@ fn row_02_descriptors_are_built_whole_over_used_storage() {
 }
 
 #[test]
-fn row_03_user_segments_never_become_kernel_segments() {
+fn user_segments_never_become_kernel_segments() {
     // CVE-2016-9576, CVE-2016-10088: user segments were used as kernel segments.
     assert_not_impl_any!(KVec<'static, Source>: From<IoVec>);
     assert_not_impl_any!(KVec<'static, Dest>: From<IoVec>);
@@ -81,7 +81,7 @@ fn row_03_user_segments_never_become_kernel_segments() {
 }
 
 #[test]
-fn row_04_wrong_direction_does_not_compile() {
+fn wrong_direction_does_not_compile() {
     // Reading a destination gave out unwritten buffers, writing a source changed user input.
     // Had an iterator these methods, they would be called, and the types would not match.
     let segments = [KVec::from(&b"abc"[..])];
@@ -99,7 +99,7 @@ fn row_04_wrong_direction_does_not_compile() {
 }
 
 #[test]
-fn row_05_revert_past_the_start_of_a_truncated_iterator() {
+fn revert_past_the_start_of_a_truncated_iterator_is_refused() {
     // io_uring reverted a truncated iterator by more than it had consumed.
     let bytes = pattern(20);
     let segments = [KVec::from(&bytes[..10]), KVec::from(&bytes[10..])];
@@ -125,7 +125,7 @@ fn row_05_revert_past_the_start_of_a_truncated_iterator() {
 }
 
 #[test]
-fn row_06_advance_of_nothing_behind_a_copy_changes_no_data() {
+fn advance_of_nothing_after_a_copy_changes_no_data() {
     let bytes = pattern(20);
     let lengths = [4, 0, 0, 6, 0, 10];
     let mut rest = &bytes[..];
@@ -150,7 +150,7 @@ fn row_06_advance_of_nothing_behind_a_copy_changes_no_data() {
 }
 
 #[test]
-fn row_07_count_beyond_the_segments_is_refused() {
+fn count_beyond_the_segments_is_refused() {
     let bytes = [0; 8];
     for lengths in [&[][..], &[0], &[8], &[3, 5], &[0, 3, 0, 0, 5, 0]] {
         let segments: Vec<_> = lengths.iter().map(|len| KVec::from(&bytes[..*len])).collect();
@@ -166,7 +166,7 @@ fn row_07_count_beyond_the_segments_is_refused() {
 }
 
 #[test]
-fn row_08_over_advance_does_not_wrap_the_count() {
+fn over_advance_does_not_wrap_the_count() {
     let bytes = [0; 8];
     let segments = [KVec::from(&bytes[..])];
     for n in [4, 5, 6, 8, 9, usize::MAX] {
@@ -213,7 +213,7 @@ fn nothing_left<D: Direction>(iter: &mut Iter<'_, D>) {
 }
 
 #[test]
-fn row_09_exhausted_and_empty_iterators_answer_every_question() {
+fn exhausted_and_empty_iterators_answer_every_question() {
     let space = UserSpace::<4096>::new();
     let iovecs = [IoVec::new(0x1001, 3), IoVec::new(0x2001, 0)];
     let bytes = [0; 3];
@@ -247,7 +247,7 @@ fn row_09_exhausted_and_empty_iterators_answer_every_question() {
 }
 
 #[test]
-fn row_10_page_counts_equal_a_wide_reference() {
+fn page_counts_equal_a_wide_reference() {
     let reference = |segments: &[IoVec], max: usize| {
         let pages = segments.iter().filter(|segment| segment.len > 0).map(|segment| {
             let last = segment.base as u128 + segment.len as u128 - 1;
@@ -271,7 +271,7 @@ fn row_10_page_counts_equal_a_wide_reference() {
 }
 
 #[test]
-fn row_12_import_reads_every_byte_once_and_checks_its_own_copy() {
+fn import_reads_every_byte_once_and_checks_its_own_copy() {
     let word = size_of::<usize>();
     for (abi, field) in [(Abi::Native, word), (Abi::Compat, 4)] {
         for count in [1usize, 2, 8, 20] {
@@ -320,7 +320,7 @@ fn row_12_import_reads_every_byte_once_and_checks_its_own_copy() {
 }
 
 #[test]
-fn row_19_faulting_in_reports_progress() {
+fn faulting_in_reports_progress() {
     // A prefault computed its progress with the operands swapped, and was tried for ever.
     let space = UserSpace::<4096>::resident(&[0x1000, 0x2000, 0x3000, 0x4000]);
     let good = Iter::<Dest>::ubuf(&space, 0x1ff0, 0x2800);
@@ -338,7 +338,7 @@ fn row_19_faulting_in_reports_progress() {
 }
 
 #[test]
-fn row_20_checksum_does_not_depend_on_the_pieces() {
+fn checksum_does_not_depend_on_the_pieces() {
     let data = pattern(9);
     for cuts in 0..256u32 {
         let ends = (1..9).filter(|end| cuts >> (end - 1) & 1 == 1).chain([9]);
@@ -359,7 +359,7 @@ fn row_20_checksum_does_not_depend_on_the_pieces() {
 }
 
 #[test]
-fn row_21_checksum_does_not_depend_on_the_calls() {
+fn checksum_does_not_depend_on_the_calls() {
     let data = pattern(12);
     let mut memory = [0; 12];
     for a in 0..=12 {
@@ -377,7 +377,7 @@ fn row_21_checksum_does_not_depend_on_the_calls() {
 }
 
 #[test]
-fn row_23_empty_segments_are_not_the_end() {
+fn empty_segments_are_not_the_end() {
     // Zero results for empty segments were taken as the end of the data, or looped.
     // Empty segments in front, between and behind, with whatever address.
     let space = UserSpace::<4096>::resident(&[0x1000]);
@@ -407,13 +407,13 @@ fn row_23_empty_segments_are_not_the_end() {
 }
 
 #[test]
-fn row_24_discard_has_no_source_form() {
+fn discard_has_no_source_form() {
     assert_eq!(<Iter<'_, Source>>::discard(8), NotThere);
     assert_eq!(<Iter<'_, Dest>>::discard(8).remaining(), 8);
 }
 
 #[test]
-fn row_25_only_written_bytes_are_handed_on() {
+fn only_written_bytes_are_handed_on() {
     let space = UserSpace::<4096>::resident(&[0x1000]);
     space.poke(0x1ffc, b"abcd");
     for len in 0..10 {
@@ -425,7 +425,7 @@ fn row_25_only_written_bytes_are_handed_on() {
 }
 
 #[test]
-fn row_26_user_bytes_are_not_consumed_by_a_kernel_step() {
+fn user_bytes_are_not_consumed_by_a_kernel_step() {
     let space = UserSpace::<4096>::resident(&[0x1000]);
     let segments = [IoVec::new(0x1000, 8)];
     for mut iter in [
@@ -438,7 +438,7 @@ fn row_26_user_bytes_are_not_consumed_by_a_kernel_step() {
 }
 
 #[test]
-fn row_27_duplicate_is_a_new_origin() {
+fn duplicate_is_a_new_origin() {
     let bytes = pattern(12);
     let segments = [KVec::from(&bytes[..4]), KVec::from(&bytes[..0]), KVec::from(&bytes[4..])];
     for consumed in 0..=12 {

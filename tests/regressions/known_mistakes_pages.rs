@@ -1,6 +1,6 @@
 //! Mistakes that other implementations made with pages, folios and scatter lists, one test each.
 //!
-//! Rows about xarrays and folio queues are tested for what they say about the kinds here.
+//! Those about xarrays and folio queues are tested for what they say about the kinds here.
 
 use std::marker::PhantomData;
 
@@ -19,7 +19,7 @@ enum State {
 }
 
 #[test]
-fn row_01_page_copy_equals_one_sleeping_copy_for_every_state_of_the_pages() {
+fn page_copy_equals_one_sleeping_copy_for_every_state_of_the_pages() {
     // CVE-2015-1805, CVE-2016-0774: a retry of a short copy began at a stale position.
     use State::*;
     let segments = [IoVec::new(0x1fe0, 0x30), IoVec::new(0x3000, 0), IoVec::new(0x3ff8, 0x20)];
@@ -54,7 +54,7 @@ fn row_01_page_copy_equals_one_sleeping_copy_for_every_state_of_the_pages() {
 }
 
 #[test]
-fn row_13_folio_copies_cross_pages_and_are_bounded() {
+fn folio_copies_cross_pages_and_are_bounded() {
     let folio = TestPage::with_bytes(&pattern(0x3000));
     for (offset, len) in [(0xfff, 2), (0xff0, 0x1020), (0, 0x3000), (0x2fff, 1), (0x3000, 0)] {
         let mut bytes = vec![0; len];
@@ -75,7 +75,7 @@ fn row_13_folio_copies_cross_pages_and_are_bounded() {
 }
 
 #[test]
-fn row_14_no_copy_leaves_the_page_that_is_mapped() {
+fn no_copy_leaves_the_page_that_is_mapped() {
     // CVE-2024-50222: an atomic copy into a large folio overran a mapping of one page.
     // Every page of the test machine is mapped on its own, between guards that unmapping checks.
     let data = pattern(0x2800);
@@ -103,7 +103,7 @@ fn row_14_no_copy_leaves_the_page_that_is_mapped() {
 }
 
 #[test]
-fn row_11_no_pages_obtained_is_zero_and_leaves_nothing_behind() {
+fn no_pages_obtained_is_zero_and_leaves_nothing_behind() {
     let space = UserSpace::<4096>::resident(&[0x10000]);
     for (obtained, max_pages) in [(0, 8), (8, 0)] {
         space.hand_out_at_most(obtained);
@@ -188,7 +188,7 @@ impl<'p> Host for EndlessHost<'p> {
 }
 
 #[test]
-fn row_15_scatter_entries_stay_in_their_page_and_sum_up() {
+fn scatter_entries_stay_in_their_page_and_sum_up() {
     // CVE-2026-46289: entries held the length left instead of the part in their page.
     let mut memory = Aligned::new(6);
     memory.copy_from_slice(&pattern(0x6000));
@@ -216,7 +216,7 @@ fn row_15_scatter_entries_stay_in_their_page_and_sum_up() {
 // The list grows on the heap.
 #[cfg(feature = "alloc")]
 #[test]
-fn row_15_scatter_entries_of_more_than_one_operation_may_move() {
+fn scatter_entries_of_more_than_one_operation_may_move() {
     let page = TestPage::run(1);
     const TOTAL: usize = 0xa000_0000;
     let mut iter = IovIter::<Source, EndlessHost<'_>>::ubuf(Endless(&page), 0x8000, TOTAL);
@@ -233,7 +233,7 @@ fn row_15_scatter_entries_of_more_than_one_operation_may_move() {
 }
 
 #[test]
-fn row_16_entries_already_present_stay() {
+fn entries_already_present_stay() {
     let space = UserSpace::<4096>::resident(&[0x10000, 0x11000, 0x12000]);
     let mut list = Fixed::<ScatterEntry<'_, TestPage>, 8>::new();
     let mut iter = Iter::<Source>::ubuf(&space, 0x10ff0, 0x1020);
@@ -254,7 +254,7 @@ fn row_16_entries_already_present_stay() {
 }
 
 #[test]
-fn row_17_failed_extraction_gives_back_pins_as_pins() {
+fn failed_extraction_gives_back_pins_as_pins() {
     // A page of the test machine panics when references or pins are given back that nobody took.
     let space = UserSpace::<4096>::resident(&[0x10000, 0x11000]);
     let segments = [IoVec::new(0x10ff0, 0x20), IoVec::new(0x20000, 1)];
@@ -296,7 +296,7 @@ fn with_all_kinds(data: &[u8], check: impl Fn(Iter<'_, Source>)) {
 }
 
 #[test]
-fn row_18_extraction_walks_as_a_copy_does() {
+fn extraction_walks_as_a_copy_does() {
     with_all_kinds(&pattern(0x3000), |iter| {
         for (max_size, max_pages) in [(usize::MAX, 16), (0x801, 16), (usize::MAX, 1), (3, 1)] {
             let mut copied = vec![0; iter.remaining()];
@@ -318,7 +318,7 @@ fn row_18_extraction_walks_as_a_copy_does() {
 }
 
 #[test]
-fn row_22_pages_cover_what_is_claimed() {
+fn pages_cover_what_is_claimed() {
     with_all_kinds(&pattern(0x3000), |iter| {
         for skip in [0, 1, 0xffa, 0xffb, 0x1000, 0x1feb, 0x27ff] {
             for max_pages in 0..4 {
@@ -336,7 +336,7 @@ fn row_22_pages_cover_what_is_claimed() {
 }
 
 #[test]
-fn row_28_scatter_entries_equal_a_copy_from_every_start() {
+fn scatter_entries_equal_a_copy_from_every_start() {
     with_all_kinds(&pattern(0x3000), |iter| {
         for skip in (0..0x1100).step_by(if cfg!(miri) { 0xffb } else { 7 }) {
             let mut iter = iter.clone();
