@@ -39,6 +39,7 @@ mod failure;
 mod foreign;
 mod guess;
 mod input;
+mod iterable;
 mod mapped;
 mod memory;
 mod multifd;

@@ -8,6 +8,7 @@ use iov_iter::file::ReadChannel;
 use crate::configuration::{CONFIGURATION, Configuration};
 use crate::description::{DESCRIPTION, Description};
 use crate::input::REST_LIMIT;
+use crate::iterable::Iterable;
 use crate::multifd::Channels;
 use crate::page_size::{PageSize, Source, USUAL, is_valid};
 use crate::ram::Ram;
@@ -29,6 +30,7 @@ pub const COMMAND: u8 = 0x08;
 pub const FOOTER: u8 = 0x7e;
 
 const POSTCOPY_ADVISE: u16 = 3;
+const PACKAGED: u16 = 7;
 pub const LAST_COMMAND: u16 = 11;
 
 /// What to do where the stream does not tell enough.
@@ -60,6 +62,8 @@ pub fn parse<O: Output, W: Write>(
         ids: HashSet::new(),
         ram: None,
         unreported: false,
+        others: Vec::new(),
+        packaged: false,
         devices: 0,
         unconfirmed: Vec::new(),
     };
@@ -81,6 +85,10 @@ struct Parser<'a, 'r, 'c, O, W> {
     ram: Option<Ram>,
     /// The section `ram` has gone on since it was reported.
     unreported: bool,
+    /// The devices were in a package, as they are after a switch to postcopy.
+    packaged: bool,
+    /// Sections in several parts besides `ram`.
+    others: Vec<Iterable>,
     /// Device sections so far.
     devices: usize,
     /// The first of them, with their guessed lengths, if they came before the description.
@@ -193,9 +201,7 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
         let name_at = self.input.position();
         let name = self.input.name("section")?;
         if name != b"ram" {
-            let (escaped, contents) = (Escaped(&name), contents(&name));
-            let what = format!("iterable section `{escaped}` is not supported{contents}");
-            return Err(Failure::at(name_at, what));
+            return self.start_other(id, name, name_at);
         }
         if self.ram.is_some() {
             return Err(Failure::at(at, "second START of section `ram`"));
@@ -217,10 +223,44 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
         self.footer(id, "missing footer of section `ram`")
     }
 
+    fn start_other(&mut self, id: u32, name: Vec<u8>, name_at: u64) -> Result<(), Failure> {
+        let escaped = Escaped(&name).to_string();
+        if self.others.len() >= SECTION_LIMIT {
+            return Err(Failure::at(name_at, format!("more than {SECTION_LIMIT} sections")));
+        }
+        let is_of_ram = self.ram.as_ref().is_some_and(|ram| ram.id == id);
+        if is_of_ram || self.others.iter().any(|other| other.id == id) {
+            return Err(Failure::at(name_at, format!("second section with id {id}")));
+        }
+        let Some(mut section) = Iterable::begin(self.input, id, name)? else {
+            let what = format!("iterable section `{escaped}` is not supported");
+            return Err(Failure::at(name_at, what));
+        };
+        section.pass(self.input)?;
+        self.others.push(section);
+        self.footer(id, &format!("missing footer of section `{escaped}`"))
+    }
+
+    /// Passes PART or END of another section than `ram`; whether `id` is one.
+    fn part_of_other(&mut self, id: u32, ends: bool) -> Result<bool, Failure> {
+        let Some(section) = self.others.iter_mut().find(|other| other.id == id) else {
+            return Ok(false);
+        };
+        section.pass(self.input)?;
+        let count = if ends { &mut section.ends } else { &mut section.parts };
+        *count = count.saturating_add(1);
+        let missing = format!("missing footer of section `{}`", Escaped(&section.name));
+        self.footer(id, &missing)?;
+        Ok(true)
+    }
+
     fn part(&mut self, at: u64, ends: bool) -> Result<(), Failure> {
         self.input.begin_at(if ends { "END section" } else { "PART section" }, at);
         let at = self.input.position();
         let id = self.input.be32()?;
+        if self.part_of_other(id, ends)? {
+            return Ok(());
+        }
         let begun = self.ram.as_mut().filter(|ram| ram.id == id);
         let ram = begun.ok_or_else(|| Failure::at(at, format!("no section {id} has begun")))?;
         ram.records(self.input, &mut self.channels)?;
@@ -375,10 +415,7 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
             4 => ("POSTCOPY_LISTEN", &[0]),
             5 => ("POSTCOPY_RUN", &[0]),
             6 => ("POSTCOPY_RAM_DISCARD", &[]),
-            7 => {
-                let what = "command PACKAGED is not supported: a postcopy that has switched over";
-                return Err(Failure::at(at, what));
-            }
+            PACKAGED => ("PACKAGED", &[4]),
             8 => ("ENABLE_COLO", &[0]),
             9 => ("POSTCOPY_RESUME", &[0]),
             10 => ("RECV_BITMAP", &[]),
@@ -389,6 +426,9 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
             return Err(Failure::at(length_at, format!("command {name} of {length} bytes")));
         }
         self.report.command(number, name, length)?;
+        if number == PACKAGED {
+            return self.package();
+        }
         if number != POSTCOPY_ADVISE || length == 0 {
             return self.input.pass(u64::from(length));
         }
@@ -409,13 +449,24 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
         known.tell(target, Source::Advice, target_at)
     }
 
+    /// Passes the state of the devices in one piece. Nothing describes what is in it.
+    fn package(&mut self) -> Result<(), Failure> {
+        self.input.begin("package");
+        let length = u64::from(self.input.be32()?);
+        let offset = self.input.position();
+        self.input.pass(length)?;
+        self.packaged = true;
+        self.report.package(offset, length)
+    }
+
     /// Reads what follows the end mark at `at`.
     fn end(&mut self, at: u64) -> Result<(), Failure> {
         self.channels.end()?;
         self.report_ram()?;
         self.report.channels(&self.channels)?;
+        self.others.iter().try_for_each(|section| self.report.section(section))?;
         if self.ram.is_none() {
-            if self.devices == 0 {
+            if self.devices == 0 && !self.packaged && self.others.is_empty() {
                 return Err(Failure::at(at, "the stream ends without memory and devices"));
             }
             self.report.no_ram()?;
@@ -428,10 +479,11 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
         self.report.description(described)?;
         self.report.footers(self.footers == Some(true))?;
         match &self.ram {
-            None => self.report.kind("devices without memory")?,
             Some(ram) if ram.blocks.iter().any(|block| block.mapped.is_some()) => {
                 self.report.kind("mapped-ram")?;
             }
+            _ if self.packaged => self.report.kind("postcopy that has switched over")?,
+            None => self.report.kind("devices without memory")?,
             Some(_) if !self.channels.is_empty() => self.report.kind("multifd")?,
             Some(ram) if ram.ends == 0 => {
                 self.report.kind("background snapshot: no END of `ram`")?
@@ -487,20 +539,6 @@ fn no_description(section: &DeviceSection) -> Failure {
          `copy --raw-tail` does not look"
     );
     Failure::at(section.offset, what)
-}
-
-/// What an iterable section holds that is known, but not read.
-fn contents(name: &[u8]) -> &'static str {
-    match name {
-        b"dirty-bitmap" => ": bitmaps of disks, written with the capability `dirty-bitmaps`",
-        b"block" => ": the contents of disks, written with the capability `block`",
-        b"spapr/htab" => ": the hash table of a pseries guest",
-        b"s390-storage_attributes" => ": storage attributes of an s390x guest",
-        name if name == b"vfio" || name.ends_with(b"/vfio") => {
-            ": the state of a passed-through device"
-        }
-        _ => "",
-    }
 }
 
 /// Whether the memory of a stream is mapped into the file, as its beginning says.

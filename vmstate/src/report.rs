@@ -7,6 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::Failure;
 use crate::configuration::Configuration;
+use crate::iterable::Iterable;
 use crate::multifd::Channels;
 use crate::ram::Ram;
 
@@ -203,6 +204,26 @@ impl<W: Write> Report<W> {
             self.line("channel", &fields)?;
         }
         Ok(())
+    }
+
+    /// A section in several parts besides `ram`.
+    pub fn section(&mut self, section: &Iterable) -> Result<(), Failure> {
+        let name = Escaped(&section.name);
+        let fields = [
+            number("id", section.id.into()),
+            text("name", &name),
+            number("instance", section.instance.into()),
+            number("version", section.version.into()),
+            number("part", section.parts),
+            number("end", section.ends),
+            number("bytes", section.bytes),
+        ];
+        self.line("section", &fields)
+    }
+
+    /// The package with the devices.
+    pub fn package(&mut self, offset: u64, bytes: u64) -> Result<(), Failure> {
+        self.line("package", &[number("offset", offset), number("bytes", bytes)])
     }
 
     pub fn no_ram(&mut self) -> Result<(), Failure> {

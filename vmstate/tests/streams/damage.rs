@@ -75,3 +75,9 @@ fn of_compressed_channels() {
         damage(&[main, one, other], 1, 1408..one.len());
     }
 }
+
+#[test]
+fn of_bitmaps_and_a_package() {
+    let stream = unpacked("qemu72-postcopy-bitmaps.mig");
+    damage(&[&stream], 0, (0..200).chain(10_700..stream.len()));
+}

@@ -6,6 +6,7 @@ mod data;
 mod description;
 mod format;
 mod fuzz_seeds;
+mod iterable;
 mod mapped;
 mod memory;
 mod multifd;

@@ -199,32 +199,17 @@ fn the_advice_of_postcopy_tells_the_page_size() {
 }
 
 #[test]
-fn other_iterable_sections_are_named_wherever_they_stand() {
-    let names: [(&[u8], &str); 7] = [
-        (b"dirty-bitmap", ": bitmaps of disks, written with the capability `dirty-bitmaps`"),
-        (b"block", ": the contents of disks, written with the capability `block`"),
-        (b"spapr/htab", ": the hash table of a pseries guest"),
-        (b"s390-storage_attributes", ": storage attributes of an s390x guest"),
-        (b"vfio", ": the state of a passed-through device"),
-        (b"0000:00:03.0/vfio", ": the state of a passed-through device"),
-        (b"new", ""),
-    ];
+fn unknown_iterable_sections_are_named_wherever_they_stand() {
     // Before `ram`, after its START, after its END, after a device.
     for at in [17, 67, 98, t2().len() - 5 - T2_TEXT.len() - 1] {
         let before = if at < 99 { t1()[..at].to_vec() } else { t2()[..at].to_vec() };
-        for (name, contents) in names {
-            let start = Builder(before.clone()).byte(1).be32(7).name(name).be32(0).be32(1);
-            let stream = start.byte(0).description(T2_TEXT).0;
-            let offset = at + 5;
-            let shown = String::from_utf8(name.to_vec()).unwrap();
-            assert_eq!(
-                message(&stream),
-                format!(
-                    "offset {offset:#x} ({offset}): \
-                     iterable section `{shown}` is not supported{contents}"
-                )
-            );
-        }
+        let start = Builder(before.clone()).byte(1).be32(7).name(b"new").be32(0).be32(1);
+        let stream = start.byte(0).description(T2_TEXT).0;
+        let offset = at + 5;
+        assert_eq!(
+            message(&stream),
+            format!("offset {offset:#x} ({offset}): iterable section `new` is not supported")
+        );
     }
 }
 
@@ -304,10 +289,7 @@ fn features_that_are_not_supported_are_named() {
     let multifd = message(MULTIFD);
     assert!(multifd.starts_with("offset 0x36 (54): RAM flag 0x200 (multifd): "), "{multifd}");
     let packaged = Builder(t1()[..67].to_vec()).byte(8).be16(7).be16(4).be32(100).0;
-    assert_eq!(
-        message(&packaged),
-        "offset 0x44 (68): command PACKAGED is not supported: a postcopy that has switched over"
-    );
+    assert!(message(&packaged).contains("the file ends in the package"), "{}", message(&packaged));
 }
 
 #[test]
