@@ -192,6 +192,7 @@ fn report(way: &str, size: usize, transfer: Transfer<io::Error>) -> Status {
         Stop::Closed => println!(", then the file ended"),
         Stop::WouldBlock => println!(", then it would block"),
         Stop::Failed(error) => println!(", then: {error}"),
+        _ => println!(", then it stopped"),
     }
     Status::IoError
 }

@@ -179,7 +179,7 @@ impl<L: Segments> Cursor<L> {
         if missing > 0 || skip > 0 || !L::EXISTS && count > 0 {
             return Err(Error::CountExceedsSegments);
         }
-        // The engine never stands at the end of a segment.
+        // The engine never keeps a place at the end of a segment.
         let at = list.forward(at, 0);
         Ok(Self { list, at, count, cut: 0 })
     }
@@ -322,7 +322,7 @@ impl<L: Segments> Cursor<L> {
         done
     }
 
-    /// Where the cursor stands: a place, and the bytes left from there.
+    /// The place of the cursor, and the bytes left from there.
     #[inline]
     pub(crate) const fn mark(&self) -> (Position, usize) {
         (self.at, self.count)
@@ -356,7 +356,7 @@ impl<L: Segments> Cursor<L> {
     pub fn revert(&mut self, n: usize) -> Result<(), Error> {
         let at = self.list.back(self.at, n).ok_or(Error::RevertPastStart)?;
         let count = self.count.checked_add(n).ok_or(Error::OutOfRange)?;
-        // What truncation hides lies behind these bytes, too.
+        // The bytes that truncation hides follow these.
         count.checked_add(self.cut).ok_or(Error::OutOfRange)?;
         self.at = at;
         self.count = count;

@@ -4,6 +4,11 @@
 //! and never inwards, so whatever the order in which tokens are given back, the view ends where it
 //! stood before the oldest of them.
 //!
+//! A view is `Copy`, so `let before = view; ...; view = before` undoes a discard as well. Use that where all
+//! code between both lines is your own. A token is for discards that other code takes back: it may come back
+//! in any order, while a copy would overwrite what an older token has undone, and a token of another vector is
+//! refused. A scope undoes on every way out, `?` included.
+//!
 //! ```text
 //!   start              ├────────────────────────────┤
 //!   discard_front(4)   │····├───────────────────────┤    token 1

@@ -11,12 +11,12 @@ use core::fmt;
 /// let view = iov::View::new(&segments);
 /// let refused = view.read_at(13, &mut [0; 4]).unwrap_err();
 /// assert_eq!(refused, iov::Error::OffsetOutOfRange { offset: 13, size: 12 });
-/// assert_eq!(refused.to_string(), "offset 13 is behind the end of 12 bytes");
+/// assert_eq!(refused.to_string(), "offset 13 exceeds the length 12");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// An offset lies behind the last byte.
+    /// An offset exceeds the length.
     OffsetOutOfRange {
         /// The offset asked for.
         offset: usize,
@@ -102,10 +102,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::OffsetOutOfRange { offset, size } => {
-                write!(f, "offset {offset} is behind the end of {size} bytes")
+                write!(f, "offset {offset} exceeds the length {size}")
             }
             Self::RangeOutOfRange { offset, len, size } => {
-                write!(f, "{len} bytes at offset {offset} leave a vector of {size} bytes")
+                write!(f, "range {offset}+{len} exceeds the length {size}")
             }
             Self::LengthOverflow { size, added } => {
                 write!(f, "{size} bytes and {added} more are too many to count")

@@ -11,8 +11,8 @@ use crate::segment::KVec;
 const LINE: usize = 16;
 
 impl<A: Access> View<'_, Source, A> {
-    /// Prints the first `limit` bytes in view, 16 to a line, each line behind `prefix` and its
-    /// offset. Prints nothing if there are no bytes.
+    /// Prints the first `limit` bytes in view, 16 to a line. Each line starts with `prefix` and
+    /// the offset. Prints nothing if there are no bytes.
     ///
     /// The offset is hexadecimal, with 4 digits at least and all that it needs.
     ///

@@ -96,6 +96,7 @@ pub trait VectoredRead {
 /// How far a transfer came, and why it ended there.
 #[must_use = "a transfer may have moved less than all"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Transfer<E> {
     /// Bytes moved, counted from the start of the view, or from where the iterator was.
     ///
@@ -109,6 +110,7 @@ pub struct Transfer<E> {
 
 /// Why a transfer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stop<E> {
     /// All bytes have moved.
     Finished,

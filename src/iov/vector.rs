@@ -326,7 +326,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
 
     /// Takes `bytes` off the back for good.
     ///
-    /// Segments behind the last byte left are dropped. Borrowed segments are not changed.
+    /// Segments after the last byte left are dropped. Borrowed segments are not changed.
     ///
     /// # Errors
     ///

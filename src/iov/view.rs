@@ -225,7 +225,8 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
 
     /// A cursor over `len` bytes from `at` on, a place in view, or over those up to the back.
     ///
-    /// It may claim more than there are where the segments end with the view, which a walk finds out.
+    /// Where the segments end with the view, it may claim more bytes than there are; a walk stops at the end of
+    /// the list.
     #[inline]
     pub(super) fn cursor_at(&self, at: Position, len: usize) -> Cursor<&'v [MemVec<'v, D, A>]> {
         if self.back.offset == 0 {

@@ -29,8 +29,7 @@ use core::mem::MaybeUninit;
 
 use crate::direction::{Borrow, Dest, Direction, Source};
 
-/// Makes the compiler hold a branch for unlikely: it gets no registers that a loop would have to save around
-/// the call in another branch, and stands aside.
+/// Marks a branch cold: it is laid out off the hot path and gets no callee-saved registers.
 #[inline]
 #[cold]
 pub(crate) const fn unlikely() {}

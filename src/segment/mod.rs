@@ -115,25 +115,25 @@ pub trait Segments: Copy + sealed::Sealed {
     /// All segments, from the first one on.
     fn as_slice(&self) -> &[Self::Segment];
 
-    /// The place `n` bytes behind `from`, past all empty segments there; the end of the list if
+    /// The place `n` bytes after `from`, past all empty segments there; the end of the list if
     /// `n` is too far.
     fn forward(&self, from: Position, n: usize) -> Position {
         let segments = self.as_slice();
         let end = Position { index: segments.len(), offset: 0 };
         let Some(first) = segments.get(from.index) else { return end };
-        // Many short moves in one segment wait for nothing but the offset, which is never behind its end.
+        // Many short moves in one segment wait for nothing but the offset. It never exceeds the length.
         let here = first.len().wrapping_sub(from.offset);
         if n < here {
             return Position { index: from.index, offset: from.offset.wrapping_add(n) };
         }
         let mut left = n.wrapping_sub(here);
         let Some(others) = segments.get(from.index.wrapping_add(1)..) else { return end };
-        // The index is what is not behind: so the loop counts nothing else.
-        let mut behind = others.iter();
-        while let Some(segment) = behind.next() {
+        // The index follows from the segments left, so the loop counts nothing else.
+        let mut rest = others.iter();
+        while let Some(segment) = rest.next() {
             let len = segment.len();
             if left < len {
-                let index = segments.len().wrapping_sub(behind.len()).wrapping_sub(1);
+                let index = segments.len().wrapping_sub(rest.len()).wrapping_sub(1);
                 return Position { index, offset: left };
             }
             left = left.wrapping_sub(len);
@@ -243,7 +243,7 @@ impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
     }
 
     fn forward(&self, from: Position, n: usize) -> Position {
-        // An offset is never behind the end.
+        // An offset never exceeds the length.
         if from.index == 0 && n < self.0.len().wrapping_sub(from.offset) {
             return Position { index: 0, offset: from.offset.wrapping_add(n) };
         }

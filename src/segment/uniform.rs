@@ -71,7 +71,7 @@ impl<'a, S: Segment> Uniform<'a, S> {
     fn distance(&self, at: Position) -> usize {
         match at.index.checked_sub(1) {
             None => at.offset,
-            Some(behind) => behind
+            Some(after_first) => after_first
                 .saturating_mul(self.each)
                 .saturating_add(self.first)
                 .saturating_add(at.offset)
@@ -79,17 +79,17 @@ impl<'a, S: Segment> Uniform<'a, S> {
         }
     }
 
-    /// The place `distance` bytes behind the start of the list.
+    /// The place `distance` bytes after the start of the list.
     fn place(&self, distance: usize) -> Position {
         if distance >= self.total {
             return Position { index: self.segments.len(), offset: 0 };
         }
         match distance.checked_sub(self.first) {
             None => Position { index: 0, offset: distance },
-            Some(behind) => Position {
+            Some(after_first) => Position {
                 // `each` is not 0: an empty second segment was refused.
-                index: behind.checked_div(self.each).unwrap_or(0).saturating_add(1),
-                offset: behind.checked_rem(self.each).unwrap_or(0),
+                index: after_first.checked_div(self.each).unwrap_or(0).saturating_add(1),
+                offset: after_first.checked_rem(self.each).unwrap_or(0),
             },
         }
     }

@@ -309,7 +309,7 @@ fn errors_as_the_crate_and_linux_know_them() {
     assert_eq!((range.errno(), iov_iter::Error::from(range)), (22, iov_iter::Error::OutOfRange));
     let memory = Error::NoMemory;
     assert_eq!((memory.errno(), iov_iter::Error::from(memory).errno()), (12, 12));
-    assert_eq!(range.to_string(), "2 bytes at offset 1 leave a vector of 2 bytes");
+    assert_eq!(range.to_string(), "range 1+2 exceeds the length 2");
 }
 
 /// The vector of V, which owns its segments.

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use iov_iter::iov::{CallError, Stop, VectoredRead, VectoredWrite};
+use iov_iter::iov::{CallError, Stop, Transfer, VectoredRead, VectoredWrite};
 use iov_iter::{Dest, Piece, Source};
 
 /// What the next call does.
@@ -48,6 +48,11 @@ impl Scripted {
             None => Ok(0),
         }
     }
+}
+
+/// How far a transfer came, and why it ended.
+pub fn ended<E>(transfer: Transfer<E>) -> (usize, Stop<E>) {
+    (transfer.moved, transfer.stop)
 }
 
 /// A copy of the bytes of a piece.
