@@ -1,11 +1,4 @@
 //! Taking hold of the pages under an iterator, for I/O that goes around the CPU.
-//!
-//! | Kind | [`get_pages`](IovIter::get_pages) | [`extract_pages`](IovIter::extract_pages) |
-//! |---|---|---|
-//! | user memory | references | pins |
-//! | pages | references | nothing: borrowed |
-//! | addressable memory | refused | nothing: borrowed |
-//! | discarded | refused | refused |
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -23,20 +16,24 @@ use crate::segment::{BioVec, MemVec, Segments};
 
 /// A page under an iterator, held in the way that its kind asks for.
 ///
+/// | Kind | [`get_pages`](IovIter::get_pages) | [`extract_pages`](IovIter::extract_pages) |
+/// |---|---|---|
+/// | user memory | references | pins |
+/// | pages | references | nothing: borrowed |
+/// | addressable memory | refused | nothing: borrowed |
+/// | discarded | refused | refused |
+///
 /// Dropping it gives back the reference or the pin. That may be done where the I/O ends, on another
 /// thread: a held page is `Send` and `Sync` where the host's pages and pins are.
-pub enum HeldPage<'a, P: Page> {
+pub struct HeldPage<'a, P: Page>(Hold<'a, P>);
+
+pub(super) enum Hold<'a, P: Page> {
     /// A reference was taken.
     Referenced(P),
     /// A pin was taken.
     Pinned(P::Pin),
     /// Nothing was taken: the page `index` of a run that the segment list keeps.
-    Borrowed {
-        /// The first page of the run.
-        run: &'a P,
-        /// Pages in front of this one in the run.
-        index: usize,
-    },
+    Borrowed { run: &'a P, index: usize },
     /// Nothing was taken: the page of addressable memory that starts at this address.
     Kernel(NonNull<u8>, PhantomData<&'a u8>),
 }
@@ -51,6 +48,7 @@ static_assertions::assert_impl_all!(HeldPage<'static, NoPage>: Send, Sync);
 
 /// How a [`HeldPage`] is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Retention {
     /// By a reference, which must be dropped.
     Referenced,
@@ -60,34 +58,53 @@ pub enum Retention {
     None,
 }
 
-impl<P: Page> HeldPage<'_, P> {
+impl<'a, P: Page> HeldPage<'a, P> {
+    pub(super) const fn new(hold: Hold<'a, P>) -> Self {
+        Self(hold)
+    }
+
     /// How the page is held.
     #[must_use]
     pub const fn retention(&self) -> Retention {
-        match self {
-            Self::Referenced(_) => Retention::Referenced,
-            Self::Pinned(_) => Retention::Pinned,
-            Self::Borrowed { .. } | Self::Kernel(..) => Retention::None,
+        match self.0 {
+            Hold::Referenced(_) => Retention::Referenced,
+            Hold::Pinned(_) => Retention::Pinned,
+            Hold::Borrowed { .. } | Hold::Kernel(..) => Retention::None,
         }
     }
 
     /// The run that the page belongs to and its index there; `None` for addressable memory.
     #[must_use]
     pub fn page(&self) -> Option<(&P, usize)> {
-        match self {
-            Self::Referenced(page) => Some((page, 0)),
-            Self::Pinned(pin) => Some((pin.as_ref(), 0)),
-            Self::Borrowed { run, index } => Some((run, *index)),
-            Self::Kernel(..) => None,
+        match &self.0 {
+            Hold::Referenced(page) => Some((page, 0)),
+            Hold::Pinned(pin) => Some((pin.as_ref(), 0)),
+            Hold::Borrowed { run, index } => Some((run, *index)),
+            Hold::Kernel(..) => None,
         }
+    }
+
+    /// The segment of `len` bytes from `offset` bytes into the page on, with a reference of its own. It may
+    /// go on in the pages that follow in the run.
+    ///
+    /// A pin stays with this value: the segment does not keep the page pinned.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPages`] for addressable memory, [`Error::OutOfRange`] if the bytes leave the run.
+    pub fn to_bio_vec(&self, offset: usize, len: usize) -> Result<BioVec<P>, Error> {
+        let (run, index) = self.page().ok_or(Error::NoPages)?;
+        let page = run.nth(index).ok_or(Error::OutOfRange)?;
+        let offset = u32::try_from(offset).map_err(|_| Error::OutOfRange)?;
+        let len = u32::try_from(len).map_err(|_| Error::OutOfRange)?;
+        BioVec::new(page, offset, len)
     }
 
     /// Calls `f` with the address of the page, mapped for the call; `None` if it cannot be mapped.
     pub fn map<R>(&self, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
-        match self {
-            Self::Kernel(address, _) => Some(f(*address)),
-            _ => {
-                // Whoever made the value chose the index.
+        match self.0 {
+            Hold::Kernel(address, _) => Some(f(address)),
+            Hold::Referenced(_) | Hold::Pinned(_) | Hold::Borrowed { .. } => {
                 let (page, index) =
                     self.page().filter(|(page, index)| *index < page.run_length())?;
                 // SAFETY: the index was checked; what `f` does with an address is up to its own unsafe code.
@@ -240,17 +257,15 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let held_before = list.len();
         let mut pages = 0;
         // A page too many is dropped, and so given back.
-        let mut hold = |page| {
-            if pages < wanted && list.try_push(page).is_ok() {
+        let mut hold = |page: Hold<'a, H::Page>| {
+            if pages < wanted && list.try_push(HeldPage(page)).is_ok() {
                 pages = pages.saturating_add(1);
             }
         };
         let start = segment.base.saturating_sub(offset);
         let outcome = match pin {
-            true => memory.pin_pages(start, wanted, flags, |pin| hold(HeldPage::Pinned(pin))),
-            false => {
-                memory.get_pages(start, wanted, flags, |page| hold(HeldPage::Referenced(page)))
-            }
+            true => memory.pin_pages(start, wanted, flags, |pin| hold(Hold::Pinned(pin))),
+            false => memory.get_pages(start, wanted, flags, |page| hold(Hold::Referenced(page))),
         };
         if let Err(error) = outcome {
             list.truncate(held_before);
@@ -308,7 +323,7 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
     let at = (segment.offset() as usize).saturating_add(skip);
     let (first, _) = page_and_offset(P::SIZE, at);
     list_pages(at, len.min(max_size), max_pages, list, |index| {
-        segment.page().nth(first.saturating_add(index)).map(HeldPage::Referenced)
+        segment.page().nth(first.saturating_add(index)).map(|page| HeldPage(Hold::Referenced(page)))
     })
 }
 
@@ -326,7 +341,7 @@ fn kernel_pages<'a, D: Direction, A: Access, P: Page + 'a>(
     let first = start.wrapping_sub(page_and_offset(P::SIZE, start.addr()).1);
     list_pages(start.addr(), len.min(max_size), max_pages, list, |index| {
         let page = NonNull::new(first.wrapping_add(index.wrapping_mul(P::SIZE)))?;
-        Some(HeldPage::Kernel(page, PhantomData))
+        Some(HeldPage(Hold::Kernel(page, PhantomData)))
     })
 }
 
@@ -362,7 +377,7 @@ fn borrow<'a, P: Page, L: Segments>(
         let mut listed = 0;
         while listed < wanted {
             let index = first.saturating_add(listed);
-            if list.try_push(HeldPage::Borrowed { run: segment.page(), index }).is_err() {
+            if list.try_push(HeldPage(Hold::Borrowed { run: segment.page(), index })).is_err() {
                 break;
             }
             listed = listed.saturating_add(1);

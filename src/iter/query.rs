@@ -39,6 +39,19 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         H::Page::SIZE
     };
 
+    /// The page size of the host in bytes: [`PAGE_SIZE`](Self::PAGE_SIZE) of this iterator's type.
+    #[must_use]
+    pub const fn page_size(&self) -> usize {
+        Self::PAGE_SIZE
+    }
+
+    /// The most bytes that one operation of the host moves: [`MAX_COUNT`](Self::MAX_COUNT) of this iterator's
+    /// type.
+    #[must_use]
+    pub const fn max_count(&self) -> usize {
+        Self::MAX_COUNT
+    }
+
     /// The kind of segments.
     #[must_use]
     #[doc(alias = "iov_iter_type")]

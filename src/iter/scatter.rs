@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::IovIter;
-use super::pages::HeldPage;
+use super::pages::{HeldPage, Hold};
 use crate::cursor::{Ranges, SegmentRange};
 use crate::direction::Direction;
 use crate::error::Error;
@@ -13,6 +13,7 @@ use crate::segment::{BioVec, Position};
 
 /// One contiguous range of a scatter list.
 #[doc(alias = "scatterlist")]
+#[non_exhaustive]
 pub struct ScatterEntry<'a, P: Page> {
     /// The page in which the range begins.
     pub page: HeldPage<'a, P>,
@@ -21,6 +22,17 @@ pub struct ScatterEntry<'a, P: Page> {
     /// The length in bytes. A range of pages may go on into the pages that follow in the run; one
     /// of user or addressable memory ends with the page.
     pub len: usize,
+}
+
+impl<P: Page> ScatterEntry<'_, P> {
+    /// The range as a segment, with a reference to its page of its own; see [`HeldPage::to_bio_vec`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPages`] for addressable memory.
+    pub fn to_bio_vec(&self) -> Result<BioVec<P>, Error> {
+        self.page.to_bio_vec(self.offset, self.len)
+    }
 }
 
 impl<P: Page> fmt::Debug for ScatterEntry<'_, P> {
@@ -170,7 +182,7 @@ fn scatter_runs<'a, P: Page>(
         }
         let at = (segment.offset() as usize).saturating_add(skip);
         let (index, offset) = page_and_offset(P::SIZE, at);
-        let page = HeldPage::Borrowed { run: segment.page(), index };
+        let page = HeldPage::new(Hold::Borrowed { run: segment.page(), index });
         if list.try_push(ScatterEntry { page, offset, len }).is_err() {
             break;
         }

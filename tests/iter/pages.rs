@@ -5,8 +5,8 @@ use crate::model::{
 };
 use heapless::Vec as List;
 use iov_iter::{
-    BioVec, Dest, Direction, Error, HeldPage, IoVec, KVec, PageFlags, PageRange, Retention,
-    ScatterEntry, Source,
+    BioVec, Dest, Direction, Error, HeldPage, IoVec, KVec, Page, PageFlags, PageRange, Piece,
+    Retention, ScatterEntry, Source,
 };
 
 type Pages<'a> = List<HeldPage<'a, TestPage>, 16>;
@@ -379,4 +379,38 @@ fn scatter_list_of_discarded_memory_is_refused() {
     let result = iter.extract_to_scatter_list(8, 16, &mut Entries::new());
     assert_eq!(result.map_err(Error::errno), Err(5));
     assert_eq!(iter.remaining(), 8);
+}
+
+#[test]
+fn held_pages_become_segments_again() {
+    let page = TestPage::run(3);
+    page.write_at(4000, Piece::from(&[7; 200][..])).unwrap();
+    let segments = [BioVec::new(page.clone(), 4000, 200).unwrap()];
+    let mut entries = Entries::new();
+    let mut iter = Iter::<Source>::bvec(&segments, 200).unwrap();
+    assert_eq!((iter.page_size(), iter.max_count()), (4096, 0x7fff_f000));
+    assert_eq!(iter.extract_to_scatter_list(200, 9, &mut entries), Ok(200));
+    let again = [entries[0].to_bio_vec().unwrap()];
+    assert_eq!(page.references(), 3);
+    let mut bytes = [0; 200];
+    assert_eq!(Iter::<Source>::bvec(&again, 200).unwrap().copy_from_iter(&mut bytes), 200);
+    assert_eq!(bytes, [7; 200]);
+
+    // Bytes of the second page of the run: one page follows.
+    let mut pages = Pages::new();
+    let mut iter = Iter::<Source>::bvec(&segments, 200).unwrap();
+    iter.advance(96);
+    assert_eq!(iter.extract_pages(104, 9, &mut pages), Ok(PageRange { offset: 0, len: 104 }));
+    assert_eq!(pages[0].to_bio_vec(4, 8188).map(|segment| segment.len()), Ok(8188));
+    assert_eq!(pages[0].to_bio_vec(5, 8188).map(|_| ()), Err(Error::OutOfRange));
+    assert_eq!(pages[0].to_bio_vec(usize::MAX, 1).map(|_| ()), Err(Error::OutOfRange));
+
+    let space = UserSpace::<4096>::resident(&[0x1000]);
+    let mut pages = Pages::new();
+    Iter::<Source>::ubuf(&space, 0x1000, 9).extract_pages(9, 1, &mut pages).unwrap();
+    assert_eq!(pages[0].to_bio_vec(0, 9).map(|segment| segment.len()), Ok(9));
+    let segments = [KVec::from(b"addressable")];
+    let mut pages = Pages::new();
+    Iter::<Source>::kvec(&segments, 9).unwrap().extract_pages(9, 1, &mut pages).unwrap();
+    assert_eq!(pages[0].to_bio_vec(0, 9).map(|_| ()), Err(Error::NoPages));
 }

@@ -127,6 +127,7 @@ fn use_a_run(segment: &BioVec<Frame>) {
 /// What is left of `IovIter`, for the hosts that have everything.
 pub fn ask_an_iterator<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
     black_box((iter.remaining(), iter.page_flags(), iter.is_user_backed()));
+    black_box((iter.page_size(), iter.max_count()));
     black_box(iter.extract_will_pin());
     black_box(iter.restore(&cloned(&iter.save())).is_err());
     let _ = black_box(write!(Text, "{:?}", default::<DupStorage<D, H, 4>>()));
@@ -165,10 +166,12 @@ fn user_pieces() {
 
 fn held_pages(pages: &[HeldPage<'_, Frame>], entries: &[ScatterEntry<'_, Frame>]) {
     for entry in entries {
+        black_box(entry.to_bio_vec().is_err());
         let _ = black_box(write!(Text, "{entry:?}"));
     }
     for page in pages {
         black_box((page.page().map(|(_, index)| index), page.retention()));
+        black_box(page.to_bio_vec(any(), any()).is_err());
         black_box(page.map(|address| address));
         let _ = black_box(write!(Text, "{page:?}"));
     }
