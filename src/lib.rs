@@ -47,8 +47,8 @@
 //! A copy returns the number of bytes that moved, and the iterator advances by that many.
 //! The forms named `full` move all or nothing. Empty segments change no result.
 //!
-//! The module `guide` has programs for the usual tasks (it needs feature `std`), and tells what differs
-//! from C. The repository has larger examples: `readv`, `virtio_blk`, `firmware`, `kernel-module`.
+//! The module `guide` has programs for the usual tasks (features `std` and `zerocopy-v0.8`), and
+//! tells what differs from C. The repository has larger examples: `readv`, `virtio_blk`, `firmware`, `kernel-module`.
 //! [`c_names`] has the Rust item for each function of Linux and QEMU.
 //!
 //! # Features
@@ -120,8 +120,8 @@ mod error;
 #[cfg(feature = "alloc")]
 #[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
 pub mod file;
-#[cfg(all(feature = "std", target_os = "linux"))]
-#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+#[cfg(all(feature = "std", feature = "zerocopy-v0.8", target_os = "linux"))]
+#[cfg_attr(docsrs, doc(cfg(all(feature = "std", feature = "zerocopy-v0.8"))))]
 pub mod guide;
 pub mod host;
 pub mod iov;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a system call of a kernel, on memory of a process | [`readv`] |
 //! | a device of a virtual machine, on memory of the guest | [`device`] |
+//! | a network stack, on packets of several pieces | [`packet`] |
 //! | live migration, or another stream of states and pages | [`migration`] |
 //! | a program that must not wait, or an asynchronous one | [`nonblocking`] |
 //! | what was written in C before | [`porting`] |
@@ -19,6 +20,9 @@ pub mod readv {}
 
 #[doc = include_str!("device.md")]
 pub mod device {}
+
+#[doc = include_str!("packet.md")]
+pub mod packet {}
 
 #[doc = include_str!("migration.md")]
 pub mod migration {}
