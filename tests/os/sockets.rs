@@ -12,10 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::flat::{cut, cut_mut};
-use iov_iter::KVec;
 use iov_iter::iov::{CallError, Stop, View};
 use iov_iter::os::io::{FileAt, Socket, Stream};
 use iov_iter::segment::as_pieces;
+use iov_iter::{IovIterSource, KVec};
 
 /// 300 elements, empty ones among them.
 const LENGTHS: [usize; 300] = {
@@ -296,6 +296,28 @@ fn one_datagram_at_a_time_is_received() {
     drop(segments);
     let expected = [&data[..5], &data[..7], &data[12..380]].concat();
     assert!(memory[1..381] == expected && memory[381..] == [0xff; 19] && memory[0] == 0xff);
+}
+
+#[test]
+fn what_ends_a_transfer_is_an_error_of_std() {
+    let (here, there) = UnixStream::pair().unwrap();
+    there.set_nonblocking(true).unwrap();
+    let mut space = [0; 4];
+    let segments = [KVec::from(&mut space[..])];
+    let into = View::new(&segments);
+    let received =
+        || std::io::Error::from(into.receive(&mut Stream(&there)).finished().unwrap_err());
+    assert_eq!(received().kind(), ErrorKind::WouldBlock);
+    let once = std::io::Error::from(into.receive_once(&mut Stream(&there)).unwrap_err());
+    assert_eq!(once.kind(), ErrorKind::WouldBlock);
+    drop(here);
+    assert_eq!(received().kind(), ErrorKind::UnexpectedEof);
+    let from = [KVec::from(&b"lost"[..])];
+    let sent = View::new(&from).send(&mut Stream(&there)).finished().unwrap_err();
+    assert_eq!(std::io::Error::from(sent).raw_os_error(), Some(libc::EPIPE));
+    let mut iter = IovIterSource::from(&from);
+    let sent = iter.send(&mut Stream(&there)).finished().unwrap_err();
+    assert_eq!(std::io::Error::from(sent).raw_os_error(), Some(libc::EPIPE));
 }
 
 #[test]
