@@ -9,6 +9,7 @@ use iov_iter::file::{Error, FileReader, ReadChannel};
 
 use crate::memory::{Memory, Pages, read_at, write_at};
 use crate::output::{Encoding, Output, Place};
+use crate::page_size::USUAL;
 use crate::ram::Block;
 use crate::report::DeviceSection;
 use crate::{Failure, Stopped};
@@ -32,6 +33,7 @@ pub struct Wishes {
 #[derive(Debug)]
 pub struct Extractor {
     wishes: Wishes,
+    page_size: Option<u64>,
     pages: Pages<Folder>,
 }
 
@@ -51,7 +53,12 @@ impl Extractor {
     pub fn new(folder: &Path, wishes: Wishes) -> Self {
         let (path, page) = (folder.to_path_buf(), Vec::new());
         let folder = Folder { path, files: Vec::new(), blocks: Vec::new(), page };
-        Self { wishes, pages: Pages::new(folder) }
+        Self { wishes, page_size: None, pages: Pages::new(folder) }
+    }
+
+    /// The size of the guest's pages, as it was known when the memory began.
+    pub fn page_size(&self) -> u64 {
+        self.page_size.unwrap_or(USUAL)
     }
 
     /// The files that were written, once they are on the disk.
@@ -236,7 +243,8 @@ impl Output for Extractor {
         self.pages.memory.take(b"description", ".json", reader, len)
     }
 
-    fn blocks(&mut self, blocks: &[Block], _: Option<u64>) -> Result<(), Stopped> {
+    fn blocks(&mut self, blocks: &[Block], page_size: Option<u64>) -> Result<(), Stopped> {
+        self.page_size = page_size;
         let folder = &mut self.pages.memory;
         for block in blocks {
             if block.is_absent {

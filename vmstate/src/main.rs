@@ -21,8 +21,8 @@ use program::arguments::{self, Arguments, Command, Form};
 use program::files::{self, Destination, NewFolder, Opened, Reading};
 use program::sparse;
 use vmstate::{
-    Channels, Copied, Discard, Extractor, Failure, Input, Options, Output, Report, ToMapped,
-    ToOrdinary, Wishes, maps_ram, parse,
+    Channels, Copied, Difference, Discard, Extractor, Failure, Input, Options, Output, Report,
+    ToMapped, ToOrdinary, Wishes, maps_ram, parse,
 };
 
 const FINE: u8 = 0;
@@ -77,6 +77,12 @@ fn run(command: Command) -> u8 {
         Command::Extract { reading, devices, all_devices, description, files } => {
             let Some((stream, to)) = split(&files, reading) else { return FAILED };
             extract(&stream, Wishes { devices, all_devices, description }, to)
+        }
+        Command::Diff { reading, one, other, channel, other_channel } => {
+            let (offset, options) = (reading.offset, reading.options());
+            let one = Stream { path: &one, channels: &channel, offset, options };
+            let other = Stream { path: &other, channels: &other_channel, offset, options };
+            diff(&one, &other)
         }
         Command::Completions { shell } => {
             arguments::print_completions(shell);
@@ -265,6 +271,44 @@ impl Stream<'_> {
         let result = self.parse_opened(channel, start, output, &mut Report::new(io::sink()));
         progress.finish();
         result
+    }
+}
+
+/// Prints what two streams have different and returns the exit code.
+fn diff(one: &Stream<'_>, other: &Stream<'_>) -> u8 {
+    let extracted = |stream: &Stream<'_>| {
+        let folder = tempfile::tempdir().map_err(|error| Failure::Output(error.to_string()))?;
+        let wishes = Wishes { all_devices: true, ..Wishes::default() };
+        let mut extractor = Extractor::new(folder.path(), wishes);
+        stream.parse(&mut extractor, io::sink())?;
+        Ok((folder, extractor.page_size()))
+    };
+    let failed = |stream: &Stream<'_>, failure| stream.tell(&failure, &std::env::temp_dir());
+    let (first, page_size) = match extracted(one) {
+        Ok(extracted) => extracted,
+        Err(failure) => return failed(one, failure),
+    };
+    let (second, _) = match extracted(other) {
+        Ok(extracted) => extracted,
+        Err(failure) => return failed(other, failure),
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let equal = vmstate::diff(first.path(), second.path(), page_size, |difference| {
+        let (one, other) = (one.path.display(), other.path.display());
+        let printed = match difference {
+            Difference::Only { first: true, name } => writeln!(out, "{name} only in {one}"),
+            Difference::Only { first: false, name } => writeln!(out, "{name} only in {other}"),
+            Difference::Bytes { name, offset, len } => {
+                writeln!(out, "{name} offset={offset:#x} bytes={len}")
+            }
+        };
+        printed.map_err(|error| Failure::Output(error.to_string()))
+    });
+    let flushed = out.flush().map_err(|error| Failure::Output(error.to_string()));
+    match equal.and_then(|equal| flushed.map(|()| equal)) {
+        Ok(true) => FINE,
+        Ok(false) => DAMAGED,
+        Err(failure) => one.tell(&failure, Path::new("-")),
     }
 }
 

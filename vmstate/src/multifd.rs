@@ -167,15 +167,28 @@ impl<'a> Channels<'a> {
         Ok(())
     }
 
-    /// Checks that the channels have ended, as the main stream has.
-    pub fn end(&mut self) -> Result<(), Failure> {
+    /// Checks that the channels have ended, as the main stream has. QEMU before 9.0 can send a packet
+    /// of nothing at the end.
+    pub fn end<O: Output>(
+        &mut self,
+        input: &mut Input<'_, O>,
+        blocks: &mut [Block],
+        page_size: u64,
+    ) -> Result<(), Failure> {
         for channel in &mut self.channels {
-            if !channel.reader.is_at_end().map_err(Failure::from_file)? {
-                let what = format!(
-                    "more follows SYNC {}, the last that the main stream has",
-                    channel.counts.syncs
-                );
-                return Err(Failure::at(channel.reader.position(), what).in_file(channel.file));
+            let (file, before) = (channel.file, channel.counts);
+            while !channel.reader.is_at_end().map_err(Failure::from_file)? {
+                let at = channel.reader.position();
+                let packet = channel.packet(input, blocks, page_size);
+                let sync = packet.map_err(|failure| failure.in_file(file))?;
+                let Counts { syncs, normal, zero, devices, .. } = channel.counts;
+                let same = (normal, zero, devices) == (before.normal, before.zero, before.devices);
+                if sync || !same {
+                    let syncs = syncs.saturating_sub(u64::from(sync));
+                    let what =
+                        format!("more follows SYNC {syncs}, the last that the main stream has");
+                    return Err(Failure::at(at, what).in_file(file));
+                }
             }
         }
         Ok(())

@@ -461,7 +461,9 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
 
     /// Reads what follows the end mark at `at`.
     fn end(&mut self, at: u64) -> Result<(), Failure> {
-        self.channels.end()?;
+        let page_size = self.ram.as_ref().and_then(|ram| ram.page_size.get()).unwrap_or(USUAL);
+        let blocks = self.ram.as_mut().map(|ram| ram.blocks.as_mut_slice()).unwrap_or_default();
+        self.channels.end(self.input, blocks, page_size)?;
         self.report_ram()?;
         self.report.channels(&self.channels)?;
         self.others.iter().try_for_each(|section| self.report.section(section))?;

@@ -100,6 +100,21 @@ pub enum Command {
         #[arg(num_args = 2.., required = true, value_name = "FILE [CHANNEL...] DIR")]
         files: Vec<PathBuf>,
     },
+    /// Tell which pages of memory, and which bytes of which devices, two streams have different
+    ///
+    /// Both are extracted into the folder for temporary files.
+    Diff {
+        #[command(flatten)]
+        reading: Reading,
+        one: PathBuf,
+        other: PathBuf,
+        /// The files of the channels of multifd of the first stream
+        #[arg(long, value_name = "CHANNEL")]
+        channel: Vec<PathBuf>,
+        /// Those of the other one
+        #[arg(long, value_name = "CHANNEL")]
+        other_channel: Vec<PathBuf>,
+    },
     /// Print a script that completes commands in a shell
     Completions { shell: clap_complete::Shell },
 }

@@ -398,3 +398,29 @@ fn failures_of_the_output() {
         assert_eq!((code(&output), stderr(&output)), (2, message));
     }
 }
+
+#[test]
+fn differences_are_pages_and_bytes_of_devices() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+    let stream = t2();
+    write("one.mig", &stream);
+    let same = run(dir.path(), &["diff", "one.mig", "one.mig"], b"");
+    assert_eq!((code(&same), stderr(&same), &*same.stdout), (0, "", &b""[..]));
+    let mut changed = stream.clone();
+    changed[200] ^= 1;
+    let payload = stream.windows(4).position(|bytes| bytes == [1, 2, 3, 4]).unwrap();
+    changed[payload + 1] ^= 1;
+    write("other.mig", &changed);
+    let differs = run(dir.path(), &["diff", "one.mig", "other.mig"], b"");
+    let text = "demo.0.device offset=0x1 bytes=1\nram.raw offset=0x1000 bytes=4096\n";
+    assert_eq!((code(&differs), stderr(&differs)), (1, ""));
+    assert_eq!(String::from_utf8(differs.stdout).unwrap(), text);
+    write("small.mig", &t1());
+    let less = run(dir.path(), &["diff", "one.mig", "small.mig"], b"");
+    let text = String::from_utf8(less.stdout).unwrap();
+    assert!(text.contains("demo.0.device only in one.mig\n"), "{text}");
+    write("cut.mig", &stream[..100]);
+    let cut = run(dir.path(), &["diff", "one.mig", "cut.mig"], b"");
+    assert_eq!((code(&cut), stderr(&cut).lines().count()), (1, 1));
+}
