@@ -36,10 +36,11 @@ MAY_ALLOCATE = [
     r"::IovIter::(copy_from_iter_vec|dup|extract_pages|extract_to_scatter_list|import_iovec)$",
     r"::IoVector::(add|add_layout_of|concat|extended|single|with_capacity)$",
     r"::View::describe$",
-    r"::SizedBuffer::(append|from_slice|reserve|set_len|shrink_to_fit|try_clone|write_at)$",
-    r"::FileReader::(new|return_channel|stopper)$",
+    r"::SizedBuffer::(append|from_slice|try_reserve|set_len|shrink_to_fit|try_clone|write_at)$",
+    r"::FileReader::(new|return_channel|control|stopper)$",
     # Putting may send, which may tidy up the list of what is pending: it keeps its room.
-    r"::FileWriter::(new|linear|return_channel|stopper|put_|flush|offset|seek|close)",
+    r"::FileWriter::(new|linear|return_channel|control|stopper|put_|flush|offset|seek|close|into_inner)",
+    r"FileWriter as (Drop>::drop|Write>::write_str)$",
 ]
 # Names that the documentation keeps and symbols do not.
 ALIASES = {

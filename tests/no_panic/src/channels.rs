@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::error::Error as _;
 use core::fmt::Write as _;
 use core::hint::black_box;
 use core::str::FromStr as _;
@@ -84,6 +85,7 @@ fn hooks<'buf, C: ReadChannel + WriteChannel>(
 
 fn errors(error: Error, of_channel: ChannelError) {
     black_box((error.errno(), error.is_sticky(), of_channel.errno()));
+    black_box(error.source().is_some());
     let _ = black_box(write!(Text, "{error}{of_channel}"));
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
+use core::error::Error as _;
 use core::fmt::Write as _;
 use core::hint::black_box;
 use core::ptr;
@@ -151,7 +152,7 @@ fn write() -> Result<(), Error> {
     writer.put_owned(&mut Vec::new())?;
     writer.put_buffer_at(bytes, any() as u64)?;
     writer.put_segments_at(any_list::<KVec<'_, Source>>(), any() as u64)?;
-    let _ = black_box(write!(writer, "{}", any()));
+    black_box(writer.write_str("text").is_err());
     writer.seek(SeekFrom::Start(any() as u64))?;
     let mut scratch = FileWriter::new(Scratch)?;
     scratch.put_buffer(bytes)?;
@@ -185,9 +186,10 @@ fn write() -> Result<(), Error> {
         Ok(channel) => FileWriter::new(channel)?.close(),
         Err(failed) if any() == 0 => {
             let _ = black_box(write!(Text, "{failed}"));
+            black_box(failed.source().is_some());
             Err(failed.error())
         }
-        Err(failed) if any() == 0 => Err(failed.into()),
+        Err(failed) if any() == 0 => Err(Error::from(failed)),
         Err(failed) => failed.into_inner().close(),
     }
 }
