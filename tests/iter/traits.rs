@@ -259,3 +259,13 @@ fn a_short_transfer_is_an_error_that_tells_why() {
     );
     assert_eq!(error.source().unwrap().to_string(), "broken");
 }
+
+#[test]
+fn an_end_is_no_fault() {
+    let error = IovIterSource::from(b"abc").read_be::<u32>().unwrap_err();
+    assert_eq!((error, error.errno()), (Error::Exhausted, 61));
+    let space = UserSpace::<4096>::resident(&[0x1000]);
+    space.make_bad(0x1002..0x1003);
+    let error = Iter::<Source>::ubuf(&space, 0x1000, 4).read_be::<u32>().unwrap_err();
+    assert_eq!((error, error.errno()), (Error::Fault, 14));
+}
