@@ -7,13 +7,14 @@
 
 use core::ffi::{c_int, c_void};
 
-use super::access::Access;
+use super::access::{Access, Exclusive, Sealed as _};
 use super::defined::Wide;
 use super::unlikely;
 
 /// Words in a block: a cache line on 64-bit machines.
 const BLOCK: usize = 8;
 const WORD: usize = size_of::<usize>();
+const TWO_WORDS: usize = 2 * WORD;
 
 /// Whether `memcmp` is asked about more than two words: a C library has one made for the processor it
 /// finds. That of a kernel, a firmware or no system at all goes byte by byte.
@@ -108,10 +109,16 @@ pub unsafe fn mismatch<A: Access, B: Access>(
     right: *const u8,
     len: usize,
 ) -> Option<usize> {
-    // SAFETY: the caller's promise, for both.
+    // SAFETY: the caller's promise, for both; the first and the last word are those of a word and more.
     unsafe {
-        if asks_memcmp::<A, B>() && equal::<A, B>(left, right, len) {
-            return None;
+        if asks_memcmp::<A, B>() {
+            if equal(left, right, len) {
+                return None;
+            }
+        } else if A::UNALIGNED && B::UNALIGNED && matches!(len, WORD..=TWO_WORDS) {
+            return [0, len.wrapping_sub(WORD)].into_iter().find_map(|at| {
+                first_bit(at, A::load::<usize>(left.add(at)) ^ B::load::<usize>(right.add(at)))
+            });
         }
         difference::<A, B>(left, right, len)
     }
@@ -121,35 +128,23 @@ pub unsafe fn mismatch<A: Access, B: Access>(
 ///
 /// # Safety
 ///
-/// As for [`mismatch`].
+/// As for [`mismatch`], and nothing writes them meanwhile.
 #[inline]
-pub unsafe fn equal<A: Access, B: Access>(left: *const u8, right: *const u8, len: usize) -> bool {
+unsafe fn equal(left: *const u8, right: *const u8, len: usize) -> bool {
     // SAFETY: the caller's promise, for both; without bytes nothing is asked about pointers that may be
     // null. From 8 to 16 bytes are those of a first and a last word.
     unsafe {
         match len {
             0 => true,
-            8..=16 if A::UNALIGNED && B::UNALIGNED => {
+            8..=16 if Exclusive::UNALIGNED => {
                 // What is behind the call of memcmp follows it directly.
                 unlikely();
+                let word = |at: *const u8| Exclusive::load::<u64>(at);
                 [0, len.wrapping_sub(8)]
                     .into_iter()
-                    .all(|at| A::load::<u64>(left.add(at)) == B::load::<u64>(right.add(at)))
+                    .all(|at| word(left.add(at)) == word(right.add(at)))
             }
-            _ if asks_memcmp::<A, B>() => memcmp(left.cast(), right.cast(), len) == 0,
-            // Only whether, not where: in vector registers.
-            _ if A::UNALIGNED && B::UNALIGNED => no_bit::<true>(
-                0,
-                len,
-                |at| {
-                    let (mut left, right) = (block::<A>(left.add(at)), block::<B>(right.add(at)));
-                    left.iter_mut().zip(right).for_each(|(word, other)| *word ^= other);
-                    left
-                },
-                |at| A::load::<usize>(left.add(at)) ^ B::load::<usize>(right.add(at)),
-                |at| A::load::<u8>(left.add(at)) ^ B::load::<u8>(right.add(at)),
-            ),
-            _ => difference::<A, B>(left, right, len).is_none(),
+            _ => memcmp(left.cast(), right.cast(), len) == 0,
         }
     }
 }
@@ -195,7 +190,7 @@ unsafe fn first_difference<A: Access, B: Access, const ANYWHERE: bool>(
     // aligned unless words may lie anywhere.
     unsafe {
         let word = |at: usize| {
-            different(at, A::load::<usize>(left.add(at)), B::load::<usize>(right.add(at)))
+            first_bit(at, A::load::<usize>(left.add(at)) ^ B::load::<usize>(right.add(at)))
         };
         let byte = |at: &usize| A::load::<u8>(left.add(*at)) != B::load::<u8>(right.add(*at));
         let alike = ANYWHERE || B::PLAIN || left.align_offset(WORD) == right.align_offset(WORD);
@@ -204,12 +199,10 @@ unsafe fn first_difference<A: Access, B: Access, const ANYWHERE: bool>(
             return Some(found);
         }
         while let Some(end) = end::<BLOCK>(at, len) {
-            let (block, other) = (block::<A>(left.add(at)), block::<B>(right.add(at)));
-            let mut differing = block;
-            differing.iter_mut().zip(other).for_each(|(word, other)| *word ^= other);
+            let differing = differing::<A, B>(left.add(at), right.add(at));
             if any(differing) {
-                let words = (at..end).step_by(WORD).zip(block.into_iter().zip(other));
-                return words.into_iter().find_map(|(at, (one, two))| different(at, one, two));
+                // A copy, so that the loop keeps its own in vector registers.
+                return first_bit_of(at, differing.map(|word| word));
             }
             at = end;
         }
@@ -226,10 +219,9 @@ unsafe fn first_difference<A: Access, B: Access, const ANYWHERE: bool>(
     }
 }
 
-/// The offset of the first byte in which two words at offset `at` differ.
+/// The offset of the first byte that has a set bit, in a word at offset `at`.
 #[inline]
-const fn different(at: usize, one: usize, two: usize) -> Option<usize> {
-    let bits = one ^ two;
+const fn first_bit(at: usize, bits: usize) -> Option<usize> {
     if bits == 0 {
         return None;
     }
@@ -237,6 +229,23 @@ const fn different(at: usize, one: usize, two: usize) -> Option<usize> {
         if cfg!(target_endian = "little") { bits.trailing_zeros() } else { bits.leading_zeros() };
     // At most the last byte of the word.
     Some(at.wrapping_add((same >> 3) as usize))
+}
+
+/// The offset of the first byte that has a set bit, in a block at offset `at`.
+#[cold]
+#[inline(never)]
+fn first_bit_of(at: usize, block: [usize; BLOCK]) -> Option<usize> {
+    let mut words = block.into_iter().enumerate();
+    words.find_map(|(index, bits)| first_bit(at.wrapping_add(index.wrapping_mul(WORD)), bits))
+}
+
+/// Reads two blocks; the bits that differ.
+#[inline(always)]
+unsafe fn differing<A: Access, B: Access>(left: *const u8, right: *const u8) -> [usize; BLOCK] {
+    // SAFETY: the callers read blocks of theirs.
+    let (mut bits, right) = unsafe { (block::<A>(left), block::<B>(right)) };
+    bits.iter_mut().zip(right).for_each(|(word, other)| *word ^= other);
+    bits
 }
 
 /// Reads a block of words, by registers as wide as fill it.
@@ -293,7 +302,7 @@ fn any(block: [usize; BLOCK]) -> bool {
 /// Both ways, of which each machine takes one, and neither of them behind `memcmp`.
 #[cfg(test)]
 mod tests {
-    use super::super::access::{Exclusive, Shared};
+    use super::super::access::Shared;
     use super::*;
 
     const LONGEST: usize = if cfg!(miri) { 80 } else { 200 };
