@@ -5,7 +5,7 @@ use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::Error;
 
@@ -70,8 +70,9 @@ impl<T> Drop for Shared<T> {
         if self.inner().owners.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // ... and before the last owner, who sees the count, drops it.
-        fence(Ordering::Acquire);
+        // ... and before the last owner, who sees the count, drops it. A load does what a fence would, and
+        // ThreadSanitizer understands it.
+        self.inner().owners.load(Ordering::Acquire);
         // SAFETY: this was the last owner, so nobody refers to the value any more; it was
         // initialised by `new`, which allocated the memory with this layout.
         unsafe {
