@@ -2,13 +2,11 @@
 //!
 //! Those about xarrays and folio queues are tested for what they say about the kinds here.
 
-use std::marker::PhantomData;
-
 use crate::model::{Aligned, Iter, TestPage, UserSpace, entry_bytes, held_bytes, pattern, place};
 use heapless::Vec as Fixed;
 use iov_iter::{
-    BioVec, CopyFlags, Dest, Error, HeldPage, Host, IoVec, IovIter, KVec, List, Page, PageFlags,
-    PageRange, Piece, Retention, ScatterEntry, Source, UserMemory,
+    BioVec, Dest, Error, HeldPage, IoVec, KVec, List, Page, PageRange, Retention, ScatterEntry,
+    Source,
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -140,53 +138,6 @@ fn no_pages_obtained_is_zero_and_leaves_nothing_behind() {
     assert_eq!(inside.get_pages(1, 8, &mut list).map(|range| range.len), Ok(1));
 }
 
-/// User memory that repeats one page endlessly.
-#[derive(Clone, Copy)]
-struct Endless<'p>(&'p TestPage<65536>);
-
-// SAFETY: nothing is ever read.
-unsafe impl UserMemory for Endless<'_> {
-    type Page = TestPage<65536>;
-
-    fn access_ok(&self, _: usize, _: usize) -> bool {
-        true
-    }
-
-    unsafe fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
-        0
-    }
-
-    unsafe fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
-        0
-    }
-
-    fn fault_in_readable(&self, _: usize, len: usize) -> usize {
-        len
-    }
-
-    fn fault_in_writeable(&self, _: usize, len: usize) -> usize {
-        len
-    }
-
-    fn pin_pages(
-        &self,
-        _: usize,
-        count: usize,
-        _: PageFlags,
-        mut sink: impl FnMut(<TestPage<65536> as Page>::Pin),
-    ) -> Result<usize, Error> {
-        (0..count).for_each(|_| sink(self.0.pin()));
-        Ok(count)
-    }
-}
-
-struct EndlessHost<'p>(PhantomData<&'p ()>);
-
-impl<'p> Host for EndlessHost<'p> {
-    type Page = TestPage<65536>;
-    type User = Endless<'p>;
-}
-
 #[test]
 fn scatter_entries_stay_in_their_page_and_sum_up() {
     // CVE-2026-46289: entries held the length left instead of the part in their page.
@@ -217,6 +168,57 @@ fn scatter_entries_stay_in_their_page_and_sum_up() {
 #[cfg(feature = "alloc")]
 #[test]
 fn scatter_entries_of_more_than_one_operation_may_move() {
+    use std::marker::PhantomData;
+
+    use iov_iter::{CopyFlags, Host, IovIter, PageFlags, Piece, UserMemory};
+
+    /// User memory that repeats one page endlessly.
+    #[derive(Clone, Copy)]
+    struct Endless<'p>(&'p TestPage<65536>);
+
+    // SAFETY: nothing is ever read.
+    unsafe impl UserMemory for Endless<'_> {
+        type Page = TestPage<65536>;
+
+        fn access_ok(&self, _: usize, _: usize) -> bool {
+            true
+        }
+
+        unsafe fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
+            0
+        }
+
+        unsafe fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
+            0
+        }
+
+        fn fault_in_readable(&self, _: usize, len: usize) -> usize {
+            len
+        }
+
+        fn fault_in_writeable(&self, _: usize, len: usize) -> usize {
+            len
+        }
+
+        fn pin_pages(
+            &self,
+            _: usize,
+            count: usize,
+            _: PageFlags,
+            mut sink: impl FnMut(<TestPage<65536> as Page>::Pin),
+        ) -> Result<usize, Error> {
+            (0..count).for_each(|_| sink(self.0.pin()));
+            Ok(count)
+        }
+    }
+
+    struct EndlessHost<'p>(PhantomData<&'p ()>);
+
+    impl<'p> Host for EndlessHost<'p> {
+        type Page = TestPage<65536>;
+        type User = Endless<'p>;
+    }
+
     let page = TestPage::run(1);
     const TOTAL: usize = 0xa000_0000;
     let mut iter = IovIter::<Source, EndlessHost<'_>>::ubuf(Endless(&page), 0x8000, TOTAL);
