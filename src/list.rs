@@ -128,6 +128,14 @@ impl<T, const N: usize> InlineVec<T, N> {
         Self { storage: Storage::Inline(heapless::Vec::new()) }
     }
 
+    /// A list of one element, for which there is room inside: `N` is not 0.
+    pub(crate) fn one(element: T) -> Self {
+        const { assert!(N > 0, "a list of one element needs room for it inside") }
+        let mut elements = heapless::Vec::new();
+        let _ = elements.push(element);
+        Self { storage: Storage::Inline(elements) }
+    }
+
     /// Whether the elements are still inside the list itself.
     #[must_use]
     pub const fn is_inline(&self) -> bool {

@@ -91,11 +91,11 @@ impl<'a, D: Direction, const N: usize, A: Access> From<&'a alloc::vec::Vec<MemVe
 impl<'a, D: Direction, const N: usize, A: Access> From<MemVec<'a, D, A>> for IoVector<'a, D, N, A> {
     /// A vector of one segment, which it owns. It must have room for one inside: `N` is not 0.
     fn from(segment: MemVec<'a, D, A>) -> Self {
-        const { assert!(N > 0, "a vector of one segment needs room for it") }
-        let mut vector = Self::new();
-        // One length does not overflow, and there is room.
-        let _ = vector.try_push(segment);
-        vector
+        match segment.len() {
+            // Segments without bytes leave no trace.
+            0 => Self::new(),
+            len => Self { storage: Storage::Owned(InlineVec::one(segment), len) },
+        }
     }
 }
 

@@ -78,15 +78,13 @@ pub struct KernelList<'a, D: Direction>(Kept<'a, D, Exclusive>);
 impl<'a, D: Direction> KernelList<'a, D> {
     /// A list of `segments`.
     #[inline]
-    #[must_use]
-    pub const fn new(segments: &'a [KVec<'a, D>]) -> Self {
+    pub(crate) const fn new(segments: &'a [KVec<'a, D>]) -> Self {
         Self(Kept::Slice(segments))
     }
 
     /// A list of one segment.
     #[inline]
-    #[must_use]
-    pub const fn one(segment: KVec<'a, D>) -> Self {
+    pub(crate) const fn one(segment: KVec<'a, D>) -> Self {
         Self(Kept::One(One(segment.into_piece())))
     }
 }
@@ -131,15 +129,13 @@ pub struct SharedList<'a, D: Direction, H> {
 impl<'a, D: Direction, H: Host> SharedList<'a, D, H> {
     /// A list of `segments`. A host without shared memory does not compile.
     #[inline]
-    #[must_use]
-    pub const fn new(segments: &'a [SharedVec<'a, D>]) -> Self {
+    pub(crate) const fn new(segments: &'a [SharedVec<'a, D>]) -> Self {
         Self::kept(Kept::Slice(segments))
     }
 
     /// A list of one segment. A host without shared memory does not compile.
     #[inline]
-    #[must_use]
-    pub const fn one(segment: SharedVec<'a, D>) -> Self {
+    pub(crate) const fn one(segment: SharedVec<'a, D>) -> Self {
         Self::kept(Kept::One(One(segment.into_piece())))
     }
 

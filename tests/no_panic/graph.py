@@ -30,11 +30,11 @@ EXCEPTIONS = [
 # Public functions that may ask for memory, all of them in the layer that allocates or filling a list
 # that may be on the heap.
 MAY_ALLOCATE = [
-    r"Vec as List>::(make_room|try_push)$",
+    r"Vec as List>::(try_push|try_reserve)$",
     r"(Vec|BufferChannel|&) as WriteChannel>::write(_at|_exclusive)?$",
     r"::Cursor::dup$",
     r"::IovIter::(copy_from_iter_vec|dup|extract_pages|extract_to_scatter_list|import_iovec)$",
-    r"::IoVector::(add|add_layout_of|concat|extended|single|with_capacity)$",
+    r"::IoVector::(add_layout_of|concat|extended|single|try_push|try_with_capacity)$",
     r"::View::describe$",
     r"::SizedBuffer::(append|from_slice|try_reserve|set_len|shrink_to_fit|try_clone|write_at)$",
     r"::FileReader::(new|return_channel|control|stopper)$",
@@ -186,8 +186,10 @@ def not_called(calls, functions):
     # only the values: what is linked is called.
     implied = re.compile(r" as (Debug|Display|Drop)>::")
     called |= {name for name in map(normalised, calls) if implied.search(name)}
-    # What a trait provides is called on a type that does not replace it.
-    called |= {re.sub(r"^<.*::Plain as ", "<_ as ", name) for name in called}
+    # What a trait provides is called on a type that does not replace it. The program has such a type of its
+    # own, but for sealed traits.
+    provided = re.compile(r"^<(.*::Plain as |& as (?=Segments>)|heapless::vec::VecInner as (?=List>))")
+    called |= {provided.sub("<_ as ", name) for name in called}
     return sorted(functions - called)
 
 

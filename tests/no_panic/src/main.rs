@@ -252,7 +252,7 @@ fn write_all<H: Host>(iter: &mut IovIter<'_, Dest, H>, page: Option<&H::Page>) {
     black_box(iter.walk(any(), |chunk, _| chunk.copy_from(Piece::from(&*any_bytes()))));
     black_box(iter.receive(&mut vectors::Anything).finished().is_err());
     black_box(iter.receive_once(&mut vectors::Anything).is_err());
-    let _ = black_box(write!(iter, "{}", any()));
+    let _ = black_box((write!(iter, "{}", any()), iter.write_str("text")));
     if let Some(page) = page {
         black_box(iter.copy_page_to_iter(page, any(), any()).is_err());
         black_box(iter.copy_page_to_iter_nofault(page, any(), any()).is_err());

@@ -1,11 +1,14 @@
 //! What the traits of the core provide, called on a type that implements only what they ask for.
 
+use core::error::Error as _;
 use core::hint::black_box;
 use core::ptr::NonNull;
 
 use iov_iter::host::{Host, Page, UserMemory};
-use iov_iter::iov::{CallError, VectoredRead, VectoredWrite};
-use iov_iter::{CopyFlags, Dest, Error, PageFlags, Piece, Segment, Segments, Source};
+use iov_iter::iov::{CallError, Stop, VectoredRead, VectoredWrite, View};
+use iov_iter::{
+    CopyFlags, Dest, Error, IovIterSource, KVec, PageFlags, Piece, Segment, Segments, Source,
+};
 
 use crate::{any, any_bytes, any_list, any_position};
 
@@ -110,5 +113,18 @@ pub fn every_operation() {
     black_box((list.forward(any_position(), any()), list.back(any_position(), any())));
     black_box(list.total());
     black_box((VectoredWrite::max_segments(&Plain), VectoredRead::max_segments(&Plain)));
+    let mut iter: IovIterSource<Plain> = IovIterSource::ubuf(Plain, any(), any());
+    if let Err(short) = iter.send(&mut Plain).finished() {
+        black_box(short.source().is_some());
+        if let Stop::Failed(error) = short.stop {
+            black_box(error.source().is_some());
+        }
+    }
+    if let Err(error) = iter.send_once(&mut Plain) {
+        black_box(error.source().is_some());
+    }
+    if let Err(error) = View::from(any_list::<KVec<Source>>()).send_once(&mut Plain) {
+        black_box(error.source().is_some());
+    }
     black_box((VectoredWrite::keeps_messages(&Plain), VectoredRead::keeps_messages(&Plain)));
 }

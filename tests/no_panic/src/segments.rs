@@ -7,7 +7,7 @@ use core::ops::DerefMut;
 use core::sync::atomic::AtomicU8;
 
 use iov_iter::host::Host;
-use iov_iter::segment::{Discarded, SharedList, Single, as_pieces};
+use iov_iter::segment::{Discarded, Single, as_pieces};
 use iov_iter::{
     Access, BioVec, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage, InlineVec,
     IoVec, IovIter, KVec, List, MemVec, Piece, ScatterEntry, Segment, Segments, SharedVec, Source,
@@ -112,10 +112,20 @@ fn shared() {
     use_segments(SharedVec::from(KVec::<Dest>::from(any_bytes())));
     // SAFETY: the program is linked and never run.
     use_segments(unsafe { SharedVec::<Dest>::from_raw_parts(any_bytes().as_mut_ptr(), any()) });
-    let list = SharedList::<Source, Everything>::new(any_list());
-    black_box(iov_iter::Segments::as_slice(&list).len());
+    let segments: &[SharedVec<Source>] = any_list();
+    if let IovIter::Shared(cursor) = IovIter::from(segments).with_host::<Everything>() {
+        use_a_list(cursor.list());
+    }
+    let segments: &[KVec<Source>] = any_list();
+    if let IovIter::KVec(cursor) = IovIter::from(segments) {
+        use_a_list(cursor.list());
+    }
+}
+
+fn use_a_list<L: Segments + core::fmt::Debug>(list: L) {
+    black_box((list.as_slice().len(), list.is_same(&cloned(&list))));
     let _ = black_box(write!(Text, "{list:?}"));
-    walk(cloned(&list));
+    walk(list);
 }
 
 fn use_a_run(segment: &BioVec<Frame>) {
