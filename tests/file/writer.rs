@@ -4,7 +4,7 @@ use crate::channels::{BLOCK, EIO, Recorder, Step, copied};
 use iov_iter::file::{
     BUFFER_SIZE, Channel, ChannelError, Error, FileWriter, Region, Release, Scratch, WriteChannel,
 };
-use iov_iter::{IovIter, KVec, Piece, Source};
+use iov_iter::{IovIter, IovIterSource, KVec, Piece, Source};
 
 /// Bytes that follow no short period.
 fn data(len: usize) -> Vec<u8> {
@@ -413,6 +413,19 @@ fn an_iterator_stands_where_a_blocked_or_failed_channel_stopped_it() {
         assert_eq!(writer.put_iter(&mut iter, 0).is_err(), error != Error::WouldBlock);
         writer.discard_unsent();
     }
+}
+
+#[test]
+fn an_error_after_the_last_byte_of_an_iterator_is_told_by_the_next_call() {
+    // The last byte fills the buffer, which is sent.
+    let bytes = data(BUFFER_SIZE);
+    let mut iter = IovIterSource::from(&bytes);
+    let mut writer = FileWriter::new(Recorder::scripted([Step::Fail(EIO)])).unwrap();
+    assert_eq!(writer.put_iter(&mut iter, BUFFER_SIZE), Ok(BUFFER_SIZE));
+    assert_eq!((iter.remaining(), writer.tell()), (0, BUFFER_SIZE as u64));
+    assert_eq!(writer.error(), Some(Error::Write(EIO)));
+    assert_eq!(writer.put_iter(&mut iter, 1), Err(Error::Write(EIO)));
+    writer.discard_unsent();
 }
 
 /// Remembers what it was told to release.

@@ -128,11 +128,11 @@ impl<'m, C: WriteChannel> Model<'m, C> {
                 // What comes before a fault.
                 let readable = range.len().min(fault.unwrap_or(usize::MAX));
                 let bytes = memory.bytes()[..readable].to_vec();
-                let result = match writer.put_iter(&mut iter, range.len()) {
-                    Ok(put) if put < bytes.len() => {
-                        Err(writer.error().unwrap_or(Error::WouldBlock))
-                    }
-                    result => result.map(drop),
+                // An error after the first byte is told by the next call, also one after the last.
+                let result = match (writer.put_iter(&mut iter, range.len()), writer.error()) {
+                    (Ok(_), Some(error)) => Err(error),
+                    (Ok(put), None) if put < bytes.len() => Err(Error::WouldBlock),
+                    (result, _) => result.map(drop),
                 };
                 (bytes, result)
             }
