@@ -45,7 +45,7 @@ pub trait Host {
     /// Without them there is no machine code for that.
     const SHARED: bool = true;
 
-    /// Copies `src` to `dst`, either of which may be poisoned, and returns the bytes copied before
+    /// Copies `src` to `dst`. Either may be poisoned. Returns the bytes copied before
     /// the poison.
     ///
     /// The provided form is for machines that cannot recover from poison: a plain copy. The trait is safe to

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::memory::{Extent, Piece};
 
 bitflags! {
-    /// How pages of user memory are to be taken hold of.
+    /// How to reference or pin pages of user memory.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct PageFlags: u8 {
         /// The pages will be written.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::memory::Piece;
 
 bitflags! {
-    /// How user memory is to be copied.
+    /// How to copy user memory.
     ///
     /// Unknown bits are kept, so that a host can pass flags of its own through a custom step.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -246,7 +246,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
         self.len() == 0
     }
 
-    /// The number of segments, none of which is empty.
+    /// The number of segments. None of them is empty.
     #[must_use]
     pub fn segment_count(&self) -> usize {
         match &self.storage {
@@ -414,8 +414,10 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
         }
     }
 
-    /// The segments, none of which is empty. `None` if the vector borrows them, because the first and the
-    /// last of those may be in view in part only.
+    /// The segments. None of them is empty.
+    ///
+    /// Returns `None` if the vector borrows them, because only a part of the first and of the last may be in
+    /// view.
     #[must_use]
     pub fn segments(&self) -> Option<&[MemVec<'a, D, A>]> {
         match &self.storage {

@@ -98,7 +98,7 @@ use crate::segment::{
 /// assert_eq!(iter.copy_to_iter(b"ody and more"), 7);
 /// assert_eq!((&header, &body), (b"head", b"body and"));
 ///
-/// // One buffer is a list of its own.
+/// // A single buffer needs no list of segments.
 /// assert_eq!(IovIterSource::from(&body).read_be(), Ok(0x626f_6479_u32));
 /// ```
 #[doc(alias = "iov_iter")]

@@ -38,7 +38,7 @@ impl Extent for usize {
     }
 }
 
-/// Distances, of which the start does not exceed the end.
+/// Distances. The start does not exceed the end.
 impl Extent for Range<usize> {
     #[inline]
     fn len(&self) -> usize {

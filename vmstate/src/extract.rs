@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use iov_iter::file::{Error, FileReader, ReadChannel};
+use iov_iter::file::{FileReader, ReadChannel};
 
 use crate::memory::{Memory, Pages, read_at, write_at};
 use crate::output::{Encoding, Output, Place};
@@ -172,34 +172,6 @@ fn file_name(name: &[u8]) -> String {
 }
 
 impl Output for Extractor {
-    fn byte(&mut self, _: u8) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn be16(&mut self, _: u16) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn be32(&mut self, _: u32) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn be64(&mut self, _: u64) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn string(&mut self, _: &[u8]) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn bytes(&mut self, _: &[u8]) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn pass<R: ReadChannel>(&mut self, reader: &mut FileReader<R>, len: u64) -> Result<(), Error> {
-        reader.skip(len)
-    }
-
     fn page<R: ReadChannel>(
         &mut self,
         reader: &mut FileReader<R>,

@@ -29,29 +29,58 @@ pub enum Encoding {
 
 /// Takes the elements of a stream, in order.
 ///
-/// A few methods take elements that repeat the stream byte for byte. The others, which need not be
-/// implemented, say what these bytes mean, or hand over what is elsewhere.
+/// The first methods take elements that repeat the stream byte for byte; the others say what these bytes
+/// mean, or hand over what is elsewhere. Each may be left out: the element is then read and forgotten.
 pub trait Output {
     /// Takes one byte.
-    fn byte(&mut self, value: u8) -> Result<(), Error>;
+    fn byte(&mut self, value: u8) -> Result<(), Error> {
+        let _ = value;
+        Ok(())
+    }
+
     /// Takes 16 bits.
-    fn be16(&mut self, value: u16) -> Result<(), Error>;
+    fn be16(&mut self, value: u16) -> Result<(), Error> {
+        let _ = value;
+        Ok(())
+    }
+
     /// Takes 32 bits.
-    fn be32(&mut self, value: u32) -> Result<(), Error>;
+    fn be32(&mut self, value: u32) -> Result<(), Error> {
+        let _ = value;
+        Ok(())
+    }
+
     /// Takes 64 bits.
-    fn be64(&mut self, value: u64) -> Result<(), Error>;
+    fn be64(&mut self, value: u64) -> Result<(), Error> {
+        let _ = value;
+        Ok(())
+    }
+
     /// Takes a counted string.
-    fn string(&mut self, bytes: &[u8]) -> Result<(), Error>;
+    fn string(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let _ = bytes;
+        Ok(())
+    }
+
     /// Takes bytes that were got.
-    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error>;
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let _ = bytes;
+        Ok(())
+    }
+
     /// Takes the next `len` bytes of `reader`.
-    fn pass<R: ReadChannel>(&mut self, reader: &mut FileReader<R>, len: u64) -> Result<(), Error>;
+    fn pass<R: ReadChannel>(&mut self, reader: &mut FileReader<R>, len: u64) -> Result<(), Error> {
+        reader.skip(len)
+    }
+
     /// Takes the contents of a page, which `reader` gives next.
     fn page<R: ReadChannel>(
         &mut self,
         reader: &mut FileReader<R>,
         place: Place,
-    ) -> Result<(), Stopped>;
+    ) -> Result<(), Stopped> {
+        Ok(self.pass(reader, place.len as u64)?)
+    }
 
     /// Takes the encoded contents of a page, the next `len` bytes of `reader`.
     fn encoded<R: ReadChannel>(
@@ -140,43 +169,7 @@ pub trait Output {
 #[derive(Debug)]
 pub struct Discard;
 
-impl Output for Discard {
-    fn byte(&mut self, _: u8) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn be16(&mut self, _: u16) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn be32(&mut self, _: u32) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn be64(&mut self, _: u64) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn string(&mut self, _: &[u8]) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn bytes(&mut self, _: &[u8]) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn pass<R: ReadChannel>(&mut self, reader: &mut FileReader<R>, len: u64) -> Result<(), Error> {
-        reader.skip(len)
-    }
-
-    fn page<R: ReadChannel>(
-        &mut self,
-        reader: &mut FileReader<R>,
-        place: Place,
-    ) -> Result<(), Stopped> {
-        Ok(reader.skip(place.len as u64)?)
-    }
-}
+impl Output for Discard {}
 
 /// Writes the stream again, the pages without copying them.
 #[derive(Debug)]

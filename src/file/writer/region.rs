@@ -43,7 +43,7 @@ pub struct Region<'buf> {
 /// An implementation that really drops the contents must know that nobody else relies on them:
 /// the region that it serves was borrowed for reading.
 pub trait Release {
-    /// Releases the bytes of `range`, all of which the channel has taken.
+    /// Releases the bytes of `range`. The channel has taken all of them.
     ///
     /// The range holds offsets in the region, or addresses of bytes that were put
     /// [by address](crate::file::FileWriter::put_raw). Ranges that follow each other and were sent by one
