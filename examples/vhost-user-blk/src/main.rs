@@ -1,0 +1,3 @@
+//! A virtio block device in a process of its own.
+
+fn main() {}
