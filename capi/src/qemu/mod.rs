@@ -1,0 +1,1 @@
+//! The functions of QEMU's `util/iov.c`, under their own names.
