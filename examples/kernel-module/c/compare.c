@@ -14,9 +14,9 @@
 #include <linux/mutex.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
-#include <net/checksum.h>
 
 #include "compare.h"
+#include "differences.h"
 #include "shim.h"
 
 static DEFINE_MUTEX(lock);
@@ -132,6 +132,21 @@ bool kernel_csum_and_copy_from_iter_full(void *to, size_t len, __wsum *sum,
 					 struct iov_iter *iter)
 {
 	return csum_and_copy_from_iter_full(to, len, sum, iter);
+}
+
+bool kernel_has_partial_checksums(void)
+{
+	return HAVE_PARTIAL_CHECKSUMS;
+}
+
+bool kernel_has_exact_uncached(void)
+{
+	return HAVE_EXACT_UNCACHED;
+}
+
+size_t kernel_csum_and_copy_from_iter(void *to, size_t len, __wsum *sum, struct iov_iter *iter)
+{
+	return csum_and_copy_from_iter(to, len, sum, iter);
 }
 
 /* The sum goes through a structure whose layout Rust need not know. */

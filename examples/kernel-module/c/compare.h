@@ -12,6 +12,9 @@ void kernel_reexpand(struct iov_iter *iter, size_t count);
 bool kernel_copy_from_iter_full(void *to, size_t len, struct iov_iter *iter);
 bool kernel_csum_and_copy_from_iter_full(void *to, size_t len, __wsum *sum,
 					 struct iov_iter *iter);
+bool kernel_has_partial_checksums(void);
+bool kernel_has_exact_uncached(void);
+size_t kernel_csum_and_copy_from_iter(void *to, size_t len, __wsum *sum, struct iov_iter *iter);
 size_t kernel_csum_and_copy_to_iter(const void *from, size_t len, u16 *folded,
 				    struct iov_iter *iter);
 u16 kernel_csum_fold(__wsum sum);

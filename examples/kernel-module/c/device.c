@@ -11,6 +11,7 @@
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
 
+#include "differences.h"
 #include "shim.h"
 
 #define DEVICE_SIZE (64 * 1024)
@@ -42,7 +43,7 @@ struct user_segments user_segments(const struct iov_iter *iter)
 	if (iter_is_ubuf(iter)) {
 		segments.base = (unsigned long)iter->ubuf;
 	} else {
-		segments.segments = iter->iov;
+		segments.segments = iter_iov(iter);
 		segments.nr_segs = iter->nr_segs;
 	}
 	return segments;

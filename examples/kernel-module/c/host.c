@@ -12,6 +12,7 @@
 #include <linux/pagemap.h>
 #include <linux/uaccess.h>
 
+#include "differences.h"
 #include "host.h"
 
 /* Rust finds pages and maps them by itself: they lie in one array, and there is no high memory. */
@@ -42,7 +43,7 @@ notrace size_t ioviter_write_user(unsigned long to, const void *from, size_t len
 
 size_t ioviter_read_user_uncached(void *to, unsigned long from, size_t len)
 {
-	return __copy_from_user_inatomic_nocache(to, (const void __user *)from, len);
+	return copy_from_user_inatomic_nontemporal(to, (const void __user *)from, len);
 }
 
 size_t ioviter_zero_user(unsigned long to, size_t len)

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /* The module: its devices come and go together. */
 
-#include <linux/bug.h>
 #include <linux/module.h>
 
 #include "host.h"
 #include "shim.h"
-
-/* The Rust half has a panic handler, and this is all it does. */
-void ioviter_bug(void);
-void ioviter_bug(void)
-{
-	BUG();
-}
 
 /* Log lines of the Rust half. */
 void ioviter_log(const char *text, size_t len);

@@ -11,7 +11,7 @@ use iov_iter::{BioVec, Checksum, Dest, InlineVec, IoVec, IovIter, KVec, List, Pa
 
 use crate::compare::{Arena, Run};
 use crate::host::{CurrentTask, Kernel, KernelPage};
-use crate::kernel::{KernelIter, without_interrupts};
+use crate::kernel::{KernelIter, has_partial_checksums, without_interrupts};
 use crate::log;
 
 const SEGMENTS: [usize; 3] = [1, 4, 64];
@@ -35,12 +35,29 @@ const COLUMNS: [&str; 9] = [
 #[derive(Clone, Copy)]
 struct Pair {
     ours: u64,
-    kernel: u64,
+    /// `None` if it does not have the function.
+    kernel: Option<u64>,
 }
 
 impl fmt::Display for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} / {}", self.ours, self.kernel)
+        match self.kernel {
+            Some(kernel) => write!(f, "{} / {kernel}", self.ours),
+            None => write!(f, "{} / -", self.ours),
+        }
+    }
+}
+
+/// The instructions of the crate over several rows, the kernel's being 100.
+#[derive(Clone, Copy)]
+struct Mean(Option<u64>);
+
+impl fmt::Display for Mean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(percent) => percent.fmt(f),
+            None => f.write_str("-"),
+        }
     }
 }
 
@@ -56,20 +73,20 @@ impl<T: fmt::Display> fmt::Display for Cells<'_, T> {
 /// Logs a table of "crate / kernel"; `None` without memory.
 pub fn table(arena: &Arena) -> Option<()> {
     let bench = Bench { run: Run::new(6)?, flat: Run::new(6)?, user: arena.base as usize };
-    let mut permille = [0; COLUMNS.len()];
+    let mut permille = [Some(0); COLUMNS.len()];
     log::line!("| Segments |{}", Cells(&COLUMNS));
     log::line!("|---|{}", Cells(&COLUMNS.map(|_| "---")));
     for count in SEGMENTS {
         for len in LENGTHS {
             let row = bench.row(count, len)?;
             for (sum, pair) in permille.iter_mut().zip(&row) {
-                *sum += pair.ours * 1000 / pair.kernel.max(1);
+                *sum = sum.zip(pair.kernel).map(|(sum, kernel)| sum + pair.ours * 1000 / kernel);
             }
             log::line!("| {count} of {len} |{}", Cells(&row));
         }
     }
     let rows = (SEGMENTS.len() * LENGTHS.len()) as u64;
-    let percent = permille.map(|sum| (sum / rows + 5) / 10);
+    let percent = permille.map(|sum| Mean(sum.map(|sum| (sum / rows + 5) / 10)));
     log::line!("| mean, the kernel being 100 |{}", Cells(&percent));
     Some(())
 }
@@ -125,11 +142,11 @@ impl Bench {
 
         let copy_to = |ours, kernel: &KernelIter<'_>| Pair {
             ours: least(ours, |iter| copy_to_iter(iter, src)),
-            kernel: least(kernel, |iter| iter.copy_to(src)),
+            kernel: Some(least(kernel, |iter| iter.copy_to(src))),
         };
         let copy_from = |ours, kernel: &KernelIter<'_>| Pair {
             ours: least(ours, |iter| copy_from_iter(iter, dst())),
-            kernel: least(kernel, |iter| iter.copy_from(dst())),
+            kernel: Some(least(kernel, |iter| iter.copy_from(dst()))),
         };
         Some([
             copy_to(&to_kvec, &kvec(true)),
@@ -139,19 +156,20 @@ impl Bench {
             copy_from(&of_user, &user(false)),
             Pair {
                 ours: least(&to_kvec, |iter| zero(iter, total)),
-                kernel: least(&kvec(true), |iter| iter.zero(total)),
+                kernel: Some(least(&kvec(true), |iter| iter.zero(total))),
             },
             Pair {
                 ours: least(&to_kvec, |iter| checksum(iter, src)),
-                kernel: least(&kvec(true), |iter| iter.csum_to(src, &mut 0)),
+                kernel: has_partial_checksums()
+                    .then(|| least(&kvec(true), |iter| iter.csum_to(src, &mut 0))),
             },
             Pair {
                 ours: least(&of_kvec, |iter| advance(iter, total)),
-                kernel: least(&kvec(false), |iter| iter.advance(total)),
+                kernel: Some(least(&kvec(false), |iter| iter.advance(total))),
             },
             Pair {
                 ours: least(&of_kvec, |iter| npages(iter)),
-                kernel: least(&kvec(false), |iter| iter.npages(i32::MAX)),
+                kernel: Some(least(&kvec(false), |iter| iter.npages(i32::MAX))),
             },
         ])
     }

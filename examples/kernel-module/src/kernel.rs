@@ -53,8 +53,8 @@ unsafe extern "C" {
     fn _copy_from_iter_flushcache(to: *mut u8, len: usize, i: *mut RawIter) -> usize;
     fn copy_page_to_iter(p: *mut RawPage, at: usize, len: usize, i: *mut RawIter) -> usize;
     fn copy_page_from_iter(p: *mut RawPage, at: usize, len: usize, i: *mut RawIter) -> usize;
-    fn copy_page_from_iter_atomic(p: *mut RawPage, at: u32, len: usize, i: *mut RawIter) -> usize;
-    fn csum_and_copy_from_iter(to: *mut u8, len: usize, sum: *mut u32, i: *mut RawIter) -> usize;
+    fn copy_page_from_iter_atomic(p: *mut RawPage, at: usize, len: usize, i: *mut RawIter)
+    -> usize;
     fn fault_in_iov_iter_readable(i: *const RawIter, len: usize) -> usize;
     fn fault_in_iov_iter_writeable(i: *const RawIter, len: usize) -> usize;
     fn dup_iter(new: *mut RawIter, old: *mut RawIter, gfp: u32) -> *const c_void;
@@ -81,6 +81,14 @@ unsafe extern "C" {
         sum: *mut u32,
         i: *mut RawIter,
     ) -> bool;
+    safe fn kernel_has_partial_checksums() -> bool;
+    safe fn kernel_has_exact_uncached() -> bool;
+    fn kernel_csum_and_copy_from_iter(
+        to: *mut u8,
+        len: usize,
+        sum: *mut u32,
+        i: *mut RawIter,
+    ) -> usize;
     fn kernel_csum_and_copy_to_iter(
         from: *const u8,
         len: usize,
@@ -91,6 +99,16 @@ unsafe extern "C" {
     safe fn kernel_gfp_kernel() -> u32;
     safe fn kernel_irq_save() -> usize;
     safe fn kernel_irq_restore(flags: usize);
+}
+
+/// Whether the kernel has copies that return a sum even if they fall short.
+pub fn has_partial_checksums() -> bool {
+    kernel_has_partial_checksums()
+}
+
+/// Whether its non-temporal copies of user memory move every byte before a fault.
+pub fn has_exact_uncached() -> bool {
+    kernel_has_exact_uncached()
 }
 
 /// Runs something with interrupts off.
@@ -236,13 +254,13 @@ forward! {
     page_from(page: &KernelPage, at: usize, len: usize) -> usize =
         |i, page, at, len| unsafe { copy_page_from_iter(page.as_ptr(), at, len, i) };
     page_from_atomic(page: &KernelPage, at: usize, len: usize) -> usize =
-        |i, page, at, len| unsafe { copy_page_from_iter_atomic(page.as_ptr(), at as u32, len, i) };
+        |i, page, at, len| unsafe { copy_page_from_iter_atomic(page.as_ptr(), at, len, i) };
     /// The folded sum is added to what is there.
     csum_to(from: &[u8], sum: &mut u16) -> usize =
         |i, from, sum| unsafe { kernel_csum_and_copy_to_iter(from.as_ptr(), from.len(), sum, i) };
     csum_from(to: &mut [u8], sum: &mut u16) -> usize = |i, to, folded| {
         let mut sum = 0;
-        let copied = unsafe { csum_and_copy_from_iter(to.as_mut_ptr(), to.len(), &mut sum, i) };
+        let copied = unsafe { kernel_csum_and_copy_from_iter(to.as_mut_ptr(), to.len(), &mut sum, i) };
         *folded = kernel_csum_fold(sum);
         copied
     };

@@ -3,7 +3,10 @@
 use super::memory::Arena;
 use super::operation::{Operation, Outcome};
 use super::shape::{Kind, Shape};
-use crate::kernel::State;
+use crate::kernel::{self, State};
+
+/// The bytes that non-temporal copies move at a time.
+const UNCACHED_BLOCK: usize = 64;
 
 /// Whether both did the same with an iterator that stood at `before`.
 pub fn agree(
@@ -66,7 +69,8 @@ pub fn counts_words(operation: Operation, kernel: &Outcome, ours: &Outcome) -> b
         && ours.result - kernel.result < 8
 }
 
-/// Whether a copy of user memory moved every byte in front of the first that is out of reach.
+/// Whether a copy of user memory moved every byte before the first that is out of reach, or, by a kernel
+/// whose non-temporal copies stop early, all but the last few.
 pub fn is_exact(
     shape: &Shape<'_>,
     arena: &Arena,
@@ -88,7 +92,10 @@ pub fn is_exact(
             break;
         }
     }
-    ours.result as usize == reached
+    let missed = reached.wrapping_sub(ours.result as usize);
+    let uncached =
+        matches!(operation, Operation::CopyFromNocache(_) | Operation::CopyFromFlushcache(_));
+    missed == 0 || (uncached && missed < UNCACHED_BLOCK && !kernel::has_exact_uncached())
 }
 
 /// Whether the kernel can be asked to do this here: some requests it answers with a warning, or by
@@ -99,6 +106,7 @@ pub fn can_ask(shape: &Shape<'_>, operation: Operation, before: State) -> bool {
         Operation::GapAlignment => {
             shape.kind == Kind::IoVec && before.offset == 0 && before.count > 0
         }
+        Operation::CsumTo(_) | Operation::CsumFrom(_) if !kernel::has_partial_checksums() => false,
         Operation::CsumTo(_) => shape.kind != Kind::Discard,
         // It takes a reference to the page of an empty segment, and returns that there is none.
         Operation::GetPages(..) => shape.kind != Kind::BVec || !is_at_empty(shape, before),
