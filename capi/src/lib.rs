@@ -1,26 +1,37 @@
 //! The C interface of `iov_iter`. `include/iov_iter.h` documents it; here is how it is made.
 //!
 //! ```text
-//!   vector     whole arrays of struct iovec        ioviter_vec_*
-//!   file       buffered streams over channels      ioviter_writer_*, ioviter_reader_*
-//!   qemu       the names of QEMU's util/iov.c      feature `qemu`
+//!   vector                    whole arrays of struct iovec      ioviter_vec_*
+//!   writer, reader, control   buffered streams                  ioviter_writer_*, ioviter_reader_*, ioviter_control_*
+//!   channel                   what carries a stream: functions of C
+//!   memory, handle, errno     memory of C, things that C holds, errors
+//!   qemu                      the names of QEMU's util/iov.c    feature `qemu`
 //! ```
 //!
 //! Memory of C callers is memory that others may write, so it is accessed as
 //! [shared](iov_iter::Shared). Whatever the arguments, nothing panics: results are counts or negative errno
-//! values.
+//! values. A handle is `Option<&mut T>`: C promises that it is null or live, and that one thread uses it at a time.
 
 #![no_std]
+#![allow(missing_docs, clippy::missing_safety_doc, reason = "the header documents the functions")]
+#![allow(private_interfaces, reason = "C sees none of the types")]
 
 #[cfg(not(panic = "abort"))]
 compile_error!("a panic must not pass into C: build with panic = \"abort\"");
 
+extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
 #[cfg(not(feature = "std"))]
 mod alone;
+mod channel;
+mod control;
 mod errno;
+mod handle;
+mod memory;
 #[cfg(feature = "qemu")]
 mod qemu;
+mod reader;
 mod vector;
+mod writer;

@@ -277,6 +277,20 @@ impl ReadChannel for Scattered {
 }
 
 #[test]
+fn a_piece_is_got_as_a_slice_is() {
+    let bytes: Vec<u8> = (0..2 * BUFFER_SIZE + 9).map(|at| (at % 251) as u8).collect();
+    let mut slices = FileReader::new(&bytes[..]).unwrap();
+    let mut pieces = FileReader::new(&bytes[..]).unwrap();
+    for len in [1, 0, 100, BUFFER_SIZE, 5, BUFFER_SIZE - 1, 1000, 1] {
+        let (mut one, mut other) = (vec![0; len], vec![0; len]);
+        let got = slices.get_buffer(&mut one);
+        assert_eq!(pieces.get_piece(Piece::from(&mut other[..])), got);
+        assert_eq!((other, pieces.position()), (one, slices.position()));
+    }
+    assert_eq!(pieces.error(), Some(Error::UnexpectedEof));
+}
+
+#[test]
 fn large_scattered_reads_bypass_the_buffer() {
     const HALF: usize = BUFFER_SIZE / 2;
     let steps = vec![Ok(3), Ok(HALF), Ok(usize::MAX), Ok(10), Err(EIO)];

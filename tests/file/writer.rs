@@ -493,6 +493,25 @@ fn bytes_by_address_are_copied_by_a_linear_file_and_kept_after_a_failure() {
 }
 
 #[test]
+fn a_piece_is_put_as_a_slice_is() {
+    let bytes: Vec<u8> = (0..3 * BUFFER_SIZE).map(|at| (at % 251) as u8).collect();
+    for lens in [[0, 1, 7], [100, BUFFER_SIZE, 3], [BUFFER_SIZE - 1, 1, 2 * BUFFER_SIZE + 5]] {
+        let script = [Step::Move(3), BLOCK, Step::Move(10_000)];
+        let (mut one, mut other) = (Recorder::scripted(script), Recorder::scripted(script));
+        let mut slices = FileWriter::new(&mut one).unwrap();
+        let mut pieces = FileWriter::new(&mut other).unwrap();
+        for len in lens {
+            let result = slices.put_buffer(&bytes[..len]);
+            assert_eq!(pieces.put_piece(Piece::from(&bytes[..len])), result);
+            assert_eq!(pieces.tell(), slices.tell());
+            assert_eq!(pieces.entries(), slices.entries());
+        }
+        assert_eq!(pieces.close(), slices.close());
+        assert_eq!(one.bytes, other.bytes);
+    }
+}
+
+#[test]
 fn the_first_error_wins() {
     let mut writer = FileWriter::new(Scratch).unwrap();
     assert_eq!(writer.set_error(Error::WouldBlock), None, "does not stick");

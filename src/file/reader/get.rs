@@ -8,8 +8,8 @@ use crate::file::error::Error;
 use crate::host::Host;
 use crate::iov::View;
 use crate::iter::IovIter;
-use crate::memory::Access;
-use crate::segment::{KVec, MemVec};
+use crate::memory::{Access, Piece};
+use crate::segment::{KVec, MemVec, SharedVec};
 
 /// Getting bytes.
 impl<C: ReadChannel> FileReader<C> {
@@ -103,6 +103,34 @@ impl<C: ReadChannel> FileReader<C> {
             };
             *got = got.saturating_add(len);
         }
+    }
+
+    /// Gets the next bytes into memory that others may access, and that need not be initialised.
+    ///
+    /// Returns how many were got, as [`get_segments`](Self::get_segments) does, with the same warning.
+    ///
+    /// # Errors
+    ///
+    /// The error, if not even one byte was got.
+    ///
+    /// ```
+    /// use core::mem::MaybeUninit;
+    /// use iov_iter::{Piece, file::FileReader};
+    ///
+    /// let mut reader = FileReader::new(&b"bytes"[..])?;
+    /// let mut space = [MaybeUninit::uninit(); 4];
+    /// assert_eq!(reader.get_piece(Piece::from(&mut space[..]))?, 4);
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    #[doc(alias = "qemu_get_buffer")]
+    #[inline]
+    pub fn get_piece(&mut self, into: Piece<'_, Dest>) -> Result<usize, Error> {
+        if let Some(bytes) = self.buffer.take_slice(into.len()) {
+            return Ok(into.copy_from(Piece::from(&*bytes)));
+        }
+        // SAFETY: the piece is valid for as long; it does not leave this call.
+        let into = unsafe { SharedVec::from_raw_parts(into.as_mut_ptr(), into.len()) };
+        self.get_segments(&[into])
     }
 
     /// Gets the next bytes into scattered memory, which need not be initialised.

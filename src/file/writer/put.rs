@@ -14,7 +14,7 @@ use crate::file::error::Error;
 use crate::host::Host;
 use crate::iter::IovIter;
 use crate::memory::Piece;
-use crate::segment::KVec;
+use crate::segment::{KVec, SharedVec};
 
 /// Putting bytes.
 impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
@@ -45,6 +45,34 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         };
         KVec::<Dest>::from(room).copy_from_slice(bytes);
         Ok(())
+    }
+
+    /// Puts a copy of `bytes`, which others may write meanwhile.
+    ///
+    /// It is for memory of which there is no slice: RAM of a guest, a buffer of a C caller. Each byte is read
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// See [errors of putting](Self#errors-of-putting).
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+    /// use iov_iter::{SharedVec, file::FileWriter, segment::as_pieces};
+    ///
+    /// let ring: [AtomicU8; 4] = Default::default();
+    /// ring[1].store(7, Relaxed);
+    /// let mut writer = FileWriter::new(Vec::new())?;
+    /// let bytes = [SharedVec::from(&ring)];
+    /// writer.put_piece(as_pieces(&bytes)[0])?;
+    /// assert_eq!(writer.into_inner()?, [0, 7, 0, 0]);
+    /// # Ok::<(), iov_iter::file::Error>(())
+    /// ```
+    #[doc(alias = "qemu_put_buffer")]
+    pub fn put_piece(&mut self, bytes: Piece<'_, Source>) -> Result<(), Error> {
+        // SAFETY: the piece is valid for as long; it does not leave this call.
+        let bytes = unsafe { SharedVec::from_raw_parts(bytes.as_ptr().cast_mut(), bytes.len()) };
+        self.put_bytes(Bytes::Shared(bytes))
     }
 
     /// Puts a copy of `bytes`.

@@ -139,6 +139,7 @@ fn write() -> Result<(), Error> {
     writer.put_compressed(&mut Anything, bytes)?;
     writer.put_compressed_flushing(&mut Anything, bytes)?;
     writer.put_buffer(bytes)?;
+    writer.put_piece(Piece::from(bytes))?;
     writer.put_borrowed(bytes)?;
     writer.put_region(&region, any()..any())?;
     writer.put_region_and_release(&region, any()..any())?;
@@ -244,6 +245,7 @@ fn read() -> Result<(), Error> {
     black_box(reader.set_error(Error::Decompress));
     black_box(reader.get_buffer(any_bytes())?);
     black_box(reader.get_segments(&[KVec::from(any_bytes())])?);
+    black_box(reader.get_piece(Piece::from(any_bytes()))?);
     let segments = [KVec::from(any_bytes())];
     black_box(reader.get_iter(&mut IovIter::<Dest>::from(&segments[..]), any())?);
     reader.get_exact(any_bytes())?;
