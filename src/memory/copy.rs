@@ -296,6 +296,22 @@ pub unsafe fn fill<D: Access>(dst: *mut u8, value: u8, len: usize) {
                 fill_ends::<D, Wide>(dst.add(len).sub(32), wide, 32);
             }
             16.. => fill_ends::<D, Wide>(dst, splat(value), len),
+            _ if const { D::PLAIN } => fill_short::<D>(dst, value, len),
+            _ => fill_short_called::<D>(dst, value, len),
+        }
+    }
+}
+
+/// As [`fill`], for less than 16 bytes.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+unsafe fn fill_short<D: Access>(dst: *mut u8, value: u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match len {
             8.. => fill_ends::<D, u64>(dst, u64::from_ne_bytes([value; 8]), len),
             4.. => fill_ends::<D, u32>(dst, u32::from_ne_bytes([value; 4]), len),
             2.. => fill_ends::<D, u16>(dst, u16::from_ne_bytes([value; 2]), len),
@@ -305,6 +321,18 @@ pub unsafe fn fill<D: Access>(dst: *mut u8, value: u8, len: usize) {
     }
 }
 
+/// As [`fill_short`], by a call: with as much assembly in line, loops of fills are not put in line themselves,
+/// and a call is made for every length.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn fill_short_called<D: Access>(dst: *mut u8, value: u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { fill_short::<D>(dst, value, len) };
+}
+
 /// Sixteen bytes of one value.
 #[inline(always)]
 fn splat(value: u8) -> Wide {
@@ -312,13 +340,13 @@ fn splat(value: u8) -> Wide {
     unsafe { Exclusive::load([value; 16].as_ptr()) }
 }
 
-/// Sets the first and the last bytes, as many as `word` has, to those; a single word by one access.
+/// Sets the first and the last bytes, as many as `word` has, to those; a single integer by one access.
 #[inline(always)]
 unsafe fn fill_ends<D: Access, T: Word>(dst: *mut u8, word: T, len: usize) {
     // SAFETY: `dst` is at least as long as a `T`.
     unsafe {
         D::store(dst, word);
-        if D::PLAIN || len > size_of::<T>() {
+        if D::PLAIN || size_of::<T>() == size_of::<Wide>() || len > size_of::<T>() {
             D::store(dst.add(len).sub(size_of::<T>()), word);
         }
     }
