@@ -379,6 +379,7 @@ pub(crate) fn one_call<D: Direction, A: Access, E>(
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
 ) -> Result<usize, E> {
     let limit = limits.segments;
+    let view = &View { front: view.first(), ..*view };
     let (segments, size) = whole_segments(view, limit);
     if segments.len() > BATCH {
         let next = view.front.index.saturating_add(segments.len());

@@ -38,7 +38,7 @@ use crate::segment::{MemVec, Position, Segments};
 pub struct View<'v, D: Direction, A: Access = Exclusive> {
     /// The whole vector.
     pub(super) segments: &'v [MemVec<'v, D, A>],
-    /// The first byte in view; `back` if there is none.
+    /// The first byte in view, or a place in an empty segment before it.
     pub(super) front: Position,
     /// The first byte after the view, or the end of the vector.
     pub(super) back: Position,
@@ -122,10 +122,14 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[inline]
     #[must_use]
     pub fn new(segments: &'v [MemVec<'v, D, A>]) -> Self {
-        let (start, back) = (Position::default(), Position { index: segments.len(), offset: 0 });
-        let mut view = Self { segments, front: start, back };
-        (view.front, _) = view.forward(start, 0);
-        view
+        let back = Position { index: segments.len(), offset: 0 };
+        Self { segments, front: Position::default(), back }
+    }
+
+    /// The place of the first byte; the back if there is none.
+    #[inline]
+    pub(super) fn first(&self) -> Position {
+        self.forward(self.front, 0).0
     }
 
     /// A view of the bytes that `cursor` has left.
@@ -175,27 +179,52 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.front == self.back
+        self.first() == self.back
     }
 
     /// The place `n` bytes after `from`, a place in view, or the back if that is nearer; and the
     /// bytes to there.
     #[inline]
     pub(super) fn forward(&self, from: Position, n: usize) -> (Position, usize) {
-        let Position { mut index, mut offset } = from;
-        let mut left = n;
-        while index < self.back.index {
-            let Some(segment) = self.segments.get(index) else { break };
-            let here = segment.len().wrapping_sub(offset);
-            if left < here {
-                return (Position { index, offset: offset.wrapping_add(left) }, n);
-            }
-            left = left.wrapping_sub(here);
-            (index, offset) = (index.wrapping_add(1), 0);
+        let Position { index, offset } = from;
+        let inside = if index < self.back.index {
+            let segment = self.segments.get(index);
+            segment.is_some_and(|segment| n < segment.len().wrapping_sub(offset))
+        } else {
+            n < self.back.offset.saturating_sub(offset)
+        };
+        // Headers lie in one segment, nearly always.
+        if inside {
+            return (Position { index, offset: offset.wrapping_add(n) }, n);
         }
-        let here = self.back.offset.saturating_sub(offset);
+        self.forward_past(from, n)
+    }
+
+    /// As [`forward`](Self::forward), where the place is not in the segment of `from`.
+    #[inline(never)]
+    fn forward_past(&self, from: Position, n: usize) -> (Position, usize) {
+        let Position { index, offset } = self.back;
+        let mut rest = self.segments.get(from.index..index).unwrap_or_default();
+        let mut left = n;
+        let mut skip = from.offset;
+        if let Some((first, others)) = rest.split_first() {
+            left = left.wrapping_sub(first.len().wrapping_sub(skip));
+            (rest, skip) = (others, 0);
+        }
+        // Two at once. No segment is longer than `isize::MAX`, so their sum fits.
+        while let [one, two, others @ ..] = rest
+            && let Some(more) = left.checked_sub(one.len().wrapping_add(two.len()))
+        {
+            (left, rest) = (more, others);
+        }
+        while let [one, others @ ..] = rest {
+            let Some(more) = left.checked_sub(one.len()) else { break };
+            (left, rest) = (more, others);
+        }
+        let here = if rest.is_empty() { offset.saturating_sub(skip) } else { usize::MAX };
         if left < here {
-            return (Position { index, offset: offset.wrapping_add(left) }, n);
+            let offset = skip.wrapping_add(left);
+            return (Position { index: index.wrapping_sub(rest.len()), offset }, n);
         }
         (self.back, n.wrapping_sub(left).wrapping_add(here))
     }
@@ -203,9 +232,6 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// The place `n` bytes before the back, or the front if that is nearer; and the bytes from there.
     #[inline]
     pub(super) fn backward(&self, n: usize) -> (Position, usize) {
-        if n == 0 {
-            return (self.back, 0);
-        }
         let Position { mut index, mut offset } = self.back;
         let mut left = n;
         while index > self.front.index {
@@ -330,7 +356,14 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     #[inline]
     #[must_use]
     pub fn pieces(&self) -> Pieces<'v, D, A> {
-        Pieces { view: *self }
+        let Self { segments, front, back } = *self;
+        // The segment of the back belongs to the list if bytes of it are in view.
+        let (end, last) = match back.offset {
+            0 => (back.index, usize::MAX),
+            _ => (back.index.wrapping_add(1), back.offset),
+        };
+        let rest = segments.get(front.index..end).unwrap_or_default();
+        Pieces { rest, skip: front.offset, last }
     }
 
     /// The number of [`pieces`](Self::pieces): descriptors that a device would need.
@@ -402,8 +435,12 @@ pub(super) fn add(size: usize, added: usize) -> Result<usize, Error> {
 
 /// The pieces of memory in a [`View`], in order.
 pub struct Pieces<'v, D: Direction, A: Access = Exclusive> {
-    /// What is left.
-    view: View<'v, D, A>,
+    /// The segments of what is left.
+    rest: &'v [MemVec<'v, D, A>],
+    /// Bytes of the first of them before the view.
+    skip: usize,
+    /// Where the view ends in the last of them, if that has more bytes.
+    last: usize,
 }
 
 impl<D: Direction, A: Access> Clone for Pieces<'_, D, A> {
@@ -423,27 +460,19 @@ impl<'v, D: Direction, A: Access> Iterator for Pieces<'v, D, A> {
 
     #[inline]
     fn next(&mut self) -> Option<Piece<'v, D, A>> {
-        let View { segments, front, back } = &mut self.view;
-        while *front < *back {
-            let at = *front;
-            let segment = segments.get(at.index)?;
-            let piece = if at.index < back.index {
-                *front = Position { index: at.index.wrapping_add(1), offset: 0 };
-                segment.tail(at.offset)
-            } else {
-                *front = *back;
-                segment.piece(at.offset, back.offset.wrapping_sub(at.offset))
-            };
+        loop {
+            let (segment, rest) = self.rest.split_first()?;
+            let end = if rest.is_empty() { self.last } else { usize::MAX };
+            let piece = segment.piece(0, end).slice(self.skip, usize::MAX);
+            (self.rest, self.skip) = (rest, 0);
             if !piece.is_empty() {
                 return Some(piece);
             }
         }
-        None
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (next, _) = self.view.forward(self.view.front, 0);
-        (usize::from(next < self.view.back), None)
+        (usize::from(self.clone().next().is_some()), None)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::memory::{Memory, Part, kvecs, slice_mut};
 const LEN: usize = 1024;
 
 /// What a view consists of, by hand.
+#[derive(Clone, Copy)]
 struct Hand<'p> {
     parts: &'p [Part],
     /// Index and offset of the first byte, and of the first one after the last.
@@ -27,29 +28,50 @@ impl<'p> Hand<'p> {
         Self { parts, front: (0, 0), back: (parts.len(), 0) }
     }
 
-    /// Takes bytes off the front of a view that has as many.
-    fn discard_front(&mut self, mut n: usize) {
+    /// Takes bytes off the front, or all that are left, and tells how many.
+    fn discard_front(&mut self, n: usize) -> usize {
         let (mut index, mut offset) = self.front;
-        while let Some(part) = self.parts.get(index) {
-            let rest = part.len - offset;
-            if n < rest {
-                break;
+        let mut left = n;
+        while index < self.back.0 {
+            let rest = self.parts[index].len - offset;
+            if left < rest {
+                self.front = (index, offset + left);
+                return n;
             }
-            n -= rest;
+            left -= rest;
             (index, offset) = (index + 1, 0);
         }
-        self.front = (index, offset + n);
+        let last = left.min(self.back.1 - offset);
+        self.front = (index, offset + last);
+        n - left + last
     }
 
-    /// Takes bytes off the back of a view that has as many.
-    fn discard_back(&mut self, mut n: usize) {
+    /// Takes bytes off the back, or all that are left, and tells how many.
+    fn discard_back(&mut self, n: usize) -> usize {
         let (mut index, mut offset) = self.back;
-        while n > offset {
-            n -= offset;
+        let mut left = n;
+        while index > self.front.0 {
+            if left <= offset {
+                self.back = (index, offset - left);
+                return n;
+            }
+            left -= offset;
             index -= 1;
             offset = self.parts[index].len;
         }
-        self.back = (index, offset - n);
+        let last = left.min(offset - self.front.1);
+        self.back = (index, offset - last);
+        n - left + last
+    }
+
+    /// Undoes what was done since `then`, in any order; false for one of another vector.
+    fn undo(&mut self, then: Self) -> bool {
+        let same = std::ptr::eq(self.parts, then.parts);
+        if same {
+            self.front = self.front.min(then.front);
+            self.back = self.back.max(then.back);
+        }
+        same
     }
 }
 
@@ -73,7 +95,9 @@ fn gather(parts: &[Part], index: usize, mut offset: usize, buffer: &mut [u8]) ->
     filled
 }
 
-/// A header off the front, a status byte off the back, and undoing it.
+/// A header off the front, a status byte off the back, and undoing it; half of a long request.
+///
+/// By hand, too, what is taken is cut to what is left and counted, and a token may come back in any order.
 pub fn peel(suite: &mut Suite) {
     suite.group("peeling a view");
     for count in [1, 16, 256] {
@@ -85,35 +109,37 @@ pub fn peel(suite: &mut Suite) {
             let case = suite.case(format!("{name} of {count}"));
             case.map(|case| case.of_limit(1.1))
         };
-        let (front, back, undone) =
-            (case("12 bytes off the front"), case("1 byte off the back"), case("both, undone,"));
+        let front = case("12 bytes off the front");
+        let back = case("1 byte off the back");
+        let undone = case("both, undone by tokens,");
+        let copied = case("both, undone by a copy,");
         if let Some(case) = front {
             case.ours(|| {
                 let mut view = View::new(black_box(segments));
-                view.discard_front(black_box(12));
+                let taken = view.discard_front(black_box(12));
                 black_box(&view);
-                0
+                taken as u64
             })
             .limit("by hand", || {
                 let mut hand = Hand::new(black_box(parts));
-                hand.discard_front(black_box(12));
+                let taken = hand.discard_front(black_box(12));
                 black_box(&hand);
-                0
+                taken as u64
             })
             .finish(suite);
         }
         if let Some(case) = back {
             case.ours(|| {
                 let mut view = View::new(black_box(segments));
-                view.discard_back(black_box(1));
+                let taken = view.discard_back(black_box(1));
                 black_box(&view);
-                0
+                taken as u64
             })
             .limit("by hand", || {
                 let mut hand = Hand::new(black_box(parts));
-                hand.discard_back(black_box(1));
+                let taken = hand.discard_back(black_box(1));
                 black_box(&hand);
-                0
+                taken as u64
             })
             .finish(suite);
         }
@@ -131,16 +157,65 @@ pub fn peel(suite: &mut Suite) {
             })
             .limit("by hand", || {
                 let hand = black_box(&mut hand);
-                let before = (hand.front, hand.back);
+                let front = *hand;
+                hand.discard_front(black_box(12));
+                let back = *hand;
+                hand.discard_back(black_box(1));
+                black_box(&*hand);
+                assert!(hand.undo(back) && hand.undo(front));
+                0
+            })
+            .finish(suite);
+        }
+        if let Some(case) = copied {
+            let mut view = View::new(segments);
+            let mut hand = Hand::new(parts);
+            case.ours(|| {
+                let view = black_box(&mut view);
+                let before = *view;
+                view.discard_front(black_box(12));
+                view.discard_back(black_box(1));
+                black_box(&*view);
+                *view = before;
+                0
+            })
+            .limit("by hand", || {
+                let hand = black_box(&mut hand);
+                let before = *hand;
                 hand.discard_front(black_box(12));
                 hand.discard_back(black_box(1));
                 black_box(&*hand);
-                (hand.front, hand.back) = before;
+                *hand = before;
                 0
             })
             .finish(suite);
         }
     }
+    let layout = Layout::even(1024, LEN);
+    let parts = &layout.lists[0].parts[..];
+    let Some(case) = suite.case("half of 1024 off the front, undone") else { return };
+    // SAFETY: as above.
+    let mut view = View::new(unsafe { kvecs::<Source>(parts) });
+    let mut hand = Hand::new(parts);
+    case.of_limit(1.1)
+        .per(512, "segment")
+        .ours(|| {
+            let view = black_box(&mut view);
+            let undo = view.discard_front_undoable(black_box(512 * LEN));
+            let taken = undo.discarded();
+            black_box(&*view);
+            view.undo(undo).unwrap();
+            taken as u64
+        })
+        .limit("by hand", || {
+            let hand = black_box(&mut hand);
+            let before = *hand;
+            let taken = hand.discard_front(black_box(512 * LEN));
+            black_box(&*hand);
+            assert!(hand.undo(before));
+            taken as u64
+        })
+        .finish(suite);
 }
 
 /// What devices read of their requests: by a view, by a cursor over a range, by one that is resumed.
