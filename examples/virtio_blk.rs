@@ -303,7 +303,7 @@ impl Request {
         input: &[usize],
     ) -> Self {
         let bytes = [&header.bytes()[..], data].concat();
-        assert_eq!(bytes.len(), out.iter().sum(), "the descriptors hold all bytes");
+        assert_eq!(bytes.len(), out.iter().sum::<usize>(), "the descriptors hold all bytes");
         Self { title, out: (bytes, out.to_vec()), input: input.to_vec() }
     }
 

@@ -63,6 +63,8 @@
 //! - `std` adds `os`: the memory of another Linux process as user memory, files and sockets that
 //!   vectors are sent to and received from, and channels over files, sockets and pipes; checksums use
 //!   AVX2 where the machine has it. It implies `alloc`.
+//! - `vm-memory-v0.18` adds `guest`: guests of the `vm-memory` crate as hosts, and their descriptor
+//!   chains as segments. It implies `alloc`.
 //! - `zlib` adds compressed blocks to `file`. It implies `alloc`.
 //! - `zerocopy-v0.8` reads and writes typed objects across segment borders.
 //!
@@ -120,6 +122,9 @@ mod error;
 #[cfg(feature = "alloc")]
 #[cfg_attr(docsrs, doc(cfg(feature = "alloc")))]
 pub mod file;
+#[cfg(feature = "vm-memory-v0.18")]
+#[cfg_attr(docsrs, doc(cfg(feature = "vm-memory-v0.18")))]
+pub mod guest;
 #[cfg(all(feature = "std", feature = "zerocopy-v0.8", target_os = "linux"))]
 #[cfg_attr(docsrs, doc(cfg(all(feature = "std", feature = "zerocopy-v0.8"))))]
 pub mod guide;

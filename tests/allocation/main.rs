@@ -2,6 +2,7 @@
 
 mod allocator;
 mod files;
+mod guest;
 mod iterators;
 mod vectors;
 
