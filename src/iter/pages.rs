@@ -120,24 +120,31 @@ impl<P: Page> fmt::Debug for HeldPage<'_, P> {
     }
 }
 
-/// The bytes that a list of pages stands for.
+/// The bytes that a list of held pages covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PageRange {
-    /// Bytes of the first page in front of them.
+    /// Where the range starts in the first page, in bytes.
     pub offset: usize,
-    /// Their number; 0 if no page was handed out.
+    /// Length of the range in bytes; 0 if no page was handed out.
     pub len: usize,
 }
 
 impl PageRange {
-    /// What is usable of `pages` pages, of which `len` bytes at `offset` were asked for.
+    /// `len` bytes that start `offset` bytes into the first page.
+    #[must_use]
+    pub const fn new(offset: usize, len: usize) -> Self {
+        Self { offset, len }
+    }
+
+    /// The part of `len` bytes at `offset` that lies in `pages` pages of `size` bytes.
     fn clip(size: usize, offset: usize, len: usize, pages: usize) -> Self {
         Self { offset, len: len.min(pages.saturating_mul(size).saturating_sub(offset)) }
     }
 }
 
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
-    /// References the pages under the next bytes, appends them to `list` and moves behind them.
+    /// References the pages under the next bytes, appends them to `list` and advances past them.
     ///
     /// Covers at most `max_size` bytes, [`MAX_COUNT`](Self::MAX_COUNT), `max_pages` pages, the room
     /// in `list` and the current segment. The result tells which bytes of the pages are meant.
@@ -172,7 +179,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     }
 
     /// Lists the pages under the next bytes in the way their kind asks for (user memory is pinned,
-    /// the rest is borrowed), appends them to `list` and moves behind them.
+    /// the rest is borrowed), appends them to `list` and advances past them.
     ///
     /// Limits as for [`get_pages`](Self::get_pages), but pages may go on in the next segment where
     /// the bytes are contiguous page after page.
@@ -186,11 +193,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// [`Error::NoPages`] for discarded memory, otherwise as [`get_pages`](Self::get_pages).
     ///
     /// ```
-    /// use iov_iter::{HeldPage, InlineVec, IovIter, KVec, Source};
+    /// use iov_iter::{HeldPage, InlineVec, IovIterSource, KVec};
     ///
     /// let bytes = [0; 10_000];
     /// let segments = [KVec::from(&bytes[..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut iter = IovIterSource::from(&segments);
     /// let mut pages = InlineVec::<HeldPage<_>, 8>::new();
     /// let range = iter.extract_pages(usize::MAX, 2, &mut pages).unwrap();
     /// assert_eq!(range.offset, bytes.as_ptr().addr() % 4096);
@@ -385,8 +392,8 @@ fn borrow<'a, P: Page, L: Segments>(
         pages = pages.saturating_add(listed);
         let usable = PageRange::clip(size, offset, len, listed).len;
         range.len = range.len.saturating_add(usable);
-        let (_, behind) = page_and_offset(size, at.wrapping_add(len));
-        if usable < len || pages == room || behind != 0 {
+        let (_, end_in_page) = page_and_offset(size, at.wrapping_add(len));
+        if usable < len || pages == room || end_in_page != 0 {
             break;
         }
     }

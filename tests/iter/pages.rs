@@ -21,7 +21,7 @@ fn four_pages() -> UserSpace {
 }
 
 const fn range(offset: usize, len: usize) -> PageRange {
-    PageRange { offset, len }
+    PageRange::new(offset, len)
 }
 
 /// References pages; checks the handles, that nothing leaks, and the bytes.
@@ -400,7 +400,7 @@ fn held_pages_become_segments_again() {
     let mut pages = Pages::new();
     let mut iter = Iter::<Source>::bvec(&segments, 200).unwrap();
     iter.advance(96);
-    assert_eq!(iter.extract_pages(104, 9, &mut pages), Ok(PageRange { offset: 0, len: 104 }));
+    assert_eq!(iter.extract_pages(104, 9, &mut pages), Ok(PageRange::new(0, 104)));
     assert_eq!(pages[0].to_bio_vec(4, 8188).map(|segment| segment.len()), Ok(8188));
     assert_eq!(pages[0].to_bio_vec(5, 8188).map(|_| ()), Err(Error::OutOfRange));
     assert_eq!(pages[0].to_bio_vec(usize::MAX, 1).map(|_| ()), Err(Error::OutOfRange));

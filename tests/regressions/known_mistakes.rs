@@ -399,8 +399,8 @@ fn empty_segments_are_not_the_end() {
     assert_eq!(seen, b"abcdef");
     let mut walk = iter.clone();
     let mut list = Fixed::<HeldPage<'_, TestPage>, 8>::new();
-    assert_eq!(walk.get_pages(8, 8, &mut list), Ok(PageRange { offset: 0, len: 3 }));
-    assert_eq!(walk.extract_pages(8, 8, &mut list), Ok(PageRange { offset: 3, len: 3 }));
+    assert_eq!(walk.get_pages(8, 8, &mut list), Ok(PageRange::new(0, 3)));
+    assert_eq!(walk.extract_pages(8, 8, &mut list), Ok(PageRange::new(3, 3)));
     let mut dst = Iter::<Dest>::discard(8);
     assert_eq!(copy_iter_to_iter(&mut iter.clone(), &mut dst, 8), 6);
     assert_eq!(iter.fault_in_readable(6), 0);

@@ -327,7 +327,7 @@ fn pages_cover_what_is_claimed() {
                 let mut iter = iter.clone();
                 iter.advance(skip);
                 let mut list = Fixed::<HeldPage<'_, TestPage>, 4>::new();
-                let PageRange { offset, len } =
+                let PageRange { offset, len, .. } =
                     iter.extract_pages(usize::MAX, max_pages, &mut list).unwrap();
                 assert!(list.len() <= max_pages);
                 assert!(len <= (list.len() * 4096).saturating_sub(offset));

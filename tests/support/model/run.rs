@@ -247,7 +247,7 @@ impl<'a, D: Direction> Side<'a, D> {
         };
         assert_eq!(self.memory.held(), held);
         assert!(list.iter().all(|page| page.retention() == retention));
-        let bytes = held_bytes(&list, PageRange { len, ..range });
+        let bytes = held_bytes(&list, PageRange::new(range.offset, len));
         compare(&bytes, flat);
         flat.advance(len);
         flat.absent = self.memory.absent();

@@ -379,7 +379,7 @@ pub fn by_crate<D: Way>(
             for (page, _) in pages.iter().filter_map(HeldPage::page) {
                 found.number(page.as_ptr() as u64);
             }
-            if let Ok(PageRange { offset, len: 1.. }) = range {
+            if let Ok(PageRange { offset, len: 1.., .. }) = range {
                 found.number(offset as u64);
             }
             or_errno(range.map(|range| range.len))
