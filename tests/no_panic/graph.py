@@ -40,7 +40,7 @@ MAY_ALLOCATE = [
     r"::FileReader::(new|return_channel|control|stopper)$",
     # Putting may send, which may tidy up the list of what is pending: it keeps its room.
     r"::FileWriter::(new|linear|return_channel|control|stopper|put_|flush|offset|seek|close|into_inner)",
-    r"FileWriter as (Drop>::drop|Write>::write_str)$",
+    r"FileWriter as (Drop>::drop|Write>::(write|write_all|write_str|flush)|Seek>::seek)$",
 ]
 # Names that the documentation keeps and symbols do not.
 ALIASES = {
