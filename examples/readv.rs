@@ -85,10 +85,7 @@ mod kernel {
             iter.remaining(),
         );
         let expected = (0..layout.readable()).map(|at| pattern::original(layout.offset_of(at)));
-        check(
-            "   Their number is that of the bytes in front of the hole",
-            read == layout.readable(),
-        )?;
+        check("   Their number is that of the bytes before the hole", read == layout.readable())?;
         check("   The fault is at the first byte of the hole", fault.base == layout.hole)?;
         check(
             "   Every byte is what the owner put there",
@@ -172,7 +169,7 @@ mod owner {
             Ok(Self { base, page, array, segments: segments(page).len(), hole: base + HOLE * page })
         }
 
-        /// Bytes of the segments in front of the hole.
+        /// Bytes of the segments before the hole.
         pub fn readable(&self) -> usize {
             100 + self.page / 2
         }

@@ -47,7 +47,7 @@ use crate::segment::{BioVec, MemVec, Position, Segment, Segments};
 /// ```
 /// use iov_iter::{Cursor, KVec};
 ///
-/// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+/// let segments = [KVec::from(b"scatter"), KVec::from(b" gather")];
 /// let mut cursor = Cursor::new(&segments[..]);
 /// let mut seen = Vec::new();
 /// let walked = cursor.walk(9, |range, _progress| {
@@ -106,12 +106,12 @@ impl<L: Segments> Cursor<L> {
     /// [`Error::CountExceedsSegments`] if they leave the segments.
     ///
     /// ```
-    /// use iov_iter::{Cursor, IovIter, KVec, Source};
+    /// use iov_iter::{Cursor, IovIterSource, KVec};
     ///
-    /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+    /// let segments = [KVec::from(b"scatter"), KVec::from(b" gather")];
     /// let cursor = Cursor::range(&segments[..], 5, 4)?;
     /// let mut bytes = [0; 4];
-    /// assert_eq!(IovIter::<Source>::from(cursor).copy_from_iter(&mut bytes), 4);
+    /// assert_eq!(IovIterSource::from(cursor).copy_from_iter(&mut bytes), 4);
     /// assert_eq!(&bytes, b"er g");
     /// assert!(Cursor::range(&segments[..], 5, 10).is_err());
     /// # Ok::<(), iov_iter::Error>(())
@@ -142,7 +142,7 @@ impl<L: Segments> Cursor<L> {
     /// ```
     /// use iov_iter::{Cursor, KVec};
     ///
-    /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+    /// let segments = [KVec::from(b"scatter"), KVec::from(b" gather")];
     /// let mut cursor = Cursor::new(&segments[..]);
     /// cursor.advance(9);
     /// let kept = cursor.position();
@@ -445,7 +445,7 @@ impl<L: Segments> fmt::Debug for Cursor<L> {
 
 impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Cursor<L> {
     /// As [`walk`](Self::walk), with the pieces themselves, also those of empty segments, and the part of
-    /// `extent` that goes with each.
+    /// `extent` that corresponds to each.
     #[inline(always)]
     pub(crate) fn walk_pieces<E: Extent>(
         &mut self,
@@ -458,7 +458,7 @@ impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Curso
 
 impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L> {
     /// As [`walk`](Self::walk), with pieces of the pages, mapped for the step, and the part of `extent` that
-    /// goes with each.
+    /// corresponds to each.
     #[inline(always)]
     pub(crate) fn walk_pages<D: Direction, E: Extent>(
         &mut self,

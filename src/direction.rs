@@ -33,12 +33,12 @@ pub enum Dest {}
 /// ```
 ///
 /// ```compile_fail,E0599
-/// use iov_iter::{Dest, IovIter, KVec};
+/// use iov_iter::{IovIterDest, KVec};
 ///
 /// let mut buffer = [0; 4];
-/// let segments = [KVec::from(&mut buffer[..])];
+/// let segments = [KVec::from(&mut buffer)];
 /// // A destination cannot be read.
-/// IovIter::<Dest>::from(&segments[..]).copy_from_iter(&mut [0; 4]);
+/// IovIterDest::from(&segments).copy_from_iter(&mut [0; 4]);
 /// ```
 ///
 /// ```compile_fail,E0277

@@ -11,7 +11,7 @@ use core::fmt;
 /// ```
 /// use iov_iter::{Error, IovIter, KVec, Source};
 ///
-/// let segments = [KVec::from(&b"four"[..])];
+/// let segments = [KVec::from(b"four")];
 /// let refused = IovIter::<Source>::kvec(&segments, 5).unwrap_err();
 /// assert_eq!(refused, Error::CountExceedsSegments);
 /// assert_eq!(refused.errno(), 22); // EINVAL
@@ -19,7 +19,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// Memory behind a user address, or a page, could not be accessed.
+    /// Memory at a user address, or of a page, could not be accessed.
     Fault,
     /// The iterator or the list ended: fewer bytes are left than an all-or-nothing operation asked for.
     Exhausted,

@@ -31,7 +31,7 @@
 //!   your kernel       Host { User: UserMemory, Page: Page }
 //! ```
 //!
-//! - [`IovIter`] walks any kind of segment, copies, and takes hold of pages. Its direction is a
+//! - [`IovIter`] walks any kind of segment, copies, and references or pins pages. Its direction is a
 //!   type: reading from a [`Dest`] or writing to a [`Source`] does not compile.
 //! - [`SharedVec`] describes memory that others access at any time: a guest, a device, a C program.
 //!   Copies of it are defined whatever they do; [`Shared`] says what a copy then promises. Everything

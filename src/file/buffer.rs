@@ -106,7 +106,7 @@ impl Buffer {
         Some(bytes)
     }
 
-    /// Where the first `len` bytes of the window are, if it has so many before `end`.
+    /// Where the first `len` bytes of the window are, if it has `len` bytes before `end`.
     #[inline]
     fn first(&self, len: usize, end: usize) -> Option<Range<usize>> {
         let front = self.front();

@@ -131,8 +131,9 @@ impl SizedBuffer {
         self.limit = limit;
     }
 
-    /// Copies bytes from `position` on to the front of `into`, as many as there are; returns how
-    /// many.
+    /// Copies the bytes from `position` on to the front of `into` and returns the bytes copied.
+    ///
+    /// Fewer than `into.len()` if the buffer ends before.
     #[doc(alias = "qsb_get_buffer")]
     #[inline]
     pub fn read_at(&self, position: usize, into: &mut [u8]) -> usize {

@@ -73,7 +73,7 @@ impl<C: ReadChannel> FileReader<C> {
         Ok(self.buffer.window())
     }
 
-    /// Gets the buffered bytes, as many as fit, read if there are none; 0 where the data ends.
+    /// Gets buffered bytes until `into` is full, and reads first if none are buffered; 0 where the data ends.
     pub(crate) fn get_available(&mut self, into: &mut [u8]) -> Result<usize, Error> {
         if into.is_empty() {
             return Ok(0);

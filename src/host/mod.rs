@@ -38,7 +38,7 @@ use crate::memory::Piece;
 pub trait Host {
     /// The pages of [`BioVec`](crate::BioVec) segments. Their size is the page size everywhere.
     type Page: Page;
-    /// The memory behind [`IoVec`](crate::IoVec) segments.
+    /// The memory of [`IoVec`](crate::IoVec) segments.
     type User: UserMemory<Page = Self::Page>;
     /// Whether iterators also walk [`SharedVec`](crate::SharedVec) segments, memory that others write.
     ///

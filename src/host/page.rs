@@ -173,8 +173,8 @@ pub unsafe trait Page: Clone {
     }
 }
 
-/// Calls `step` with piece after piece of `len` bytes from `offset` bytes into the run of `page` on,
-/// and the number of bytes in front of it; returns the bytes it handled.
+/// Calls `step` for each piece of the `len` bytes that start `offset` bytes into the run of `page`, with
+/// the number of bytes before it; returns the bytes it handled.
 ///
 /// # Errors
 ///
@@ -205,12 +205,12 @@ pub(crate) const fn page_and_offset(size: usize, address: usize) -> (usize, usiz
     (address.wrapping_shr(size.trailing_zeros()), address & size.wrapping_sub(1))
 }
 
-/// Calls `step` with the bytes that start `offset` bytes into the run of `page` and go with `extent`,
-/// one page at a time, or all at once if the run is mapped as a whole.
+/// Calls `step` with the bytes that start `offset` bytes into the run of `page` and correspond to
+/// `extent`, one page at a time, or all at once if the run is mapped as a whole.
 ///
-/// The second argument of `step` is the part of `extent` that goes with the page; its result is the
-/// number of bytes it handled. The walk ends early behind a step that handled less than its piece, or
-/// in front of a page that cannot be mapped. Returns the bytes handled.
+/// The second argument of `step` is the part of `extent` that corresponds to the page; its result is the
+/// number of bytes it handled. The walk ends early after a step that handled less than its piece, or
+/// before a page that cannot be mapped. Returns the bytes handled.
 ///
 /// # Safety
 ///
@@ -275,7 +275,7 @@ pub(crate) unsafe fn on_pages<P: Page, D: Direction, E: Extent>(
 ///     type User = NoUser<Self::Page>;
 /// }
 /// let segments = [KVec::from(&[0; 100][..])];
-/// let _ = IovIter::<Source, Odd>::from(&segments[..]).npages(usize::MAX);
+/// let _ = IovIter::<Source, Odd>::from(&segments).npages(usize::MAX);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct NoPage<const SIZE: usize = 4096>(Infallible);

@@ -20,7 +20,7 @@ bitflags! {
         const NOFAULT = 1;
         /// The data will not be used soon; keep it out of the CPU cache. A hint.
         const NON_TEMPORAL = 1 << 1;
-        /// The kernel side may hold poisoned memory; stop in front of it instead of crashing.
+        /// The kernel side may hold poisoned memory; stop before it instead of crashing.
         const MACHINE_CHECK = 1 << 2;
         const _ = !0;
     }

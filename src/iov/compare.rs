@@ -29,8 +29,8 @@ impl<A: Access> View<'_, Source, A> {
     /// ```
     /// use iov_iter::{KVec, iov::View};
     ///
-    /// let parts = [KVec::from(&b"scat"[..]), KVec::from(&b"ter"[..])];
-    /// let whole = [KVec::from(&b"scanner"[..])];
+    /// let parts = [KVec::from(b"scat"), KVec::from(b"ter")];
+    /// let whole = [KVec::from(b"scanner")];
     /// assert_eq!(View::new(&parts).mismatch(&View::new(&whole)), Some(3));
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
@@ -144,8 +144,8 @@ impl<A: Access> View<'_, Source, A> {
 /// ```
 /// use iov_iter::{KVec, iov::View};
 ///
-/// let parts = [KVec::from(&b"scat"[..]), KVec::from(&b"ter"[..])];
-/// let whole = [KVec::from(&b"scatter"[..])];
+/// let parts = [KVec::from(b"scat"), KVec::from(b"ter")];
+/// let whole = [KVec::from(b"scatter")];
 /// assert_eq!(View::new(&parts), View::new(&whole));
 /// assert_eq!(View::new(&parts), *b"scatter");
 /// assert_ne!(View::new(&parts), b"scat"[..]);

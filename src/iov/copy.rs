@@ -48,7 +48,7 @@ impl<A: Access> View<'_, Source, A> {
     /// ```
     /// use iov_iter::{KVec, iov::{Error, View}};
     ///
-    /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"er"[..])];
+    /// let segments = [KVec::from(b"head"), KVec::from(b"er")];
     /// let view = View::new(&segments);
     /// let mut bytes = [0; 4];
     /// view.read_exact_at(2, &mut bytes)?;
@@ -76,7 +76,7 @@ impl<A: Access> View<'_, Source, A> {
     /// ```
     /// use iov_iter::{Dest, KVec, Piece, iov::View};
     ///
-    /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"ter"[..])];
+    /// let segments = [KVec::from(b"scat"), KVec::from(b"ter")];
     /// let mut frame = [0; 4];
     /// let piece = Piece::<Dest>::from(&mut frame[..]);
     /// assert_eq!(View::new(&segments).read_piece_at(4, piece)?, 3);

@@ -13,7 +13,7 @@
 //!   start              ├────────────────────────────┤
 //!   discard_front(4)   │····├───────────────────────┤    token 1
 //!   discard_back(1)    │····├─────────────────────┤·│    token 2
-//!   undo(token 1)      ├────────────────────────────┤    token 2 was made later: undone, too
+//!   undo(token 1)      ├────────────────────────────┤    undoes token 2, made later, as well
 //!   undo(token 2)      ├────────────────────────────┤    nothing to do
 //! ```
 
@@ -31,7 +31,7 @@ use crate::segment::Position;
 ///
 /// ```compile_fail,E0382
 /// # use iov_iter::{KVec, iov::View};
-/// let segments = [KVec::from(&b"payload"[..])];
+/// let segments = [KVec::from(b"payload")];
 /// let mut view = View::new(&segments);
 /// let undo = view.discard_front_undoable(3);
 /// view.undo(undo);
@@ -45,7 +45,7 @@ pub struct Undo<'v, D: Direction, A: Access = Exclusive> {
 }
 
 impl<D: Direction, A: Access> Undo<'_, D, A> {
-    /// The bytes that the discard took away: as many as asked, or all that were left.
+    /// The bytes that the discard took away: the number asked for, or all that were left.
     #[must_use]
     pub const fn discarded(&self) -> usize {
         self.discarded
@@ -121,7 +121,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// ```
     /// use iov_iter::{KVec, iov::View};
     ///
-    /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body!"[..])];
+    /// let segments = [KVec::from(b"head"), KVec::from(b"body!")];
     /// let mut request = View::new(&segments);
     /// {
     ///     let mut peeled = request.scope();

@@ -7,7 +7,7 @@ use core::fmt;
 /// ```
 /// use iov_iter::{KVec, iov};
 ///
-/// let segments = [KVec::from(&b"twelve bytes"[..])];
+/// let segments = [KVec::from(b"twelve bytes")];
 /// let view = iov::View::new(&segments);
 /// let refused = view.read_at(13, &mut [0; 4]).unwrap_err();
 /// assert_eq!(refused, iov::Error::OffsetOutOfRange { offset: 13, size: 12 });

@@ -23,7 +23,7 @@ impl<A: Access> View<'_, Source, A> {
     /// ```
     /// use iov_iter::{KVec, iov::View};
     ///
-    /// let segments = [KVec::from(&b"\x7fELF"[..]), KVec::from(&b"\x02\x01\x01"[..])];
+    /// let segments = [KVec::from(b"\x7fELF"), KVec::from(b"\x02\x01\x01")];
     /// let mut out = String::new();
     /// View::new(&segments).hexdump(&mut out, "image", 100).unwrap();
     /// assert_eq!(

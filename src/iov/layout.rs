@@ -60,7 +60,7 @@ impl<'b, D: Direction, const N: usize, A: Access> IoVector<'b, D, N, A> {
     /// let bytes = *b"overlap";
     /// let model = [KVec::from(&bytes[4..]), KVec::from(&bytes[..5])];
     /// let mut space = [b'.'; 8];
-    /// let buffer = KVec::from(&mut space[..]);
+    /// let buffer = KVec::from(&mut space);
     /// let mut vector = IoVector::<Dest>::new();
     /// assert_eq!(vector.add_layout_of(View::new(&model), &buffer)?, 7);
     /// vector.view().write_at(0, b"abcdefgh")?;

@@ -26,7 +26,7 @@
 //! ```
 //! use iov_iter::{KVec, iov::View};
 //!
-//! let segments = [KVec::from(&b"HEA"[..]), KVec::from(&b"Dpayl"[..]), KVec::from(&b"oad"[..])];
+//! let segments = [KVec::from(b"HEA"), KVec::from(b"Dpayl"), KVec::from(b"oad")];
 //! let mut request = View::new(&segments);
 //!
 //! let mut header = [0; 4];

@@ -205,7 +205,7 @@ impl<A: Access> View<'_, Source, A> {
     ///     }
     /// }
     ///
-    /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
+    /// let segments = [KVec::from(b"scat"), KVec::from(b"tered")];
     /// let mut wire = Slow(Vec::new());
     /// let sent = iov::View::new(&segments).slice(1, 7)?.send(&mut wire);
     /// assert_eq!((sent.moved, sent.stop), (7, iov::Stop::Finished));
@@ -244,7 +244,7 @@ impl<A: Access> View<'_, Source, A> {
     /// use iov_iter::{KVec, iov::View, os::io::Stream};
     ///
     /// let (here, there) = UnixDatagram::pair().unwrap();
-    /// let packet = [KVec::from(&b"head"[..]), KVec::from(&b"body"[..])];
+    /// let packet = [KVec::from(b"head"), KVec::from(b"body")];
     /// assert_eq!(View::new(&packet).send_once(&mut Stream(&here)).unwrap(), 8);
     /// let mut buffer = [0; 100];
     /// assert_eq!(there.recv(&mut buffer).unwrap(), 8);
@@ -298,7 +298,7 @@ impl<A: Access> View<'_, Dest, A> {
     /// here.send(b"one").unwrap();
     /// here.send(b"another").unwrap();
     /// let mut buffer = [0; 100];
-    /// let segments = [KVec::from(&mut buffer[..])];
+    /// let segments = [KVec::from(&mut buffer)];
     /// let view = View::new(&segments);
     /// assert_eq!(view.receive_once(&mut Stream(&there)).unwrap(), 3);
     /// assert_eq!(view.receive_once(&mut Stream(&there)).unwrap(), 7);

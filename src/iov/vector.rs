@@ -27,11 +27,11 @@ use crate::segment::{KVec, MAX_SEGMENTS, MemVec};
 /// ```
 /// use iov_iter::{KVec, Source, iov::{IoVector, View}};
 ///
-/// let guest = [KVec::from(&b"abcd"[..]), KVec::from(&b"efghij"[..])];
+/// let guest = [KVec::from(b"abcd"), KVec::from(b"efghij")];
 /// let mut vector = IoVector::<Source>::new();
-/// vector.try_push(KVec::from(&b"<"[..]))?;
+/// vector.try_push(KVec::from(b"<"))?;
 /// vector.concat(View::new(&guest).slice(3, 4)?)?;
-/// vector.try_push(KVec::from(&b">"[..]))?;
+/// vector.try_push(KVec::from(b">"))?;
 ///
 /// let mut text = [0; 6];
 /// assert_eq!(vector.view().read_at(0, &mut text)?, 6);
@@ -191,7 +191,7 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     /// ```
     /// use iov_iter::{KVec, Source, iov::{IoVector, View}};
     ///
-    /// let guest = [KVec::from(&b"unaligned"[..])];
+    /// let guest = [KVec::from(b"unaligned")];
     /// let zeros = KVec::from(&[0; 3][..]);
     /// let none = KVec::from(&[][..]);
     /// let padded = IoVector::<Source>::extended(&zeros, View::new(&guest).slice(2, 5)?, &none)?;
@@ -362,8 +362,8 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
     /// use iov_iter::{KVec, Source, iov::IoVector};
     ///
     /// let mut queue = IoVector::<Source>::new();
-    /// queue.try_push(KVec::from(&b"head"[..]))?;
-    /// queue.try_push(KVec::from(&b"body"[..]))?;
+    /// queue.try_push(KVec::from(b"head"))?;
+    /// queue.try_push(KVec::from(b"body"))?;
     /// queue.discard_front(5)?;
     /// assert_eq!((queue.len(), queue.segment_count()), (3, 1));
     /// assert_eq!(queue.view(), b"ody");

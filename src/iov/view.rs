@@ -26,7 +26,7 @@ use crate::segment::{MemVec, Position, Segments};
 /// ```
 /// use iov_iter::{KVec, iov::View};
 ///
-/// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b" gather"[..])];
+/// let segments = [KVec::from(b"scatter"), KVec::from(b" gather")];
 /// let all = View::new(&segments);
 /// assert_eq!(all.len(), 14);
 ///
@@ -278,12 +278,12 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// A cursor over the bytes in view, for an [`IovIter`](crate::IovIter) of its own.
     ///
     /// ```
-    /// use iov_iter::{IovIter, KVec, Source, iov::View};
+    /// use iov_iter::{IovIterSource, KVec, iov::View};
     ///
-    /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body"[..])];
+    /// let segments = [KVec::from(b"head"), KVec::from(b"body")];
     /// let body = View::new(&segments).slice(4, 4)?;
     /// let mut bytes = [0; 9];
-    /// assert_eq!(IovIter::<Source>::from(body).copy_from_iter(&mut bytes), 4);
+    /// assert_eq!(IovIterSource::from(body).copy_from_iter(&mut bytes), 4);
     /// assert_eq!(&bytes[..4], b"body");
     /// # Ok::<(), iov_iter::iov::Error>(())
     /// ```
@@ -382,7 +382,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
         first.filter(|_| pieces.next().is_none())
     }
 
-    /// Appends the pieces in view to `list`, as many as fit; no data is copied.
+    /// Appends the pieces in view to `list` until it is full; no data is copied.
     ///
     /// Pieces are laid out as `struct iovec`, so the list can be handed to a device or a system
     /// call as it is. A full list is not an error; the result tells what it describes.
@@ -395,7 +395,7 @@ impl<'v, D: Direction, A: Access> View<'v, D, A> {
     /// ```
     /// use iov_iter::{InlineVec, KVec, iov};
     ///
-    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b""[..]), KVec::from(&b"cdef"[..])];
+    /// let segments = [KVec::from(b"ab"), KVec::from(b""), KVec::from(b"cdef")];
     /// let mut list = InlineVec::<_, 4>::new();
     /// let described = iov::View::new(&segments).clip(1, 3)?.describe(&mut list)?;
     /// assert_eq!((described.pieces, described.bytes), (2, 3));

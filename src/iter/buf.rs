@@ -1,4 +1,4 @@
-//! Iterators behind the traits of `bytes`.
+//! Iterators as buffers of `bytes`.
 
 use core::fmt;
 use core::ptr::NonNull;

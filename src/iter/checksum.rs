@@ -85,8 +85,8 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// Copies `src` into the iterator, adds the bytes copied to `checksum` and returns their
     /// number.
     ///
-    /// Exact to the segment: one that faults is not counted at all, though bytes in front of the
-    /// fault have been written. Discarded bytes are summed, too.
+    /// Exact to the segment: a segment that faults is not counted at all, though bytes before the
+    /// fault have been written. Discarded bytes are summed as well.
     #[must_use = "fewer bytes than asked may have been copied"]
     pub fn csum_and_copy_to_iter(&mut self, src: &[u8], checksum: &mut Checksum) -> usize {
         if self.is_discarding() {
@@ -115,7 +115,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// Copies from the iterator into `dst`, adds the bytes copied to `checksum` and returns their
     /// number.
     ///
-    /// Exact to the segment: one that faults is not counted at all, though bytes of `dst` behind
+    /// Exact to the segment: a segment that faults is not counted at all, though bytes of `dst` past
     /// the result may have changed.
     #[must_use = "fewer bytes than asked may have been copied"]
     pub fn csum_and_copy_from_iter(&mut self, dst: &mut [u8], checksum: &mut Checksum) -> usize {
@@ -125,8 +125,8 @@ impl<H: Host> IovIter<'_, Source, H> {
             |checksum, user, part| {
                 let space = part.into_piece();
                 let read = user.read(0, space.into_shared(), CopyFlags::empty());
-                // SAFETY: `UserMemory::read` has initialised so many bytes of the buffer, which
-                // nothing writes until they are summed.
+                // SAFETY: `UserMemory::read` has initialised `read` bytes of the buffer, and
+                // nothing writes them until they are summed.
                 let bytes = unsafe { Piece::<_, Exclusive>::new(space.as_mut_ptr(), read) };
                 whole_piece(checksum, bytes, space.len())
             },

@@ -8,14 +8,14 @@ use crate::host::{Host, KernelOnly};
 use crate::memory::Piece;
 
 impl<'a, H: Host> IovIter<'a, Source, H> {
-    /// The bytes up to the end of the current segment, and moves behind them.
+    /// Returns the bytes up to the end of the current segment and advances past them.
     ///
     /// `None` at the end, and for memory that cannot be borrowed: user memory and pages.
     ///
     /// ```
-    /// # use iov_iter::{IovIter, KVec, Source};
-    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b""[..]), KVec::from(&b"cde"[..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// # use iov_iter::{IovIterSource, KVec};
+    /// let segments = [KVec::from(b"ab"), KVec::from(b""), KVec::from(b"cde")];
+    /// let mut iter = IovIterSource::from(&segments);
     /// iter.advance(1);
     /// iter.truncate(3);
     /// assert_eq!(iter.next_chunk(), Some(&b"b"[..]));
@@ -37,9 +37,9 @@ impl<'a> IovIter<'a, Source, KernelOnly> {
     /// The chunks of the bytes left, one for each segment that has any. The iterator stays.
     ///
     /// ```
-    /// # use iov_iter::{IovIter, KVec, Source};
-    /// let segments = [KVec::from(&b"scatter "[..]), KVec::from(&b"gather"[..])];
-    /// let iter = IovIter::<Source>::from(&segments[..]);
+    /// # use iov_iter::{IovIterSource, KVec};
+    /// let segments = [KVec::from(b"scatter "), KVec::from(b"gather")];
+    /// let iter = IovIterSource::from(&segments);
     /// assert_eq!(iter.chunks().collect::<Vec<_>>().concat(), b"scatter gather");
     /// assert_eq!((iter.chunks().count(), iter.remaining()), (2, 14));
     /// ```

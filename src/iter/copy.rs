@@ -14,13 +14,13 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// Copies `src` into the iterator and returns the bytes copied.
     ///
     /// Fewer than `src.len()` if the iterator ends or user memory faults; the iterator stands
-    /// behind the last byte copied.
+    /// after the last byte copied.
     ///
     /// ```
-    /// # use iov_iter::{Dest, IovIter, KVec};
+    /// # use iov_iter::{IovIterDest, KVec};
     /// let mut buffer = [0; 5];
-    /// let segments = [KVec::from(&mut buffer[..])];
-    /// let copied = IovIter::<Dest>::from(&segments[..]).copy_to_iter(b"seven..");
+    /// let segments = [KVec::from(&mut buffer)];
+    /// let copied = IovIterDest::from(&segments).copy_to_iter(b"seven..");
     /// assert_eq!((copied, &buffer), (5, b"seven"));
     /// ```
     #[inline]
@@ -50,8 +50,8 @@ impl<H: Host> IovIter<'_, Dest, H> {
         self.all_or_nothing(src.len(), |iter| iter.copy_to_iter(src))
     }
 
-    /// Copies `src`, of which a part may be poisoned memory, into the iterator; stops in front of
-    /// the poison and returns the bytes copied.
+    /// Copies `src`, part of which may be poisoned memory, into the iterator; stops before the poison
+    /// and returns the bytes copied.
     ///
     /// Where the host cannot recover from poison it is a plain copy.
     #[inline]
@@ -70,13 +70,13 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// for example) and returns their number.
     ///
     /// ```
-    /// # use iov_iter::{Dest, IovIter, KVec};
+    /// # use iov_iter::{IovIterDest, KVec};
     /// use std::hash::{DefaultHasher, Hasher};
     ///
     /// let mut buffer = [0; 2];
-    /// let segments = [KVec::from(&mut buffer[..])];
+    /// let segments = [KVec::from(&mut buffer)];
     /// let mut hasher = DefaultHasher::new();
-    /// let copied = IovIter::<Dest>::from(&segments[..])
+    /// let copied = IovIterDest::from(&segments)
     ///     .hash_and_copy_to_iter(b"abc", |bytes| hasher.write(bytes));
     ///
     /// let mut expected = DefaultHasher::new();
@@ -109,7 +109,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// Serves a read at `position` of a file whose contents are `contents`: copies the tail into
     /// the iterator, raises `position` by the bytes copied and returns them.
     ///
-    /// At or behind the end of the contents that is 0.
+    /// Returns 0 at or past the end of the contents.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
         Ok(copied)
     }
 
-    /// Copies a piece, which may be mapped elsewhere, too, into the iterator.
+    /// Copies a piece into the iterator; it may have other mappings.
     #[inline]
     pub(super) fn copy_in<A: Access>(
         &mut self,
@@ -169,13 +169,13 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// Copies from the iterator into `dst` and returns the bytes copied.
     ///
     /// Fewer than `dst.len()` if the iterator ends or user memory faults; the iterator stands
-    /// behind the last byte copied, and `dst` is unchanged behind it.
+    /// after the last byte copied, and the rest of `dst` is unchanged.
     ///
     /// ```
-    /// # use iov_iter::{IovIter, KVec, Source};
-    /// let segments = [KVec::from(&b"sca"[..]), KVec::from(&b"tter"[..])];
+    /// # use iov_iter::{IovIterSource, KVec};
+    /// let segments = [KVec::from(b"sca"), KVec::from(b"tter")];
     /// let mut buffer = [b'.'; 10];
-    /// let copied = IovIter::<Source>::from(&segments[..]).copy_from_iter(&mut buffer);
+    /// let copied = IovIterSource::from(&segments).copy_from_iter(&mut buffer);
     /// assert_eq!((copied, &buffer), (7, b"scatter..."));
     /// ```
     #[inline]
@@ -201,10 +201,10 @@ impl<H: Host> IovIter<'_, Source, H> {
     ///
     /// ```
     /// # use core::mem::MaybeUninit;
-    /// # use iov_iter::{IovIter, KVec, Source};
-    /// let segments = [KVec::from(&b"abc"[..])];
+    /// # use iov_iter::{IovIterSource, KVec};
+    /// let segments = [KVec::from(b"abc")];
     /// let mut buffer = [MaybeUninit::uninit(); 8];
-    /// let filled = IovIter::<Source>::from(&segments[..]).copy_from_iter_raw(&mut buffer);
+    /// let filled = IovIterSource::from(&segments).copy_from_iter_raw(&mut buffer);
     /// assert_eq!(filled, b"abc");
     /// ```
     #[inline]
@@ -232,9 +232,9 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// same bytes then.
     ///
     /// ```
-    /// # use iov_iter::{IovIter, KVec, Source};
-    /// let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b"ed"[..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// # use iov_iter::{IovIterSource, KVec};
+    /// let segments = [KVec::from(b"scatter"), KVec::from(b"ed")];
+    /// let mut iter = IovIterSource::from(&segments);
     /// let mut list = Vec::new();
     /// assert_eq!(iter.copy_from_iter_vec(&mut list, 8), Ok(8));
     /// assert_eq!((&list[..], iter.remaining()), (&b"scattere"[..], 1));
@@ -319,7 +319,7 @@ impl<H: Host> IovIter<'_, Source, H> {
         )
     }
 
-    /// Copies from the iterator into a piece, which may be mapped elsewhere, too.
+    /// Copies from the iterator into a piece, which may have other mappings.
     #[inline]
     pub(super) fn copy_out(&mut self, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
         self.walk_with(

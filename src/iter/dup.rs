@@ -61,9 +61,9 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Copies the iterator, and the segments left from the current one on into `storage`.
     ///
     /// Empty segments are not copied and need no room.
-    /// The duplicate stands on the same byte and moves on its own. Its first segment is the current
-    /// one, so it cannot be reverted further back than that. References to pages are taken, and
-    /// given back with the storage. Where the segments themselves stay, [`clone`](Clone::clone)
+    /// The duplicate starts at the same byte and moves on its own. Its first segment is the current
+    /// one, so it cannot be reverted further back than that. Pages are referenced, and released with
+    /// the storage. Where the segments themselves stay, [`clone`](Clone::clone)
     /// does without storage; for a duplicate that outlives a list of user segments, see
     /// [`Cursor::dup`].
     ///
@@ -72,10 +72,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// [`Error::NoMemory`] if `storage` has not enough room.
     ///
     /// ```
-    /// use iov_iter::{DupStorage, IovIter, KVec, Source};
+    /// use iov_iter::{DupStorage, IovIterSource, KVec, Source};
     ///
-    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b"cdef"[..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let segments = [KVec::from(b"ab"), KVec::from(b"cdef")];
+    /// let mut iter = IovIterSource::from(&segments);
     /// iter.advance(3);
     ///
     /// let mut storage = DupStorage::<Source>::new();

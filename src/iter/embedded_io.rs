@@ -25,7 +25,7 @@ impl<D: Direction, H: Host> ErrorType for IovIter<'_, D, H> {
 
 /// Reads what is left; 0 bytes at the end.
 ///
-/// A fault in front of which bytes moved is reported by the next call, as [`Error::Fault`].
+/// If bytes moved before a fault, the fault is reported by the next call, as [`Error::Fault`].
 impl<H: Host> Read for IovIter<'_, Source, H> {
     fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
         match self.copy_from_iter(buf) {
@@ -45,7 +45,7 @@ impl<H: Host> Read for IovIter<'_, Source, H> {
 
 /// Writes while there is room; [`Error::Exhausted`] at the end.
 ///
-/// A fault in front of which bytes moved is reported by the next call, as [`Error::Fault`].
+/// If bytes moved before a fault, the fault is reported by the next call, as [`Error::Fault`].
 impl<H: Host> Write for IovIter<'_, Dest, H> {
     fn write(&mut self, buf: &[u8]) -> Result<usize, Error> {
         match self.copy_to_iter(buf) {

@@ -7,7 +7,7 @@ use crate::host::{Host, UserMemory};
 impl<H: Host> IovIter<'_, Source, H> {
     /// Makes the next `size` bytes present for reading and returns how many of them are **not**.
     ///
-    /// 0 is full success; `size` means that not even the next byte is within reach. Bytes behind
+    /// 0 is full success; `size` means that not even the next byte is within reach. Bytes past
     /// the end of the iterator count as out of reach. Memory that is not the user's needs nothing:
     /// always 0. The iterator stays.
     #[must_use = "some bytes may be out of reach"]

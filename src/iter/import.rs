@@ -75,8 +75,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ///
     /// The array is copied into `storage`, each byte of it once, and only the copy is checked.
     /// Nothing is allocated for up to `N` segments, nor ever without feature `alloc`. The total is
-    /// limited to [`MAX_COUNT`](Self::MAX_COUNT): the segment that exceeds it is cut, and those
-    /// behind it are left empty. A single segment becomes a [`UserBuf`](Self::UserBuf).
+    /// limited to [`MAX_COUNT`](Self::MAX_COUNT): the segment that exceeds it is cut, and the segments
+    /// after it are left empty. A single segment becomes a [`UserBuf`](Self::UserBuf).
     /// [`remaining`](Self::remaining) is the total.
     ///
     /// # Errors

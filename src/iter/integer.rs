@@ -49,9 +49,9 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// [`Error::Exhausted`] or [`Error::Fault`] if not all of its bytes can be read.
     ///
     /// ```
-    /// # use iov_iter::{Error, IovIter, KVec, Source};
+    /// # use iov_iter::{Error, IovIterSource, KVec};
     /// let segments = [KVec::from(&[0x12][..]), KVec::from(&[0x34, 0x56][..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut iter = IovIterSource::from(&segments);
     /// assert_eq!(iter.read_be::<u16>(), Ok(0x1234));
     /// assert_eq!(iter.read_be::<u16>(), Err(Error::Exhausted));
     /// assert_eq!(iter.read_be::<u8>(), Ok(0x56));

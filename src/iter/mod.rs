@@ -185,7 +185,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     ///
     /// ```
     /// # use iov_iter::{Error, IovIter, KVec, Source};
-    /// let segments = [KVec::from(&b"abcd"[..])];
+    /// let segments = [KVec::from(b"abcd")];
     /// assert_eq!(IovIter::<Source>::kvec(&segments, 2).unwrap().remaining(), 2);
     /// assert_eq!(IovIter::<Source>::kvec(&segments, 5).unwrap_err(), Error::CountExceedsSegments);
     /// ```
@@ -383,7 +383,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
 
 /// # Walking
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
-    /// Hands piece after piece of the next `n` bytes to a step and moves behind what it handled.
+    /// Calls a step for each contiguous piece of the next `n` bytes and advances by what the steps handled.
     ///
     /// Every copy is built on this, and so can be a DMA mapping, a hash or a cipher. `n` is cut to
     /// [`remaining`](Self::remaining). Pieces of user memory go to `user`, addressable ones to
@@ -397,10 +397,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Returns the bytes handled in all.
     ///
     /// ```
-    /// use iov_iter::{IovIter, KVec, Source};
+    /// use iov_iter::{IovIterSource, KVec};
     ///
-    /// let segments = [KVec::from(&b"ab"[..]), KVec::from(&b"cde"[..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let segments = [KVec::from(b"ab"), KVec::from(b"cde")];
+    /// let mut iter = IovIterSource::from(&segments);
     /// let mut lengths = vec![];
     /// let handled = iter.iterate_and_advance(
     ///     4,
@@ -438,10 +438,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         )
     }
 
-    /// Hands piece after piece of the next bytes to a step, with the part of `extent` that goes with
-    /// it; otherwise as [`iterate_and_advance`](Self::iterate_and_advance), but that the steps get empty
-    /// pieces, too, and that there is one for exclusive memory and one for shared memory:
-    /// [`for_both!`] makes both of one text.
+    /// Calls a step for each piece of the next bytes, with the part of `extent` that corresponds to it.
+    ///
+    /// Like [`iterate_and_advance`](Self::iterate_and_advance), but the steps get empty pieces as well, and
+    /// exclusive and shared memory have a step each: [`for_both!`] makes both of one text.
     #[inline(always)]
     fn walk_with<S: ?Sized, E: Extent>(
         &mut self,

@@ -150,10 +150,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// offset in the run. 0 if no byte is left.
     ///
     /// ```
-    /// # use iov_iter::{IovIter, KVec, Source};
+    /// # use iov_iter::{IovIterSource, KVec};
     /// let bytes = [0; 16];
     /// let segments = [KVec::from(&bytes[..12])];
-    /// assert_eq!(IovIter::<Source>::from(&segments[..]).alignment() & 7, (bytes.as_ptr().addr() | 12) & 7);
+    /// assert_eq!(IovIterSource::from(&segments).alignment() & 7, (bytes.as_ptr().addr() | 12) & 7);
     /// ```
     #[must_use]
     #[doc(alias = "iov_iter_alignment")]
@@ -206,7 +206,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         capped.npages(max_pages)
     }
 
-    /// Folds the addresses and lengths of the pieces left, of which a discarding iterator has none.
+    /// Folds the addresses and lengths of the pieces left; a discarding iterator has no pieces.
     #[inline]
     fn ranges<A>(&self, init: A, f: impl FnMut(A, usize, usize) -> A) -> A {
         if self.is_discarding() {
@@ -270,6 +270,6 @@ pub(super) const fn pages_of(size: usize, address: usize, len: usize) -> usize {
 /// `usize`.
 #[cold]
 const fn pages_of_nearly_all(size: usize, in_first: usize, len: usize) -> usize {
-    let behind = len.saturating_sub(size.saturating_sub(in_first));
-    behind.div_ceil(size).saturating_add(1)
+    let after_first = len.saturating_sub(size.saturating_sub(in_first));
+    after_first.div_ceil(size).saturating_add(1)
 }

@@ -17,7 +17,7 @@ use crate::segment::{BioVec, Position};
 pub struct ScatterEntry<'a, P: Page> {
     /// The page in which the range begins.
     pub page: HeldPage<'a, P>,
-    /// Bytes of that page in front of the range; less than a page.
+    /// Where the range starts in that page, in bytes; less than a page.
     pub offset: usize,
     /// The length in bytes. A range of pages may go on into the pages that follow in the run; one
     /// of user or addressable memory ends with the page.
@@ -46,8 +46,8 @@ impl<P: Page> fmt::Debug for ScatterEntry<'_, P> {
 }
 
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
-    /// Describes the next `max_size` bytes by at most `max_entries` entries, appends those to
-    /// `list`, moves behind the bytes described and returns their number.
+    /// Describes the next `max_size` bytes by at most `max_entries` entries, appends the entries to
+    /// `list`, advances past the bytes described and returns their number.
     ///
     /// One entry per segment of pages; one per page for user memory, which is pinned, and for
     /// addressable memory. Fewer bytes if the iterator, the entries or the room in `list` run out.
@@ -59,11 +59,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// iterator are as they were then, and nothing stays pinned.
     ///
     /// ```
-    /// use iov_iter::{InlineVec, IovIter, KVec, ScatterEntry, Source};
+    /// use iov_iter::{InlineVec, IovIterSource, KVec, ScatterEntry};
     ///
     /// let bytes = [0; 10_000];
     /// let segments = [KVec::from(&bytes[..16]), KVec::from(&bytes[4000..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let mut iter = IovIterSource::from(&segments);
     /// let mut entries = InlineVec::<ScatterEntry<_>, 8>::new();
     /// assert_eq!(iter.extract_to_scatter_list(usize::MAX, 8, &mut entries), Ok(6016));
     /// for entry in entries.iter() {

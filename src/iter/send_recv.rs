@@ -86,7 +86,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// #     }
     /// # }
     ///
-    /// let segments = [KVec::from(&b"head"[..]), KVec::from(&b"body"[..])];
+    /// let segments = [KVec::from(b"head"), KVec::from(b"body")];
     /// let mut iter = IovIter::<Source>::kvec(&segments, 6).unwrap();
     /// iter.advance(1);
     /// let mut wire = Wire(vec![]);
@@ -114,7 +114,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// [`send`](IovIter::send).
     ///
     /// ```
-    /// use iov_iter::{Dest, IovIter, KVec, iov::Stop};
+    /// use iov_iter::{Dest, IovIterDest, KVec, iov::Stop};
     /// # use iov_iter::{Piece, iov::{CallError, VectoredRead}};
     /// # struct Wire<'w>(&'w [u8]);
     /// # impl VectoredRead for Wire<'_> {
@@ -127,8 +127,8 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// # }
     ///
     /// let (mut head, mut body) = ([0; 4], [0; 8]);
-    /// let segments = [KVec::from(&mut head[..]), KVec::from(&mut body[..])];
-    /// let mut iter = IovIter::<Dest>::from(&segments[..]);
+    /// let segments = [KVec::from(&mut head), KVec::from(&mut body)];
+    /// let mut iter = IovIterDest::from(&segments);
     /// let received = iter.receive(&mut Wire(b"headbody"));
     /// assert_eq!((received.moved, received.stop), (8, Stop::Closed));
     /// assert_eq!((iter.remaining(), &body), (4, b"body\0\0\0\0"));

@@ -7,7 +7,7 @@ use crate::direction::{Dest, Source};
 use crate::host::{CopyFlags, Host, UserMemory};
 use crate::memory::Piece;
 
-/// Copies `len` bytes from `src` to `dst`, moves both by the bytes copied and returns their number.
+/// Copies `len` bytes from `src` to `dst`, advances both by the bytes copied and returns their number.
 ///
 /// ```text
 ///              dst addressable      dst user memory
@@ -19,14 +19,14 @@ use crate::memory::Piece;
 /// arrive. Bytes for a [discarding](IovIter::discard) destination are not read.
 ///
 /// ```
-/// use iov_iter::{Dest, IovIter, KVec, Source, copy_iter_to_iter};
+/// use iov_iter::{IovIterDest, IovIterSource, KVec, copy_iter_to_iter};
 ///
-/// let from = [KVec::from(&b"abc"[..]), KVec::from(&b"defgh"[..])];
+/// let from = [KVec::from(b"abc"), KVec::from(b"defgh")];
 /// let (mut x, mut y) = ([0; 5], [0; 2]);
-/// let to = [KVec::from(&mut x[..]), KVec::from(&mut y[..])];
+/// let to = [KVec::from(&mut x), KVec::from(&mut y)];
 ///
-/// let mut src = IovIter::<Source>::from(&from[..]);
-/// let mut dst = IovIter::<Dest>::from(&to[..]);
+/// let mut src = IovIterSource::from(&from[..]);
+/// let mut dst = IovIterDest::from(&to[..]);
 /// assert_eq!(copy_iter_to_iter(&mut src, &mut dst, 100), 7);
 /// assert_eq!((src.remaining(), dst.remaining()), (1, 0));
 /// assert_eq!((&x, &y), (b"abcde", b"fg"));

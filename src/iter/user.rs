@@ -37,8 +37,8 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
         &self.cursor
     }
 
-    /// As [`Cursor::walk`], with the part of `extent` that goes with each piece. Empty segments give one, too:
-    /// a copy finds out by itself that there is nothing to do.
+    /// As [`Cursor::walk`], with the part of `extent` that corresponds to each piece. Empty segments give a
+    /// piece as well: a copy finds out by itself that there is nothing to do.
     #[inline]
     pub(super) fn walk_with<D: Direction, E: Extent>(
         &mut self,
@@ -104,7 +104,7 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
 }
 
 /// Calls `step` with range after range of user addresses that `memory` accepts, and the part of `extent`
-/// that goes with each; otherwise as [`Cursor::walk`], but that empty segments give a range, too.
+/// that corresponds to each. Like [`Cursor::walk`], but empty segments give a range as well.
 #[inline(always)]
 fn accepted<U: UserMemory, L: Segments<Segment = IoVec>, E: Extent>(
     memory: &U,
@@ -175,7 +175,7 @@ impl<'m, U: UserMemory, D: Direction> UserPiece<'m, U, D> {
 }
 
 impl<U: UserMemory> UserPiece<'_, U, Source> {
-    /// Reads the bytes behind the first `offset` into the front of `dst` and returns how many
+    /// Reads the bytes after the first `offset` into the front of `dst` and returns how many
     /// moved before a fault, or before either side ended.
     #[inline]
     pub fn read(&self, offset: usize, dst: Piece<'_, Dest>, flags: CopyFlags) -> usize {
@@ -187,7 +187,7 @@ impl<U: UserMemory> UserPiece<'_, U, Source> {
 }
 
 impl<U: UserMemory> UserPiece<'_, U, Dest> {
-    /// Writes `src` behind the first `offset` bytes and returns how many moved before a fault, or
+    /// Writes `src` after the first `offset` bytes and returns how many moved before a fault, or
     /// before either side ended.
     #[inline]
     pub fn write(&self, offset: usize, src: Piece<'_, Source>, flags: CopyFlags) -> usize {

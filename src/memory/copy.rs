@@ -85,8 +85,8 @@ pub unsafe fn copy<S: Access, D: Access, const OVERLAP: bool>(
                 ends::<S, D, Wide>(src.add(len).sub(32), dst.add(len).sub(32), 32);
                 ends::<S, D, Wide>(src, dst, 32);
             }
-            // What is behind the copy follows this one directly, the others stand aside: a jump weighs most
-            // where there is least to copy.
+            // The code after the copy follows this case without a jump, the others are cold: a jump weighs
+            // most where there is least to copy.
             16.. => ends::<S, D, Wide>(src, dst, len),
             _ => {
                 unlikely();
@@ -113,7 +113,7 @@ const fn plain<S: Access, D: Access>() -> bool {
     S::PLAIN && D::PLAIN
 }
 
-/// Copies the first and the last bytes, as many as a `T` has; a single `T` by one access.
+/// Copies the first and the last `size_of::<T>()` bytes; a single `T` by one access.
 #[inline(always)]
 unsafe fn ends<S: Access, D: Access, T: Word>(src: *const u8, dst: *mut u8, len: usize) {
     // SAFETY: both are at least as long as a `T`.
@@ -340,7 +340,7 @@ fn splat(value: u8) -> Wide {
     unsafe { Exclusive::load([value; 16].as_ptr()) }
 }
 
-/// Sets the first and the last bytes, as many as `word` has, to those; a single integer by one access.
+/// Sets the first and the last `size_of::<T>()` bytes to `word`; a single integer by one access.
 #[inline(always)]
 unsafe fn fill_ends<D: Access, T: Word>(dst: *mut u8, word: T, len: usize) {
     // SAFETY: `dst` is at least as long as a `T`.
@@ -441,7 +441,7 @@ mod tests {
         each(|from, to, len, memory, model| {
             model.copy_within(from..from + len, to);
             let base = memory.as_mut_ptr();
-            // SAFETY: both have so many bytes.
+            // SAFETY: both have `len` bytes at their offsets.
             unsafe { by_words::<Shared, Shared, true>(base.add(from), base.add(to), len) };
         });
     }
@@ -450,7 +450,7 @@ mod tests {
     fn fills_by_words_write_their_bytes_and_no_other() {
         each(|_, to, len, memory, model| {
             model[to..][..len].fill(0xa5);
-            // SAFETY: there are so many bytes.
+            // SAFETY: there are `len` bytes at the offset.
             unsafe { fill_by_words::<Shared>(memory.as_mut_ptr().add(to), 0xa5, len) };
         });
     }

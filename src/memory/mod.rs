@@ -234,7 +234,7 @@ impl<A: Access> Piece<'_, Dest, A> {
     ///
     /// # Safety
     ///
-    /// The first bytes of both, as many as the shorter has, must be disjoint.
+    /// With `n` the length of the shorter, the first `n` bytes of both must be disjoint.
     // Always, so that `copy` has more callers than this one, which would be made to hold it.
     #[inline(always)]
     pub(crate) unsafe fn copy_from_disjoint<B: Access>(self, src: Piece<'_, Source, B>) -> usize {
@@ -337,7 +337,7 @@ mod layout {
     assert_eq_align!(Piece<'static, Source>, usize);
     const_assert_eq!(core::mem::offset_of!(Piece<'static, Dest>, base), 0);
     const_assert_eq!(core::mem::offset_of!(Piece<'static, Dest>, len), size_of::<usize>());
-    // A piece aliases memory that only its creator's thread may touch; the pointer inside sees to it.
+    // A piece aliases memory that only its creator's thread may touch; the pointer inside ensures that.
     assert_not_impl_any!(Piece<'static, Source>: Send, Sync);
     assert_not_impl_any!(Piece<'static, Dest>: Send, Sync);
 }

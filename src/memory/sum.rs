@@ -22,10 +22,10 @@ const LANES: usize = match () {
     _ => 8,
 };
 const LANES_OF_AVX2: usize = 16;
-/// From so many bytes on, two blocks of the narrowest vector registers, it pays to add up the lanes in the
-/// end.
+/// The length in bytes, two blocks of the narrowest vector registers, from which adding up the lanes in the
+/// end pays.
 const LONG: usize = 128;
-/// From so many bytes on, where copies go by whole registers, it pays to align what they write.
+/// The length in bytes from which aligning what a copy by whole registers writes pays.
 const WORTH_ALIGNING: usize = 1024;
 /// Whether there are vector registers, as there are not in most kernels.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
@@ -109,7 +109,7 @@ unsafe fn sum_exclusive<const COPY: bool>(src: *const u8, dst: *mut u8, len: usi
         if VECTORS && len >= LONG {
             return long::<COPY>(src, dst, len);
         }
-        behind::<COPY>(src, dst, len, 0, 0)
+        tail::<COPY>(src, dst, len, 0, 0)
     }
 }
 
@@ -118,7 +118,7 @@ unsafe fn sum_exclusive<const COPY: bool>(src: *const u8, dst: *mut u8, len: usi
 /// # Safety
 ///
 /// As there.
-// Not in line: otherwise few bytes, too, would have the registers saved that its calls need saved.
+// Not inlined: its calls need registers saved, and short lengths would pay for that.
 #[inline(never)]
 unsafe fn long<const COPY: bool>(src: *const u8, dst: *mut u8, len: usize) -> u16 {
     #[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "avx2")))]
@@ -156,21 +156,21 @@ unsafe fn by_lanes<const COPY: bool, const N: usize>(
 ) -> u16 {
     let (block, register) = const { (N * size_of::<u64>(), N * size_of::<u64>() / 4) };
     let (mut sum, mut at) = (0u64, 0usize);
-    // SAFETY: the caller's promise; what is in front of an aligned register is shorter than one, and no
-    // block ends behind `len`.
+    // SAFETY: the caller's promise; what lies before an aligned register is shorter than one, and no
+    // block ends past `len`.
     unsafe {
         // Writes that cross cache lines take twice as long.
         let front = dst.addr().wrapping_neg() & register.wrapping_sub(1);
-        // Behind an odd one the words would lie the other way round.
+        // After an odd number of bytes the halves of each word would be swapped.
         if COPY && len >= WORTH_ALIGNING && front & 1 == 0 {
-            sum = behind::<COPY>(src, dst, front, 0, 0).into();
+            sum = tail::<COPY>(src, dst, front, 0, 0).into();
             at = front;
         }
         while len.wrapping_sub(at) >= block {
             let blocks = len.wrapping_sub(at).min(MANY).checked_div(block).unwrap_or(0);
             sum = add(sum, side_by_side::<COPY, N>(src, dst, &mut at, blocks));
         }
-        behind::<COPY>(src, dst, len, sum, at)
+        tail::<COPY>(src, dst, len, sum, at)
     }
 }
 
@@ -180,7 +180,7 @@ unsafe fn by_lanes<const COPY: bool, const N: usize>(
 ///
 /// As for [`sum`]; `at` is at most `len`.
 #[inline(always)]
-unsafe fn behind<const COPY: bool>(
+unsafe fn tail<const COPY: bool>(
     src: *const u8,
     dst: *mut u8,
     len: usize,
@@ -239,7 +239,7 @@ unsafe fn in_a_row<const COPY: bool, const N: usize>(
     add(sum, carry.into())
 }
 
-/// The sum of the words in so many blocks of `N` from `at` on, of no more than [`MANY`] bytes.
+/// The sum of the words in `blocks` blocks of `N` from `at` on, [`MANY`] bytes at most.
 ///
 /// # Safety
 ///
@@ -292,10 +292,10 @@ const fn carrying_add(sum: u64, word: u64, carry: bool) -> (u64, bool) {
     (sum, one | other)
 }
 
-/// Reads the integers at `at`, writes them too if `COPY`, and moves behind them.
+/// Reads the integers at `at`, writes them as well if `COPY`, and advances `at` past them.
 #[inline(always)]
 unsafe fn take<const COPY: bool, T: Copy>(src: *const u8, dst: *mut u8, at: &mut usize) -> T {
-    // SAFETY: the caller takes what lies in front of the end.
+    // SAFETY: the caller takes what lies before the end.
     unsafe {
         let word = src.add(*at).cast::<T>().read_unaligned();
         if COPY {
@@ -332,7 +332,7 @@ mod tests {
     fn lanes<const N: usize>(bytes: &[u8]) -> u16 {
         let (mut copy, mut at) = ([0; LONGEST], 0);
         let blocks = bytes.len() / (8 * N);
-        // SAFETY: both have so many bytes.
+        // SAFETY: both have this number of bytes.
         let sum =
             unsafe { side_by_side::<true, N>(bytes.as_ptr(), copy.as_mut_ptr(), &mut at, blocks) };
         assert_eq!((at, &copy[..at]), (bytes.len(), bytes));

@@ -2,7 +2,7 @@
 //! registers where there are any, then single words, then bytes.
 //!
 //! Where words may lie anywhere, the last block or word ends with the last byte, and overlaps the one
-//! in front of it; elsewhere the bytes around the aligned words are looked at one by one. A block is
+//! before it; elsewhere the bytes around the aligned words are looked at one by one. A block is
 //! read once, so that what is said of memory that others write is true of what was read.
 
 use core::ffi::{c_int, c_void};
@@ -137,7 +137,7 @@ unsafe fn equal(left: *const u8, right: *const u8, len: usize) -> bool {
         match len {
             0 => true,
             8..=16 if Exclusive::UNALIGNED => {
-                // What is behind the call of memcmp follows it directly.
+                // Cold, so that the code after the call of memcmp follows it without a jump.
                 unlikely();
                 let word = |at: *const u8| Exclusive::load::<u64>(at);
                 [0, len.wrapping_sub(8)]
@@ -278,13 +278,13 @@ fn inner<const WORDS: usize, const ANYWHERE: bool>(at: usize, len: usize) -> Opt
     end::<WORDS>(at, len).filter(|end| !ANYWHERE || *end < len)
 }
 
-/// Where the last `WORDS` words of `len` bytes begin, if there are so many and they may lie anywhere.
+/// Where the last `WORDS` words of `len` bytes begin, if `len` holds them and they may lie anywhere.
 #[inline]
 fn last<const WORDS: usize, const ANYWHERE: bool>(len: usize) -> Option<usize> {
     len.checked_sub(const { WORDS * WORD }).filter(|_| ANYWHERE)
 }
 
-/// Bytes at `base` in front of the first word that can be read at once, at most `len`.
+/// Bytes at `base` before the first word that can be read at once, at most `len`.
 #[inline]
 fn bytes_to_word<const ANYWHERE: bool>(base: *const u8, len: usize) -> usize {
     match ANYWHERE {
@@ -299,7 +299,7 @@ fn any(block: [usize; BLOCK]) -> bool {
     block.iter().fold(0, |bits, word| bits | word) != 0
 }
 
-/// Both ways, of which each machine takes one, and neither of them behind `memcmp`.
+/// Both ways; each machine takes one. Neither uses `memcmp` here.
 #[cfg(test)]
 mod tests {
     use super::super::access::Shared;
@@ -323,7 +323,7 @@ mod tests {
         each(|offset, len, at| {
             bytes[offset..][..len].fill(0);
             let base = bytes[offset..].as_ptr();
-            // SAFETY: the array has so many bytes behind the offset.
+            // SAFETY: the array has `len` bytes from the offset on.
             assert!(unsafe { every_zero::<Exclusive, true>(base, len) });
             // SAFETY: as above.
             assert!(unsafe { every_zero::<Exclusive, false>(base, len) });
@@ -351,7 +351,7 @@ mod tests {
             bytes[offset + at] = 1;
             let (left, right) = (bytes[offset..].as_ptr(), zeros.as_ptr());
             let expected = Some(at).filter(|at| *at < len);
-            // SAFETY: both arrays have so many bytes behind the pointers.
+            // SAFETY: both arrays have `len` bytes from the pointers on.
             let found = unsafe {
                 [
                     first_difference::<Exclusive, Exclusive, true>(left, right, len),

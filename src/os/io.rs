@@ -25,13 +25,13 @@
 //! use iov_iter::{KVec, os::io::Stream};
 //!
 //! let (here, there) = UnixStream::pair().unwrap();
-//! let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
+//! let segments = [KVec::from(b"scat"), KVec::from(b"tered")];
 //! let sent = View::new(&segments).send(&mut Stream(&here));
 //! assert_eq!(sent.finished().unwrap(), 9);
 //!
 //! drop(here);
 //! let (mut head, mut tail) = ([0; 3], [0; 20]);
-//! let segments = [KVec::from(&mut head[..]), KVec::from(&mut tail[..])];
+//! let segments = [KVec::from(&mut head), KVec::from(&mut tail)];
 //! let received = View::new(&segments).receive(&mut Stream(&there));
 //! assert!(matches!(received.stop, Stop::Closed));
 //! assert_eq!((received.moved, &head, &tail[..6]), (9, b"sca", &b"ttered"[..]));
@@ -61,7 +61,7 @@ use crate::segment::{KVec, MAX_SEGMENTS, SharedVec};
 ///
 /// use iov_iter::{KVec, os::io::as_io_slices};
 ///
-/// let segments = [KVec::from(&b"no "[..]), KVec::from(&b"copy"[..])];
+/// let segments = [KVec::from(b"no "), KVec::from(b"copy")];
 /// let mut out = Vec::new();
 /// assert_eq!(out.write_vectored(as_io_slices(&segments)).unwrap(), 7);
 /// assert_eq!(out, b"no copy");
@@ -89,7 +89,7 @@ pub const unsafe fn as_io_slices_mut<'s, 'a>(
     // SAFETY: on Unix an `IoSliceMut` is ABI compatible with `struct iovec`, as a segment is (see
     // `layout` below). Both own an exclusive borrow of valid bytes for 'a at an address that is not
     // null; that the bytes are initialised and exclusive is the caller's promise. Whatever a caller
-    // puts in place of a slice is a segment, too.
+    // puts in place of a slice is a segment as well.
     unsafe { core::slice::from_raw_parts_mut(segments.as_mut_ptr().cast(), segments.len()) }
 }
 

@@ -46,7 +46,7 @@ impl Host for Process {
 ///
 /// - The number is given to this program between the check and the write. That needs a process that was
 ///   reaped in between, and all numbers used up once since then.
-/// - The other process has mapped memory that this one has mapped, too (`MAP_SHARED`). Whoever made such a
+/// - The other process shares a mapping with this one (`MAP_SHARED`). Whoever made such a
 ///   mapping must expect any process that has it to write it; here this one makes the other write.
 ///
 /// The system calls may always sleep, so [`CopyFlags::NOFAULT`] makes no difference here.

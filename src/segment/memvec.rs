@@ -176,7 +176,7 @@ impl<'a, D: Direction, A: Access> MemVec<'a, D, A> {
 /// ```
 /// use iov_iter::{KVec, segment::as_pieces};
 ///
-/// let segments = [KVec::from(&b"to a "[..]), KVec::from(&b"ring"[..])];
+/// let segments = [KVec::from(b"to a "), KVec::from(b"ring")];
 /// let pieces = as_pieces(&segments);
 /// // An entry of a submission queue: the address of the array, and how many.
 /// let (_array, count) = (pieces.as_ptr().cast::<[usize; 2]>(), pieces.len());

@@ -204,8 +204,8 @@ impl Drop for Inflater {
     }
 }
 
-// SAFETY: the state behind the stream belongs to it alone, and between calls it points to nobody
-// else's memory; its allocation functions can be called from any thread.
+// SAFETY: the state that the stream points at belongs to it alone, and between calls it points at no
+// caller's memory; its allocation functions can be called from any thread.
 unsafe impl Send for Deflater {}
 // SAFETY: as above.
 unsafe impl Send for Inflater {}

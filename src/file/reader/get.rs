@@ -26,7 +26,7 @@ impl<C: ReadChannel> FileReader<C> {
         self.get_array().map(|[byte]| byte)
     }
 
-    /// Gets `N` bytes, at most as many as the buffer holds.
+    /// Gets `N` bytes; `N` is at most the size of the buffer.
     ///
     /// # Errors
     ///
@@ -198,11 +198,11 @@ impl<C: ReadChannel> FileReader<C> {
     ///
     /// ```
     /// use iov_iter::file::FileReader;
-    /// use iov_iter::{Dest, IovIter, KVec};
+    /// use iov_iter::{IovIterDest, KVec};
     ///
     /// let (mut head, mut tail) = ([0; 4], [0; 9]);
-    /// let segments = [KVec::from(&mut head[..]), KVec::from(&mut tail[..])];
-    /// let mut iter = IovIter::<Dest>::from(&segments[..]);
+    /// let segments = [KVec::from(&mut head), KVec::from(&mut tail)];
+    /// let mut iter = IovIterDest::from(&segments);
     /// let mut reader = FileReader::new(&b"scattered bytes"[..])?;
     /// assert_eq!(reader.get_iter(&mut iter, 9)?, 9);
     /// assert_eq!(iter.remaining(), 4);

@@ -44,7 +44,7 @@ impl<C: WriteChannel> FileWriter<'_, C> {
     /// use iov_iter::file::{BufferChannel, FileWriter};
     ///
     /// let mut writer = FileWriter::new(BufferChannel::default())?;
-    /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
+    /// let segments = [KVec::from(b"scat"), KVec::from(b"tered")];
     /// writer.put_segments_at(&segments, 2)?;
     /// let memory = writer.into_inner()?.into_buffer();
     /// assert_eq!(memory.slices().next(), Some(&b"\0\0scattered"[..]));

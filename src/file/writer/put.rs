@@ -115,10 +115,10 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// ```
     /// use iov_iter::file::FileWriter;
-    /// use iov_iter::{IovIter, KVec, Source};
+    /// use iov_iter::{IovIterSource, KVec};
     ///
-    /// let segments = [KVec::from(&b"scat"[..]), KVec::from(&b"tered"[..])];
-    /// let mut iter = IovIter::<Source>::from(&segments[..]);
+    /// let segments = [KVec::from(b"scat"), KVec::from(b"tered")];
+    /// let mut iter = IovIterSource::from(&segments);
     /// let mut sent = Vec::new();
     /// let mut writer = FileWriter::new(&mut sent)?;
     /// assert_eq!(writer.put_iter(&mut iter, 6)?, 6);

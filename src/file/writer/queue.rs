@@ -424,7 +424,7 @@ impl<'buf> Queue<'buf> {
         Some(segments)
     }
 
-    /// Remembers that the channel took `len` more bytes, at most as many as are pending.
+    /// Counts `len` more bytes, or all that are pending if those are fewer, as taken by the channel.
     pub(in crate::file) fn advance(&mut self, len: usize) {
         self.sent = self.sent.saturating_add(len as u64).min(self.total());
     }
