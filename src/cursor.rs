@@ -405,6 +405,20 @@ impl<L: Segments> Cursor<L> {
         Ranges::new(self.list.as_slice(), self.at, self.count)
     }
 
+    /// The bytes from `start` bytes ahead on that lie in `max_segments` segments, at most `max_bytes`.
+    ///
+    /// Looks at no segment after the last of these bytes. The cursor stays.
+    #[must_use]
+    pub fn span(&self, start: usize, max_bytes: usize, max_segments: usize) -> usize {
+        let mut window = *self;
+        if window.advance(start) < start {
+            return 0;
+        }
+        window.truncate(max_bytes as u64);
+        let ranges = window.ranges().take(max_segments);
+        ranges.fold(0, |bytes, range| bytes.saturating_add(range.len))
+    }
+
     /// Folds the addresses and lengths of the ranges left. The cursor stays.
     ///
     /// The walk of [`ranges`](Self::ranges), in fewer instructions: all that goes from one piece to the

@@ -43,8 +43,10 @@ pub enum Error {
     TooManySegments,
     /// A segment length is negative when read as a signed number.
     NegativeLength,
-    /// An offset or length leaves the page, the folio or the address space.
+    /// An offset or length leaves the page, the folio or the address space, or a mask is no mask.
     OutOfRange,
+    /// The address or the length of the next piece has bits of the alignment mask.
+    Misaligned,
 }
 
 impl Error {
@@ -67,6 +69,7 @@ impl Error {
             | Self::TooManySegments
             | Self::NegativeLength
             | Self::OutOfRange
+            | Self::Misaligned
             | Self::NoMapping => 22,
         }
     }
@@ -88,6 +91,7 @@ impl fmt::Display for Error {
             Self::TooManySegments => "too many segments",
             Self::NegativeLength => "a segment length is negative",
             Self::OutOfRange => "an offset or length is out of range",
+            Self::Misaligned => "an address or length is not aligned",
         })
     }
 }

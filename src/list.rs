@@ -37,6 +37,9 @@ pub trait List<T>: Sealed {
         self.len() == 0
     }
 
+    /// The last element; `None` if there are no elements.
+    fn last_mut(&mut self) -> Option<&mut T>;
+
     /// Drops all elements after the first `len`.
     fn truncate(&mut self, len: usize);
 }
@@ -65,6 +68,10 @@ impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
         self.as_slice().len()
     }
 
+    fn last_mut(&mut self) -> Option<&mut T> {
+        self.as_mut_slice().last_mut()
+    }
+
     fn truncate(&mut self, len: usize) {
         Self::truncate(self, len);
     }
@@ -89,6 +96,10 @@ impl<T> List<T> for alloc::vec::Vec<T> {
 
     fn len(&self) -> usize {
         self.as_slice().len()
+    }
+
+    fn last_mut(&mut self) -> Option<&mut T> {
+        self.as_mut_slice().last_mut()
     }
 
     fn truncate(&mut self, len: usize) {
@@ -236,6 +247,10 @@ impl<T, const N: usize> List<T> for InlineVec<T, N> {
 
     fn len(&self) -> usize {
         (**self).len()
+    }
+
+    fn last_mut(&mut self) -> Option<&mut T> {
+        (**self).last_mut()
     }
 
     fn truncate(&mut self, len: usize) {

@@ -136,6 +136,25 @@ pub unsafe trait Page: Clone {
     #[doc(alias = "kunmap_local")]
     unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R>;
 
+    /// Whether `next` is the page after this one, so that bytes may go on from one to the other.
+    ///
+    /// [`extract_to_segments`](crate::IovIter::extract_to_segments) makes one segment of such pages of user
+    /// memory. The provided form says no: each page is a segment of its own.
+    #[doc(alias = "bvec_try_merge_page")]
+    fn is_followed_by(&self, next: &Self) -> bool {
+        let _ = next;
+        false
+    }
+
+    /// Whether one request may hold this page and `other`.
+    ///
+    /// The provided form says yes. No is the answer for memory of two devices, or of two maps of one device.
+    #[doc(alias = "zone_device_pages_have_same_pgmap")]
+    fn goes_with(&self, other: &Self) -> bool {
+        let _ = other;
+        true
+    }
+
     /// Copies `dst.len()` bytes from `offset` bytes into the run.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod copy;
 mod dup;
 #[cfg(feature = "embedded-io-v0.7")]
 mod embedded_io;
+mod extract;
 mod fault;
 mod from;
 mod import;
@@ -30,6 +31,7 @@ pub use buf::SpaceMut;
 pub use checksum::Checksum;
 pub use chunks::Chunks;
 pub use dup::DupStorage;
+pub use extract::PageSegment;
 pub use import::Abi;
 pub use integer::Integer;
 pub use pages::{HeldPage, PageRange, Retention};

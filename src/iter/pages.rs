@@ -100,6 +100,30 @@ impl<'a, P: Page> HeldPage<'a, P> {
         BioVec::new(page, offset, len)
     }
 
+    /// Whether `next` is the page after this one in a run.
+    pub(super) fn is_followed_by(&self, next: &Self) -> bool {
+        let (Some((here, index)), Some((there, next))) = (self.page(), next.page()) else {
+            return false;
+        };
+        if core::ptr::eq(here, there) {
+            return index.checked_add(1) == Some(next);
+        }
+        match (index, next) {
+            (0, 0) => here.is_followed_by(there),
+            _ => match (here.nth(index), there.nth(next)) {
+                (Some(here), Some(there)) => here.is_followed_by(&there),
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether one request may hold this page and `other`.
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
+        let (Some((here, _)), Some((there, _))) = (self.page(), other.page()) else { return true };
+        // All pages of a run are memory of one kind.
+        core::ptr::eq(here, there) || here.goes_with(there)
+    }
+
     /// Calls `f` with the address of the page, mapped for the call; `None` if it cannot be mapped.
     pub fn map<R>(&self, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
         match self.0 {

@@ -130,6 +130,27 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         on_cursor!(self, cursor => cursor.ranges().next().map_or(0, |range| range.len))
     }
 
+    /// The bytes from `start` bytes ahead on that lie in `max_segments` segments, at most `max_bytes`.
+    ///
+    /// A DMA engine, a virtio queue or `writev` takes so many bytes in one request. Empty segments count for
+    /// nothing; the first segment counts as one although only the rest of it is meant. 0 if `start` or
+    /// fewer bytes are left.
+    ///
+    /// ```
+    /// use iov_iter::{IovIter, KVec, Source};
+    ///
+    /// let segments = [KVec::from(b"scatter"), KVec::from(b""), KVec::from(b"gather"), KVec::from(b"!")];
+    /// let iter = IovIter::<Source>::from(&segments);
+    /// assert_eq!(iter.span(3, usize::MAX, 2), 4 + 6);
+    /// assert_eq!(iter.span(3, 9, 2), 9);
+    /// assert_eq!(iter.span(14, 9, 2), 0);
+    /// ```
+    #[must_use]
+    #[doc(alias = "netfs_limit_iter")]
+    pub fn span(&self, start: usize, max_bytes: usize, max_segments: usize) -> usize {
+        on_cursor!(self, cursor => cursor.span(start, max_bytes, max_segments))
+    }
+
     /// The next range of user memory, cut to the bytes left; `None` at the end, or if the bytes
     /// are not the user's.
     #[must_use]

@@ -161,6 +161,10 @@ impl<'a, P: Page, T: List<ScatterEntry<'a, P>>> List<HeldPage<'a, P>> for Entrie
         self.list.len()
     }
 
+    fn last_mut(&mut self) -> Option<&mut HeldPage<'a, P>> {
+        self.list.last_mut().map(|entry| &mut entry.page)
+    }
+
     fn truncate(&mut self, len: usize) {
         self.list.truncate(len);
     }

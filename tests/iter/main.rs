@@ -4,6 +4,7 @@ mod beyond_linux;
 mod checksum;
 mod copy;
 mod embedded_io;
+mod extract;
 mod fault_in;
 mod from;
 mod import;

@@ -316,3 +316,37 @@ fn kinds() {
     check(Iter::uniform(uniform, 0).unwrap(), Kind::Uniform, false);
     check(Iter::discard(1), Kind::Discard, false);
 }
+
+#[test]
+fn a_span_ends_with_the_bytes_or_the_segments() {
+    let ranges = [(0x1000, 10), (0x9000, 0), (0x2000, 20), (0x3000, 30)];
+    // The rest of the first segment, not all of it.
+    with(&ranges, 4, 56, |iter| {
+        assert_eq!(iter.span(0, usize::MAX, 1), 6);
+        assert_eq!(iter.span(0, usize::MAX, 2), 26);
+        assert_eq!(iter.span(6, usize::MAX, 1), 20);
+        assert_eq!(iter.span(7, usize::MAX, 2), 49);
+        assert_eq!(iter.span(7, 33, 2), 33);
+        assert_eq!(iter.span(55, usize::MAX, usize::MAX), 1);
+        assert_eq!(iter.span(56, usize::MAX, usize::MAX), 0);
+        assert_eq!(iter.span(57, usize::MAX, usize::MAX), 0);
+        assert_eq!(iter.span(0, usize::MAX, 0), 0);
+    });
+    // Nothing past the count, whatever the segments hold.
+    with(&ranges, 4, 9, |iter| assert_eq!(iter.span(2, usize::MAX, usize::MAX), 7));
+}
+
+#[test]
+fn a_span_of_kernel_memory_and_pages_begins_inside_the_first_segment() {
+    let bytes = [0; 32];
+    let kvecs = [KVec::from(&bytes[..10]), KVec::from(&bytes[..20])];
+    let mut iter = Iter::<Source>::kvec(&kvecs, 25).unwrap();
+    iter.advance(7);
+    assert_eq!((iter.span(0, 100, 1), iter.span(0, 100, 2), iter.span(1, 100, 2)), (3, 18, 17));
+    let run = TestPage::<4096>::run(2);
+    let bvecs =
+        [(10, 10), (4000, 1000)].map(|(at, len)| BioVec::new(run.clone(), at, len).unwrap());
+    let mut iter = Iter::<Source>::bvec(&bvecs, 1010).unwrap();
+    iter.advance(7);
+    assert_eq!((iter.span(0, 5000, 1), iter.span(0, 5000, 2), iter.span(0, 5, 2)), (3, 1003, 5));
+}

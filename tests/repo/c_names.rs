@@ -30,6 +30,7 @@ const LINUX: &str = "
     iov_iter_is_bvec iov_iter_is_discard user_backed_iter
     iov_iter_get_pages iov_iter_get_pages2 iov_iter_get_pages_alloc iov_iter_get_pages_alloc2
     get_pages_array iov_iter_extract_pages iov_iter_extract_will_pin extract_iter_to_sg
+    iov_iter_extract_bvecs netfs_limit_iter bvec_try_merge_page zone_device_pages_have_same_pgmap
     dup_iter import_iovec __import_iovec compat_import_iovec import_single_range import_ubuf
     iovec_from_user copy_iovec_from_user copy_compat_iovec_from_user simple_read_from_buffer
 ";
@@ -87,7 +88,9 @@ fn manifest(path: &str) -> String {
 fn table() -> BTreeSet<(String, String)> {
     let text = fs::read_to_string(manifest("src/c_names.md")).unwrap();
     let rows = text.lines().filter_map(|line| {
-        let (c_name, rest) = line.strip_prefix("| `")?.split_once("` | [`")?;
+        // Since when, or until when, may follow the name.
+        let (c_name, rest) = line.strip_prefix("| `")?.split_once('`')?;
+        let (_, rest) = rest.split_once("| [`")?;
         let (shown, rest) = rest.split_once("`](crate::")?;
         let target = rest.strip_suffix(") |")?;
         let last = target.rsplit("::").next()?;

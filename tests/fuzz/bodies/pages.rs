@@ -1,7 +1,7 @@
 //! Pages and scatter entries, taken in any portions, stand for the bytes that a copy gives.
 
 use heapless::Vec as List;
-use iov_iter::{Error, HeldPage, Kind, ScatterEntry, Source};
+use iov_iter::{Error, HeldPage, Kind, PageRange, PageSegment, ScatterEntry, Source};
 
 use super::model::scene::{P, Scene, Shape};
 use super::model::{Iter, TestPage, entry_bytes, held_bytes};
@@ -19,7 +19,8 @@ pub fn check(input: &[u8]) {
         let (size, most) = (usize::from(size), usize::from(most) % 10);
         let mut pages = List::<HeldPage<'_, TestPage<P>>, 6>::new();
         let mut entries = List::<ScatterEntry<'_, TestPage<P>>, 6>::new();
-        let bytes = match what % 4 {
+        let mut segments = List::<PageSegment, 6>::new();
+        let bytes = match what % 5 {
             0 => match iter.get_pages(size, most, &mut pages) {
                 Ok(range) => held_bytes(&pages, range),
                 Err(error) => {
@@ -37,6 +38,23 @@ pub fn check(input: &[u8]) {
                 let bytes: Vec<_> = entries.iter().flat_map(entry_bytes).collect();
                 assert_eq!(bytes.len(), len);
                 bytes
+            }
+            3 => {
+                let mask = [0, 1, 7][usize::from(what) / 5 % 3];
+                match iter.extract_to_segments(size, most, mask, &mut pages, &mut segments) {
+                    Ok(len) => {
+                        assert_eq!(segments.iter().map(|segment| segment.len).sum::<usize>(), len);
+                        let of = |segment: &PageSegment| {
+                            let held = &pages[segment.first..][..segment.pages];
+                            held_bytes(held, PageRange::new(segment.offset, segment.len))
+                        };
+                        segments.iter().flat_map(of).collect::<Vec<_>>()
+                    }
+                    Err(error) => {
+                        assert_eq!((error, mask > 0), (Error::Misaligned, true));
+                        continue;
+                    }
+                }
             }
             _ => {
                 at -= size.min(at);

@@ -31,8 +31,8 @@ use core::ptr::NonNull;
 use iov_iter::host::{Host, Page, UserMemory};
 use iov_iter::{
     Abi, BioVec, Checksum, CopyFlags, Dest, Direction, DupStorage, Error, HeldPage, InlineVec,
-    IoVec, IovIter, KVec, PageFlags, PageRange, Piece, Position, ScatterEntry, Source, Uniform,
-    copy_iter_to_iter, iov,
+    IoVec, IovIter, KVec, PageFlags, PageRange, PageSegment, Piece, Position, ScatterEntry, Source,
+    Uniform, copy_iter_to_iter, iov,
 };
 
 use segments::Text;
@@ -199,6 +199,14 @@ fn move_and_ask<D: Direction, H: Host>(iter: &mut IovIter<'_, D, H>) {
     }
     let mut entries = heapless::Vec::<ScatterEntry<H::Page>, 4>::new();
     black_box(iter.clone().extract_to_scatter_list(any(), any(), &mut entries).is_err());
+    let mut segments = InlineVec::<PageSegment, 4>::new();
+    let extracted =
+        iter.clone().extract_to_segments(any(), any(), any(), &mut pages, &mut segments);
+    black_box(extracted.is_err());
+    for segment in segments.iter() {
+        black_box(segment.to_bio_vec(&pages).is_err());
+    }
+    black_box(iter.span(any(), any(), any()));
     segments::ask_an_iterator(iter);
     black_box(iter.pieces().last().map(|piece| piece.len()));
     black_box(iter.iterate(any(), &mut (), |(), user, _| user.len(), |(), piece, _| piece.len()));

@@ -53,6 +53,7 @@ fn walk<L: Segments>(list: L) {
     black_box(cursor.restore(&Cursor::new(list)).is_err());
     black_box((cursor.remaining(), cursor.position(), cursor.segment_count()));
     black_box(cursor.list().as_slice().len());
+    black_box(cursor.span(any(), any(), any()));
     for range in cursor.ranges() {
         ask_a_segment(range.segment);
         let _ = black_box(write!(Text, "{:?}", cloned(&range)));
@@ -62,7 +63,7 @@ fn walk<L: Segments>(list: L) {
 fn fill_a_list<T>(list: &mut impl List<T>, element: T) {
     black_box(list.try_reserve(any()).is_err());
     black_box(list.try_push(element).is_err());
-    black_box((list.len(), list.is_empty()));
+    black_box((list.len(), list.is_empty(), list.last_mut().is_some()));
     list.truncate(any());
 }
 

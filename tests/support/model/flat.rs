@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use iov_iter::Error;
 
+use super::scene::{BASE, USER_RUN};
+
 /// One byte of one segment.
 #[derive(Clone, Debug)]
 pub struct Byte {
@@ -255,5 +257,70 @@ impl Flat {
             covered += 1;
         }
         covered
+    }
+
+    /// How many bytes from `start` bytes ahead on lie in so many segments.
+    pub fn span(&self, start: usize, max_bytes: usize, most: usize) -> usize {
+        let left = self.count.saturating_sub(start).min(max_bytes);
+        let bytes = self.bytes.iter().skip(self.at + start).take(left);
+        let mut seen = BTreeSet::new();
+        let inside = |byte: &&Byte| {
+            seen.insert(byte.segment);
+            seen.len() <= most
+        };
+        bytes.take_while(inside).count()
+    }
+
+    /// Whether the byte after the page at `address` is in the page at `next` physically.
+    fn page_follows(&self, before: &Byte, next: &Byte) -> bool {
+        let (page, following) = (before.address / self.page, next.address / self.page);
+        let run = |page: usize| (page - BASE / self.page) / USER_RUN;
+        page + 1 == following
+            && match self.nature {
+                Nature::User => run(page) == run(following),
+                Nature::Pages => before.segment == next.segment,
+                Nature::Kernel | Nature::Nothing => false,
+            }
+    }
+
+    /// What is contiguous physically: index of the first page, offset in it, and length; and whether a piece
+    /// that is not aligned ended the list.
+    pub fn contiguous(
+        &self,
+        max_bytes: usize,
+        most: usize,
+        max_pages: usize,
+        mask: usize,
+    ) -> (Vec<(usize, usize, usize)>, bool) {
+        let mut found: Vec<(usize, usize, usize)> = Vec::new();
+        let (mut pages, mut done) = (0, 0);
+        for (first, len) in self.pieces(self.count, false) {
+            if done == max_bytes || pages == max_pages || most == 0 {
+                break;
+            }
+            if (self.bytes[first].address | len) & mask != 0 {
+                return (found, true);
+            }
+            for index in first..first + len {
+                if done == max_bytes {
+                    return (found, false);
+                }
+                let byte = &self.bytes[index];
+                if index == first || byte.address.is_multiple_of(self.page) {
+                    let joins = done > 0 && self.page_follows(&self.bytes[index - 1], byte);
+                    let joins = joins && byte.address.is_multiple_of(self.page);
+                    if pages == max_pages || !joins && found.len() == most {
+                        return (found, false);
+                    }
+                    if !joins {
+                        found.push((pages, byte.address % self.page, 0));
+                    }
+                    pages += 1;
+                }
+                found.last_mut().unwrap().2 += 1;
+                done += 1;
+            }
+        }
+        (found, false)
     }
 }

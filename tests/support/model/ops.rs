@@ -1,6 +1,6 @@
 //! Operations on a source and a destination, and their encoding in bytes.
 
-use super::scene::{Scene, Shape};
+use super::scene::{P, Scene, Shape};
 
 /// Which of the two iterators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Move {
     GetPages(usize, usize),
     ExtractPages(usize, usize),
     Scatter(usize, usize),
+    /// At most so many bytes and segments, and the alignment mask.
+    Segments(usize, usize, usize),
 }
 
 /// How to copy out of an iterator.
@@ -114,6 +116,7 @@ impl Op {
             31 => Self::WriteInteger(width, yes),
             32 => Self::NextChunk,
             33 => Self::Transfer(n % 40),
+            34 => moved(Move::Segments(n, m % 10, [0, 1, 3, P - 1][usize::from(c >> 2) % 4])),
             _ => Self::Transfer(n),
         }
     }

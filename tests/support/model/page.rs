@@ -17,6 +17,8 @@ struct Frame {
     references: Cell<usize>,
     pins: Cell<usize>,
     unmappable: Cell<bool>,
+    /// The device whose memory it is.
+    device: Cell<u8>,
 }
 
 impl Frame {
@@ -25,7 +27,13 @@ impl Frame {
         memory[GUARD..GUARD + size].fill(0);
         // SAFETY: an `UnsafeCell<u8>` is laid out as a `u8`, and the box is handed on whole.
         let memory = unsafe { Box::from_raw(Box::into_raw(memory) as *mut [UnsafeCell<u8>]) };
-        Self { memory, references: Cell::new(0), pins: Cell::new(0), unmappable: Cell::new(false) }
+        Self {
+            memory,
+            references: Cell::new(0),
+            pins: Cell::new(0),
+            unmappable: Cell::new(false),
+            device: Cell::new(0),
+        }
     }
 
     fn start(&self) -> *mut u8 {
@@ -102,6 +110,11 @@ impl<const P: usize> TestPage<P> {
     /// From now on the page cannot be mapped.
     pub fn make_unmappable(&self) {
         self.frame().unmappable.set(true);
+    }
+
+    /// From now on the page is memory of this device.
+    pub fn move_to_device(&self, device: u8) {
+        self.frame().device.set(device);
     }
 
     /// Whether both handles mean the same page frame.
@@ -186,6 +199,14 @@ unsafe impl<const P: usize> Page for TestPage<P> {
     fn nth(&self, index: usize) -> Option<Self> {
         let index = self.index.checked_add(index).filter(|index| *index < self.run.len())?;
         Some(Self::hold(self.run.clone(), index, Hold::Reference))
+    }
+
+    fn is_followed_by(&self, next: &Self) -> bool {
+        next.is(self, 1)
+    }
+
+    fn goes_with(&self, other: &Self) -> bool {
+        self.frame().device.get() == other.frame().device.get()
     }
 
     unsafe fn map<R>(&self, index: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {

@@ -5,7 +5,7 @@ mod copies;
 use heapless::Vec as List;
 use iov_iter::{
     Checksum, Chunk, Dest, Direction, DupStorage, Error, HeldPage, Host, IovIter, Kind, PageRange,
-    Retention, ScatterEntry, Segments, Source, State, copy_iter_to_iter,
+    PageSegment, Retention, ScatterEntry, Segments, Source, State, copy_iter_to_iter,
 };
 
 use super::flat::{Flat, Nature};
@@ -81,6 +81,9 @@ impl<'a, D: Direction> Side<'a, D> {
             let aligned = flat.is_aligned(address_mask, len_mask);
             assert_eq!(iter.is_aligned(address_mask, len_mask), aligned);
         }
+        for (start, bytes, most) in [(0, usize::MAX, 2), (3, 20, 2), (25, 9, 1), (0, 9, 0)] {
+            assert_eq!(iter.span(start, bytes, most), flat.span(start, bytes, most));
+        }
         let pages = flat.npages(usize::MAX);
         assert_eq!(iter.npages(usize::MAX), pages);
         assert_eq!(iter.npages(2), pages.min(2));
@@ -122,6 +125,7 @@ impl<'a, D: Direction> Side<'a, D> {
             Move::GetPages(size, pages) => self.pages(size, pages, false),
             Move::ExtractPages(size, pages) => self.pages(size, pages, true),
             Move::Scatter(size, entries) => self.scatter(size, entries),
+            Move::Segments(size, most, mask) => self.segments(size, most, mask),
         }
     }
 
@@ -270,6 +274,39 @@ impl<'a, D: Direction> Side<'a, D> {
         let bytes: Vec<_> = list.iter().flat_map(entry_bytes).collect();
         compare(&bytes, flat);
         let pins = if flat.nature == Nature::User { taken.len() } else { 0 };
+        assert_eq!(self.memory.held(), (0, pins));
+        flat.advance(total);
+        flat.absent = self.memory.absent();
+    }
+}
+
+impl<D: Direction> Side<'_, D> {
+    fn segments(&mut self, max_bytes: usize, most: usize, mask: usize) {
+        let mut pages = List::<HeldPage<'_, TestPage<P>>, ROOM>::new();
+        let mut segments = List::<PageSegment, ROOM>::new();
+        let result =
+            self.iter.extract_to_segments(max_bytes, most, mask, &mut pages, &mut segments);
+        let flat = &mut self.flat;
+        if flat.nature == Nature::Nothing {
+            assert_eq!(result, Err(Error::NoPages));
+            return;
+        }
+        let (expected, misaligned) = flat.contiguous(max_bytes, most.min(ROOM), ROOM, mask);
+        let told = segments.iter().map(|segment| (segment.first, segment.offset, segment.len));
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        let total = expected.iter().map(|(_, _, len)| len).sum::<usize>();
+        match misaligned && total == 0 {
+            true => assert_eq!(result, Err(Error::Misaligned)),
+            false => assert_eq!(result, Ok(total)),
+        }
+        assert_eq!(segments.iter().map(|segment| segment.pages).sum::<usize>(), pages.len());
+        let mut bytes = Vec::new();
+        for segment in &segments {
+            let range = PageRange::new(segment.offset, segment.len);
+            bytes.extend(held_bytes(&pages[segment.first..][..segment.pages], range));
+        }
+        compare(&bytes, flat);
+        let pins = if flat.nature == Nature::User { pages.len() } else { 0 };
         assert_eq!(self.memory.held(), (0, pins));
         flat.advance(total);
         flat.absent = self.memory.absent();

@@ -12,7 +12,9 @@ pub const P: usize = 16;
 /// What gaps are filled with.
 const FILLER: u8 = 0xee;
 /// Where user memory begins.
-const BASE: usize = 0x1000;
+pub const BASE: usize = 0x1000;
+/// Pages of user memory in one physical run.
+pub const USER_RUN: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -178,7 +180,11 @@ impl Scene {
         };
         if flat.nature == Nature::User {
             memory.pages = end / P + 2;
-            memory.space.store(BASE, &vec![FILLER; memory.pages * P]);
+            for first in (0..memory.pages).step_by(USER_RUN) {
+                let pages = USER_RUN.min(memory.pages - first);
+                memory.space.add_run(BASE + first * P, pages);
+            }
+            memory.space.poke(BASE, &vec![FILLER; memory.pages * P]);
             for bad in self.bad.iter().filter(|_| total > 0) {
                 let byte = &mut flat.bytes[bad % total];
                 byte.bad = true;

@@ -81,6 +81,15 @@ impl<const P: usize> UserSpace<P> {
         }
     }
 
+    /// Adds `pages` pages from `address` on that are one run, zeroed.
+    pub fn add_run(&self, address: usize, pages: usize) {
+        let run = TestPage::run(pages);
+        for index in 0..pages {
+            let page = UserPage { resident: true, page: run.nth(index).unwrap() };
+            assert!(self.pages.borrow_mut().insert(address / P + index, page).is_none());
+        }
+    }
+
     /// Adds pages and stores `bytes` there.
     pub fn store(&self, address: usize, bytes: &[u8]) {
         self.add(address, bytes.len(), true);
