@@ -50,6 +50,196 @@ extern "C" {
 #endif
 
 /* ------------------------------------------------------------------------------------------------------------------
+ * VECTORS: whole arrays of struct iovec
+ *
+ * A range of a vector starts `offset` bytes after its first one. It is cut where the vector ends; an offset past the end
+ * is -EINVAL, one at the end means no bytes. No function looks at an element after the range. An element up to its end
+ * that cannot be memory is -EFAULT (NULL with a length) or -EINVAL (a length out of range), and nothing has moved then.
+ */
+
+/* The bytes of all elements together; -EINVAL if they are more than SSIZE_MAX. */
+ssize_t ioviter_vec_size(const struct iovec *iov, size_t count);
+
+/* Copies bytes of a vector to a buffer. Returns how many: `len`, or those up to the vector's end. */
+ssize_t ioviter_vec_to_buf(const struct iovec *iov, size_t count, size_t offset, void *buf, size_t len);
+
+/* Copies a buffer into a vector. Returns how many bytes. */
+ssize_t ioviter_vec_from_buf(const struct iovec *iov, size_t count, size_t offset, const void *buf, size_t len);
+
+/* Sets bytes of a vector to `value`, as memset takes it. Returns how many. */
+ssize_t ioviter_vec_fill(const struct iovec *iov, size_t count, size_t offset, int value, size_t len);
+
+/* 1 if all bytes of a range are 0, or it has none; else 0. */
+int ioviter_vec_is_zero(const struct iovec *iov, size_t count, size_t offset, size_t len);
+
+/*
+ * 0 if two vectors hold the same bytes, however they are cut. 1 if not: `at`, unless NULL, is then the offset of the
+ * first byte that differs, or the length of the shorter one.
+ */
+int ioviter_vec_compare(const struct iovec *iov, size_t count, const struct iovec *other, size_t other_count,
+                        size_t *at);
+
+/*
+ * Describes a range of a vector by elements of `dst`, none of them empty; no data is copied. Returns how many elements
+ * were written: at most `dst_count`, so the range may be longer than what they describe.
+ */
+ssize_t ioviter_vec_copy(struct iovec *dst, size_t dst_count, const struct iovec *iov, size_t count, size_t offset,
+                         size_t len);
+
+/* What takes a discard back. Its contents are the library's. */
+struct ioviter_undo {
+    struct iovec *iov;
+    size_t count;
+    struct iovec *entry;
+    struct iovec before;
+};
+
+/*
+ * Takes bytes off the front, or the back, of the vector `*iov` of `*count` elements: `*iov` and `*count` change, and the
+ * element that is cut is edited in place. Returns the bytes taken: `len`, or all there are. No memory of an element is
+ * accessed. `undo` may be NULL.
+ */
+ssize_t ioviter_vec_discard_front(struct iovec **iov, size_t *count, size_t len, struct ioviter_undo *undo);
+ssize_t ioviter_vec_discard_back(struct iovec **iov, size_t *count, size_t len, struct ioviter_undo *undo);
+
+/* Makes the array, `*iov` and `*count` what they were before a discard. Undo several in the reverse order. Returns 0. */
+int ioviter_vec_undo(struct iovec **iov, size_t *count, const struct ioviter_undo *undo);
+
+/*
+ * Prints the first `limit` bytes, 16 to a line, each line with `prefix` and the offset. `print` gets parts of lines, which
+ * do not end with 0; what it returns, unless that is 0, ends it and is returned. -EINVAL if `prefix` is not UTF-8.
+ */
+int ioviter_vec_hexdump(const struct iovec *iov, size_t count, const char *prefix, size_t limit,
+                        int (*print)(void *opaque, const char *text, size_t len), void *opaque);
+
+/*
+ * Sends a range over a socket, or receives into it, until it is done, the socket would block, the peer has closed, or an
+ * error. Returns the bytes moved; the error if none moved. `flags` are those of sendmsg and recvmsg (MSG_NOSIGNAL).
+ * Interrupted calls are made again. Only in a library with an operating system.
+ */
+ssize_t ioviter_vec_send(int socket, const struct iovec *iov, size_t count, size_t offset, size_t len, int flags);
+ssize_t ioviter_vec_receive(int socket, const struct iovec *iov, size_t count, size_t offset, size_t len, int flags);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * ITERATORS: a place in scattered memory, which copies move
+ *
+ * The structure is the caller's, on the stack or anywhere. All zeros (IOVITER_INIT) are an iterator without a kind, which
+ * every function refuses. An iterator needs no freeing. It may be copied by assignment: that saves its state. The array
+ * that it was made of must stay as it is, and where it is, for as long as the iterator or a copy is used.
+ *
+ * An iterator is a source, which is copied from, or a destination, which is copied to; the other direction is -EINVAL.
+ * A copy returns the bytes that moved, and the iterator advances by that many. They are fewer than asked for if the
+ * iterator ends or user memory faults; the byte that faulted comes next.
+ */
+
+struct ioviter {
+    uint64_t opaque[14];
+};
+
+#define IOVITER_INIT {{0}}
+
+enum {
+    IOVITER_SOURCE = 0,
+    IOVITER_DEST = 1,
+};
+
+/* An iterator over all bytes of a vector, of memory that nobody else writes (source) or accesses (destination). */
+int ioviter_init_own(struct ioviter *iter, int direction, const struct iovec *iov, size_t count);
+
+/* The same, of memory that other threads, a guest or a device may access at any time. */
+int ioviter_init_shared(struct ioviter *iter, int direction, const struct iovec *iov, size_t count);
+
+/* A destination of `len` bytes that forgets them. */
+int ioviter_init_discard(struct ioviter *iter, size_t len);
+
+/*
+ * Memory of another address space: a user process, a guest. Addresses are numbers. The structure must live as long as the
+ * iterators over it. `size` is sizeof(struct ioviter_user_ops); an operation that is NULL or past it is not there.
+ */
+struct ioviter_user_ops {
+    size_t size;
+    /* Whether a range lies inside the address space; nothing is accessed. NULL: every range that does not wrap does. */
+    int (*access_ok)(void *opaque, uintptr_t address, size_t len);
+    /*
+     * Copies from `address` to the start of `dst` and returns the bytes before the first one that could not be read. It
+     * writes nothing else. NULL: nothing can be read.
+     */
+    size_t (*read)(void *opaque, uintptr_t address, void *dst, size_t len);
+    /* Copies `src` to `address`, likewise. */
+    size_t (*write)(void *opaque, uintptr_t address, const void *src, size_t len);
+    /* Writes zeros, likewise. NULL: `write` does. */
+    size_t (*zero)(void *opaque, uintptr_t address, size_t len);
+    /* Makes memory present, page by page, and returns the bytes before the first page out of reach. NULL: all are there. */
+    size_t (*fault_in_readable)(void *opaque, uintptr_t address, size_t len);
+    size_t (*fault_in_writeable)(void *opaque, uintptr_t address, size_t len);
+};
+
+/* An iterator over ranges of user memory: the elements hold user addresses. */
+int ioviter_init_user(struct ioviter *iter, int direction, const struct ioviter_user_ops *ops, void *opaque,
+                      const struct iovec *iov, size_t count);
+
+/*
+ * The same over an array of `count` struct iovec that lies in user memory itself, as readv gets it. It is copied to
+ * `storage`, which has room for `room` elements, each byte once, and only the copy is checked. The total is cut to
+ * INT_MAX rounded down to a page. -EINVAL for more than 1024 elements, or than there is room for, or a negative length;
+ * -EFAULT for an array or a range outside the address space; -ENOMEM.
+ */
+int ioviter_import(struct ioviter *iter, int direction, const struct ioviter_user_ops *ops, void *opaque,
+                   uintptr_t address, size_t count, struct iovec *storage, size_t room);
+
+/* IOVITER_SOURCE or IOVITER_DEST. */
+int ioviter_direction(const struct ioviter *iter);
+/* The bytes left. */
+size_t ioviter_remaining(const struct ioviter *iter);
+
+/* Copies from a source to a buffer, or from a buffer to a destination. */
+ssize_t ioviter_copy_from(struct ioviter *iter, void *buf, size_t len);
+ssize_t ioviter_copy_to(struct ioviter *iter, const void *buf, size_t len);
+/* Writes zeros to a destination. */
+ssize_t ioviter_zero(struct ioviter *iter, size_t len);
+/* Copies from a source to a destination and moves both. */
+ssize_t ioviter_copy(struct ioviter *to, struct ioviter *from, size_t len);
+
+/* The Internet checksum of bytes in any number of parts. All zeros (IOVITER_INIT) are the sum of no bytes. */
+struct ioviter_checksum {
+    uint64_t opaque[2];
+};
+/* As the copies above, and adds what moved to the sum. */
+ssize_t ioviter_copy_from_checksum(struct ioviter *iter, void *buf, size_t len, struct ioviter_checksum *checksum);
+ssize_t ioviter_copy_to_checksum(struct ioviter *iter, const void *buf, size_t len,
+                                 struct ioviter_checksum *checksum);
+/* Adds bytes. Returns 0. */
+int ioviter_checksum_update(struct ioviter_checksum *checksum, const void *buf, size_t len);
+/* The sum in 16 bits, in native byte order. Protocols store its complement. */
+uint16_t ioviter_checksum_folded(const struct ioviter_checksum *checksum);
+
+/* Moves forward, or to the end if fewer bytes are left. Returns the bytes passed. */
+size_t ioviter_advance(struct ioviter *iter, size_t len);
+/* Moves back. -EINVAL, and it has not moved, if that passes the first byte. */
+int ioviter_revert(struct ioviter *iter, size_t len);
+/* Hides all but the next `len` bytes. Returns 0. */
+int ioviter_truncate(struct ioviter *iter, uint64_t len);
+/* Makes `len` the bytes left, giving back what was hidden. -EINVAL if fewer were hidden. */
+int ioviter_reexpand(struct ioviter *iter, size_t len);
+/* Makes the iterator what a copy of it was. -EINVAL if that is of another vector. */
+int ioviter_restore(struct ioviter *iter, const struct ioviter *saved);
+
+/* The elements left that are not empty. */
+size_t ioviter_segment_count(const struct ioviter *iter);
+/* Describes the next bytes that follow each other, in memory or user memory. 1; 0 if there are none, or nothing holds them. */
+int ioviter_segment(const struct ioviter *iter, struct iovec *segment);
+/* All addresses and lengths left, or-ed. 0 for a discard. */
+size_t ioviter_alignment(const struct ioviter *iter);
+/* The ends and starts between elements, or-ed. */
+size_t ioviter_gap_alignment(const struct ioviter *iter);
+/* 1 if no address has a bit of `address_mask` and no length one of `len_mask`; else 0. */
+int ioviter_is_aligned(const struct ioviter *iter, size_t address_mask, size_t len_mask);
+/* The pages of 4096 bytes that the bytes left touch, at most `max_pages`; one that several elements touch counts for each. */
+size_t ioviter_npages(const struct ioviter *iter, size_t max_pages);
+/* Makes the next `len` bytes of user memory present. Returns the bytes that could not be; 0 for other memory. */
+size_t ioviter_fault_in(const struct ioviter *iter, size_t len);
+
+/* ------------------------------------------------------------------------------------------------------------------
  * CHANNELS: what carries a stream
  */
 
@@ -409,6 +599,18 @@ uint64_t ioviter_reader_position(const struct ioviter_reader *reader);
 /* The bytes that the channel has given; ahead of the position by those buffered. */
 uint64_t ioviter_reader_fetched(const struct ioviter_reader *reader);
 size_t ioviter_reader_buffered(const struct ioviter_reader *reader);
+
+/* ---- Files and iterators */
+
+/*
+ * Puts, or gets, the next bytes of an iterator, and moves it by exactly what moved in the stream. Returns that: fewer than
+ * `len` if the iterator ends, its memory faults, or an error came after the first byte; the error if nothing moved.
+ */
+ssize_t ioviter_writer_put_iter(struct ioviter_writer *writer, struct ioviter *iter, size_t len);
+ssize_t ioviter_reader_get_iter(struct ioviter_reader *reader, struct ioviter *iter, size_t len);
+
+/* Sizes and offsets as the library was built with them, for its tests. */
+size_t ioviter_abi(int which);
 
 #ifdef __cplusplus
 }

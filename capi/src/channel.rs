@@ -33,6 +33,8 @@ pub struct Ops {
 }
 
 impl Ops {
+    pub(crate) const LAST: usize = core::mem::offset_of!(Self, free);
+
     /// The operations that the caller's structure has, by its size.
     ///
     /// # Safety

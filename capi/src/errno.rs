@@ -17,8 +17,6 @@ impl Errno {
     pub(crate) const FAULT: Self = Self(14);
     /// An argument out of its range.
     pub(crate) const INVAL: Self = Self(22);
-    /// The ability is not there.
-    pub(crate) const NOSYS: Self = Self(38);
     /// There is no such byte: the data has ended.
     pub(crate) const NODATA: Self = Self(61);
     /// A number that does not fit.

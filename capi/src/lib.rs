@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   vector                    whole arrays of struct iovec      ioviter_vec_*
+//!   iter                      the iterator                      ioviter_*
 //!   writer, reader, control   buffered streams                  ioviter_writer_*, ioviter_reader_*, ioviter_control_*
 //!   channel                   what carries a stream: functions of C
 //!   memory, handle, errno     memory of C, things that C holds, errors
@@ -29,6 +30,7 @@ mod channel;
 mod control;
 mod errno;
 mod handle;
+mod iter;
 mod memory;
 #[cfg(feature = "qemu")]
 mod qemu;
