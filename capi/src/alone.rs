@@ -5,6 +5,7 @@ use core::ffi::c_void;
 
 unsafe extern "C" {
     fn malloc(size: usize) -> *mut c_void;
+    fn calloc(count: usize, size: usize) -> *mut c_void;
     fn free(memory: *mut c_void);
 }
 
@@ -22,6 +23,15 @@ unsafe impl GlobalAlloc for Malloc {
         }
         // SAFETY: malloc takes any size.
         unsafe { malloc(layout.size()) }.cast()
+    }
+
+    // The compiler calls calloc where malloc and memset would do, so it is asked for.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.align() > ALIGN {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: calloc takes any size.
+        unsafe { calloc(1, layout.size()) }.cast()
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, _layout: Layout) {

@@ -10,6 +10,7 @@ pub(crate) struct Errno(pub(crate) c_int);
 
 impl Errno {
     /// The call would have to wait.
+    #[cfg(feature = "std")]
     pub(crate) const AGAIN: Self = Self(11);
     /// No memory left.
     pub(crate) const NOMEM: Self = Self(12);

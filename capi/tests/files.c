@@ -6,7 +6,8 @@
 #include "check.h"
 #include "iov_iter.h"
 
-enum { SIZE = 200000, BUFFER = 32768 };
+#define SIZE ((size_t)200000)
+#define BUFFER ((size_t)32768)
 
 /* A channel, and what was done to it. */
 struct memory {

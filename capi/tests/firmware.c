@@ -11,6 +11,7 @@ static size_t used;
 
 /* What the library asks of its program: memory, 16-byte aligned. Nothing is given back here. */
 void *malloc(size_t size);
+void *calloc(size_t count, size_t size);
 void free(void *memory);
 
 void *malloc(size_t size)
@@ -22,6 +23,12 @@ void *malloc(size_t size)
     }
     used += size;
     return memory;
+}
+
+/* All of the memory is zeros, and given out once. */
+void *calloc(size_t count, size_t size)
+{
+    return size != 0 && count > SIZE_MAX / size ? NULL : malloc(count * size);
 }
 
 void free(void *memory)

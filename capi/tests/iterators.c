@@ -6,7 +6,9 @@
 #include "check.h"
 #include "iov_iter.h"
 
-enum { SIZE = 3000, HOLE = 2000, HOLE_END = 2100 };
+#define SIZE ((size_t)3000)
+#define HOLE ((size_t)2000)
+#define HOLE_END ((size_t)2100)
 
 /* Another address space: address 1000 is the first byte of this. A page of it is out of reach. */
 static char guest[SIZE];

@@ -8,7 +8,8 @@
 #include "check.h"
 #include "iov_iter.h"
 
-enum { COUNT = 6, SIZE = 40 };
+#define COUNT 6
+#define SIZE ((size_t)40)
 
 /* The lengths of the elements; the empty ones point nowhere. */
 static const size_t lengths[COUNT] = {0, 7, 1, 0, 20, 12};
@@ -23,7 +24,7 @@ static void cut(struct iovec *iov, char *bytes)
 
 static void count_up(char *bytes)
 {
-    for (int i = 0; i < SIZE; i++) {
+    for (size_t i = 0; i < SIZE; i++) {
         bytes[i] = (char)(i + 1);
     }
 }
