@@ -1,0 +1,465 @@
+//! `QEMUIOVector`.
+
+use core::mem::size_of;
+use core::ptr;
+
+use super::flat::{iov_from_buf_full, iov_memset, iov_to_buf_full, size};
+use super::*;
+
+/// `QEMUIOVector`, whose fields C code reads and, in inline functions, writes.
+#[repr(C)]
+pub struct Vector {
+    iov: *mut Element,
+    niov: c_int,
+    /// The elements that there is room for, or `FIXED`.
+    nalloc: c_int,
+    /// The element inside, if `iov` points to it. Its length is the size of the vector in any case.
+    inside: Raw,
+}
+
+/// The array is the caller's, or the element inside: nothing may be added.
+const FIXED: c_int = -1;
+
+/// The most elements of `qemu_iovec_init_extended`.
+const IOV_MAX: usize = 1024;
+
+/// Room for `count` elements, some of them perhaps at `old`. As with g_malloc, no memory ends the process.
+///
+/// # Safety
+///
+/// `old` is null or from here.
+unsafe fn room(old: *mut Element, count: c_int) -> *mut Element {
+    let Ok(count) = usize::try_from(count) else { fail(c"too many elements") };
+    if count == 0 {
+        return ptr::null_mut();
+    }
+    let size = count.saturating_mul(size_of::<Element>());
+    // SAFETY: the caller's promise. There is no memory of the largest size.
+    let new = unsafe { libc::realloc(old.cast(), size) };
+    require(!new.is_null(), c"no memory for a vector");
+    new.cast()
+}
+
+impl Vector {
+    #[inline]
+    fn count(&self) -> usize {
+        usize::try_from(self.niov).unwrap_or(0)
+    }
+
+    /// # Safety
+    ///
+    /// As for [`elements`].
+    #[inline]
+    unsafe fn elements(&self) -> &[Element] {
+        // SAFETY: the caller's promise.
+        unsafe { elements(self.iov, self.count()) }
+    }
+
+    #[inline]
+    fn require_growable(&self) {
+        require(self.nalloc != FIXED, c"the array of this vector cannot change");
+    }
+
+    #[inline]
+    fn require_range(&self, offset: usize, len: usize) {
+        let end = offset.checked_add(len);
+        require(end.is_some_and(|end| end <= self.inside.len), c"the range exceeds the vector");
+    }
+
+    /// # Safety
+    ///
+    /// The vector was made by one of the functions here.
+    #[inline]
+    unsafe fn push(&mut self, element: Element) {
+        self.require_growable();
+        if self.niov == self.nalloc {
+            // SAFETY: the caller's promise.
+            unsafe { self.grow() };
+        }
+        // SAFETY: there is room.
+        unsafe { self.iov.add(self.count()).write(element) };
+        self.niov = self.niov.wrapping_add(1);
+        self.inside.len = self.inside.len.wrapping_add(element.len());
+    }
+
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
+    #[cold]
+    unsafe fn grow(&mut self) {
+        let wanted = self.nalloc.checked_mul(2).and_then(|double| double.checked_add(1));
+        let Some(wanted) = wanted else { fail(c"too many elements") };
+        // SAFETY: the caller's promise.
+        self.iov = unsafe { room(self.iov, wanted) };
+        self.nalloc = wanted;
+    }
+
+    /// The elements of a range that lies in the vector: where they start, how many they are, and the bytes
+    /// before the range in the first and after it in the last.
+    ///
+    /// An empty element is of the range where it is at its start or within it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`elements`].
+    unsafe fn slice(&self, offset: usize, len: usize) -> Slice {
+        self.require_range(offset, len);
+        // SAFETY: the caller's promise.
+        let elements = unsafe { self.elements() };
+        let (first, head) = skip(elements, offset);
+        let rest = elements.get(first..).unwrap_or_default();
+        let (whole, in_last) = skip(rest, head.wrapping_add(len));
+        match rest.get(whole) {
+            Some(last) if in_last > 0 => {
+                let tail = last.len().wrapping_sub(in_last);
+                Slice { first, count: whole.wrapping_add(1), head, tail }
+            }
+            _ => Slice { first, count: whole, head, tail: 0 },
+        }
+    }
+}
+
+struct Slice {
+    first: usize,
+    count: usize,
+    head: usize,
+    tail: usize,
+}
+
+/// The elements before the byte `offset`, and the bytes before it in its own.
+///
+/// Empty elements at its place are not passed.
+fn skip(elements: &[Element], offset: usize) -> (usize, usize) {
+    let mut left = offset;
+    let mut passed = 0_usize;
+    for element in elements {
+        if left == 0 || left < element.len() {
+            break;
+        }
+        left = left.wrapping_sub(element.len());
+        passed = passed.wrapping_add(1);
+    }
+    (passed, left)
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_init(qiov: *mut Vector, alloc_hint: c_int) {
+    // SAFETY: C's contract.
+    unsafe {
+        let iov = room(ptr::null_mut(), alloc_hint);
+        qiov.write(Vector {
+            iov,
+            niov: 0,
+            nalloc: alloc_hint,
+            inside: Raw { base: ptr::null(), len: 0 },
+        });
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_init_external(
+    qiov: *mut Vector,
+    iov: *mut Element,
+    niov: c_int,
+) {
+    let mut vector = Vector { iov, niov, nalloc: FIXED, inside: Raw { base: ptr::null(), len: 0 } };
+    // SAFETY: C's contract.
+    unsafe {
+        vector.inside.len = size(vector.elements());
+        qiov.write(vector);
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_init_extended(
+    qiov: *mut Vector,
+    head_buf: *mut c_void,
+    head_len: usize,
+    mid_qiov: *const Vector,
+    mid_offset: usize,
+    mid_len: usize,
+    tail_buf: *mut c_void,
+    tail_len: usize,
+) -> c_int {
+    let total = head_len.checked_add(mid_len).and_then(|sum| sum.checked_add(tail_len));
+    let Some(total) = total else { return -libc::EINVAL };
+    // SAFETY: C's contract.
+    unsafe {
+        let (mut middle, mut cut): (&[Element], _) = (&[], (0, 0));
+        if mid_len > 0 {
+            let slice = (*mid_qiov).slice(mid_offset, mid_len);
+            middle = (*mid_qiov).elements().get(slice.first..).unwrap_or_default();
+            middle = middle.get(..slice.count).unwrap_or_default();
+            cut = (slice.head, slice.tail);
+        }
+        let ends = usize::from(head_len > 0).wrapping_add(usize::from(tail_len > 0));
+        let count = middle.len().wrapping_add(ends);
+        if count > IOV_MAX {
+            return -libc::EINVAL;
+        }
+        // At most IOV_MAX.
+        let niov = count as c_int;
+        let (nalloc, iov) = match niov {
+            // The element inside.
+            1 => (FIXED, (&raw mut (*qiov).inside).cast::<Element>()),
+            _ => (niov, room(ptr::null_mut(), niov)),
+        };
+        qiov.write(Vector { iov, niov, nalloc, inside: Raw { base: ptr::null(), len: total } });
+        let mut next = iov;
+        let mut put = |element: Element| {
+            next.write(element);
+            next = next.add(1);
+        };
+        if head_len > 0 {
+            put(lent(head_buf, head_len));
+        }
+        for (index, here) in middle.iter().enumerate() {
+            let mut here = *here;
+            if index.wrapping_add(1) == middle.len() {
+                here.truncate(here.len().wrapping_sub(cut.1));
+            }
+            if index == 0 {
+                here.advance(cut.0);
+            }
+            put(here);
+        }
+        if tail_len > 0 {
+            put(lent(tail_buf, tail_len));
+        }
+    }
+    0
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_init_slice(
+    qiov: *mut Vector,
+    source: *const Vector,
+    offset: usize,
+    len: usize,
+) {
+    let none = ptr::null_mut();
+    // SAFETY: C's contract.
+    unsafe {
+        (*source).require_range(offset, len);
+        let made = qemu_iovec_init_extended(qiov, none, 0, source, offset, len, none, 0);
+        require(made == 0, c"too many elements for a slice");
+    }
+}
+
+/// As of QEMU 8.2.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_slice(
+    qiov: *const Vector,
+    offset: usize,
+    len: usize,
+    head: *mut usize,
+    tail: *mut usize,
+    niov: *mut c_int,
+) -> *mut Element {
+    // SAFETY: C's contract.
+    unsafe {
+        let slice = (*qiov).slice(offset, len);
+        *head = slice.head;
+        *tail = slice.tail;
+        // At most the count of the vector.
+        *niov = slice.count as c_int;
+        (*qiov).iov.wrapping_add(slice.first)
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_subvec_niov(
+    qiov: *const Vector,
+    offset: usize,
+    len: usize,
+) -> c_int {
+    // SAFETY: C's contract. The count is at most that of the vector.
+    unsafe { (*qiov).slice(offset, len).count as c_int }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_add(qiov: *mut Vector, base: *mut c_void, len: usize) {
+    // SAFETY: C's contract.
+    unsafe { (*qiov).push(lent(base, len)) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_concat_iov(
+    dst: *mut Vector,
+    src_iov: *const Element,
+    src_cnt: c_uint,
+    soffset: usize,
+    sbytes: usize,
+) -> usize {
+    if sbytes == 0 {
+        return 0;
+    }
+    // SAFETY: C's contract: the arrays are different ones.
+    unsafe {
+        (*dst).require_growable();
+        let mut done = 0_usize;
+        for piece in pieces(elements(src_iov, src_cnt as usize), soffset, sbytes) {
+            done = done.wrapping_add(piece.len());
+            (*dst).push(element(piece));
+        }
+        done
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_concat(
+    dst: *mut Vector,
+    src: *const Vector,
+    soffset: usize,
+    sbytes: usize,
+) {
+    // SAFETY: C's contract.
+    unsafe { qemu_iovec_concat_iov(dst, (*src).iov, (*src).niov as c_uint, soffset, sbytes) };
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_is_zero(
+    qiov: *const Vector,
+    offset: usize,
+    bytes: usize,
+) -> bool {
+    // SAFETY: C's contract.
+    unsafe {
+        (*qiov).require_range(offset, bytes);
+        pieces((*qiov).elements(), offset, bytes).all(|piece| source(piece).is_zero())
+    }
+}
+
+/// The bytes of a piece, to read.
+///
+/// # Safety
+///
+/// They are valid for reads.
+#[inline]
+unsafe fn source<'p>(piece: Piece<'p, Dest>) -> Piece<'p, Source> {
+    // SAFETY: the caller's promise.
+    unsafe { Piece::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_destroy(qiov: *mut Vector) {
+    // SAFETY: C's contract.
+    unsafe {
+        if (*qiov).nalloc != FIXED {
+            libc::free((*qiov).iov.cast());
+        }
+        ptr::write_bytes(qiov, 0, 1);
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_reset(qiov: *mut Vector) {
+    // SAFETY: C's contract.
+    unsafe {
+        (*qiov).require_growable();
+        (*qiov).niov = 0;
+        (*qiov).inside.len = 0;
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_to_buf(
+    qiov: *const Vector,
+    offset: usize,
+    buf: *mut c_void,
+    bytes: usize,
+) -> usize {
+    // SAFETY: C's contract.
+    unsafe { iov_to_buf_full((*qiov).iov, (*qiov).niov as c_uint, offset, buf, bytes) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_from_buf(
+    qiov: *const Vector,
+    offset: usize,
+    buf: *const c_void,
+    bytes: usize,
+) -> usize {
+    // SAFETY: C's contract.
+    unsafe { iov_from_buf_full((*qiov).iov, (*qiov).niov as c_uint, offset, buf, bytes) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_memset(
+    qiov: *const Vector,
+    offset: usize,
+    fillc: c_int,
+    bytes: usize,
+) -> usize {
+    // SAFETY: C's contract.
+    unsafe { iov_memset((*qiov).iov, (*qiov).niov as c_uint, offset, fillc, bytes) }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_compare(a: *const Vector, b: *const Vector) -> isize {
+    // SAFETY: C's contract.
+    unsafe {
+        let (a, b) = ((*a).elements(), (*b).elements());
+        require(a.len() == b.len(), c"vectors of different structure");
+        let mut equal = 0_usize;
+        for (one, other) in a.iter().zip(b) {
+            require(one.len() == other.len(), c"vectors of different structure");
+            let (one, other) = (one.piece(0, usize::MAX), other.piece(0, usize::MAX));
+            if let Some(at) = source(one).mismatch(source(other)) {
+                return equal.wrapping_add(at) as isize;
+            }
+            equal = equal.wrapping_add(one.len());
+        }
+    }
+    -1
+}
+
+/// Where an element of the source lies, and where it comes to lie.
+struct Placed {
+    index: usize,
+    address: usize,
+    len: usize,
+    offset: usize,
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_clone(dest: *mut Vector, src: *const Vector, buf: *mut c_void) {
+    // SAFETY: C's contract.
+    let elements = unsafe { (*src).elements() };
+    let mut list = std::vec::Vec::new();
+    require(list.try_reserve_exact(elements.len()).is_ok(), c"no memory to clone a vector");
+    list.extend(elements.iter().enumerate().map(|(index, element)| Placed {
+        index,
+        address: element.as_ptr().addr(),
+        len: element.len(),
+        offset: 0,
+    }));
+    list.sort_unstable_by_key(|element| element.address);
+    // The bytes of the buffer in use, and the address of the byte after those that they stand for.
+    let (mut used, mut end) = (0_usize, 0_usize);
+    for element in &mut list {
+        element.offset = used.wrapping_sub(end.saturating_sub(element.address));
+        let its_end = element.address.wrapping_add(element.len);
+        used = used.wrapping_add(its_end.saturating_sub(end.max(element.address)));
+        end = end.max(its_end);
+    }
+    list.sort_unstable_by(|one, other| Ord::cmp(&one.index, &other.index));
+    for Placed { len, offset, .. } in list {
+        // SAFETY: C's contract: the buffer has room.
+        unsafe { (*dest).push(lent(buf.wrapping_byte_add(offset), len)) };
+    }
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_iovec_discard_back(qiov: *mut Vector, bytes: usize) {
+    // SAFETY: C's contract.
+    unsafe {
+        let size = (*qiov).inside.len;
+        require(bytes <= size, c"more bytes to discard than there are");
+        let mut count = (*qiov).niov as c_uint;
+        super::discard::iov_discard_back((*qiov).iov, &raw mut count, bytes);
+        (*qiov).niov = count as c_int;
+        // The length of an element inside is this.
+        (*qiov).inside.len = size.wrapping_sub(bytes);
+    }
+}
