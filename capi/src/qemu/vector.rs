@@ -11,9 +11,15 @@ use super::*;
 pub struct Vector {
     iov: *mut Element,
     niov: c_int,
+    storage: Storage,
+}
+
+/// What C has in a union of its own, aligned as an address is.
+#[repr(C)]
+struct Storage {
     /// The elements that there is room for, or `FIXED`.
     nalloc: c_int,
-    /// The element inside, if `iov` points to it. Its length is the size of the vector in any case.
+    /// The element inside, if the array is that. Its length is the size of the vector in any case.
     inside: Raw,
 }
 
@@ -41,6 +47,11 @@ unsafe fn room(old: *mut Element, count: c_int) -> *mut Element {
 }
 
 impl Vector {
+    const fn new(iov: *mut Element, niov: c_int, nalloc: c_int, size: usize) -> Self {
+        let inside = Raw { base: ptr::null(), len: size };
+        Self { iov, niov, storage: Storage { nalloc, inside } }
+    }
+
     #[inline]
     fn count(&self) -> usize {
         usize::try_from(self.niov).unwrap_or(0)
@@ -57,13 +68,16 @@ impl Vector {
 
     #[inline]
     fn require_growable(&self) {
-        require(self.nalloc != FIXED, c"the array of this vector cannot change");
+        require(self.storage.nalloc != FIXED, c"the array of this vector cannot change");
     }
 
     #[inline]
     fn require_range(&self, offset: usize, len: usize) {
         let end = offset.checked_add(len);
-        require(end.is_some_and(|end| end <= self.inside.len), c"the range exceeds the vector");
+        require(
+            end.is_some_and(|end| end <= self.storage.inside.len),
+            c"the range exceeds the vector",
+        );
     }
 
     /// # Safety
@@ -72,14 +86,14 @@ impl Vector {
     #[inline]
     unsafe fn push(&mut self, element: Element) {
         self.require_growable();
-        if self.niov == self.nalloc {
+        if self.niov == self.storage.nalloc {
             // SAFETY: the caller's promise.
             unsafe { self.grow() };
         }
         // SAFETY: there is room.
         unsafe { self.iov.add(self.count()).write(element) };
         self.niov = self.niov.wrapping_add(1);
-        self.inside.len = self.inside.len.wrapping_add(element.len());
+        self.storage.inside.len = self.storage.inside.len.wrapping_add(element.len());
     }
 
     /// # Safety
@@ -87,11 +101,11 @@ impl Vector {
     /// As for [`push`](Self::push).
     #[cold]
     unsafe fn grow(&mut self) {
-        let wanted = self.nalloc.checked_mul(2).and_then(|double| double.checked_add(1));
+        let wanted = self.storage.nalloc.checked_mul(2).and_then(|double| double.checked_add(1));
         let Some(wanted) = wanted else { fail(c"too many elements") };
         // SAFETY: the caller's promise.
         self.iov = unsafe { room(self.iov, wanted) };
-        self.nalloc = wanted;
+        self.storage.nalloc = wanted;
     }
 
     /// The elements of a range that lies in the vector: where they start, how many they are, and the bytes
@@ -147,12 +161,7 @@ pub unsafe extern "C" fn qemu_iovec_init(qiov: *mut Vector, alloc_hint: c_int) {
     // SAFETY: C's contract.
     unsafe {
         let iov = room(ptr::null_mut(), alloc_hint);
-        qiov.write(Vector {
-            iov,
-            niov: 0,
-            nalloc: alloc_hint,
-            inside: Raw { base: ptr::null(), len: 0 },
-        });
+        qiov.write(Vector::new(iov, 0, alloc_hint, 0));
     }
 }
 
@@ -162,10 +171,10 @@ pub unsafe extern "C" fn qemu_iovec_init_external(
     iov: *mut Element,
     niov: c_int,
 ) {
-    let mut vector = Vector { iov, niov, nalloc: FIXED, inside: Raw { base: ptr::null(), len: 0 } };
+    let mut vector = Vector::new(iov, niov, FIXED, 0);
     // SAFETY: C's contract.
     unsafe {
-        vector.inside.len = size(vector.elements());
+        vector.storage.inside.len = size(vector.elements());
         qiov.write(vector);
     }
 }
@@ -201,10 +210,10 @@ pub unsafe extern "C" fn qemu_iovec_init_extended(
         let niov = count as c_int;
         let (nalloc, iov) = match niov {
             // The element inside.
-            1 => (FIXED, (&raw mut (*qiov).inside).cast::<Element>()),
+            1 => (FIXED, (&raw mut (*qiov).storage.inside).cast::<Element>()),
             _ => (niov, room(ptr::null_mut(), niov)),
         };
-        qiov.write(Vector { iov, niov, nalloc, inside: Raw { base: ptr::null(), len: total } });
+        qiov.write(Vector::new(iov, niov, nalloc, total));
         let mut next = iov;
         let mut put = |element: Element| {
             next.write(element);
@@ -345,7 +354,7 @@ unsafe fn source<'p>(piece: Piece<'p, Dest>) -> Piece<'p, Source> {
 pub unsafe extern "C" fn qemu_iovec_destroy(qiov: *mut Vector) {
     // SAFETY: C's contract.
     unsafe {
-        if (*qiov).nalloc != FIXED {
+        if (*qiov).storage.nalloc != FIXED {
             libc::free((*qiov).iov.cast());
         }
         ptr::write_bytes(qiov, 0, 1);
@@ -358,7 +367,7 @@ pub unsafe extern "C" fn qemu_iovec_reset(qiov: *mut Vector) {
     unsafe {
         (*qiov).require_growable();
         (*qiov).niov = 0;
-        (*qiov).inside.len = 0;
+        (*qiov).storage.inside.len = 0;
     }
 }
 
@@ -454,12 +463,12 @@ pub unsafe extern "C" fn qemu_iovec_clone(dest: *mut Vector, src: *const Vector,
 pub unsafe extern "C" fn qemu_iovec_discard_back(qiov: *mut Vector, bytes: usize) {
     // SAFETY: C's contract.
     unsafe {
-        let size = (*qiov).inside.len;
+        let size = (*qiov).storage.inside.len;
         require(bytes <= size, c"more bytes to discard than there are");
         let mut count = (*qiov).niov as c_uint;
         super::discard::iov_discard_back((*qiov).iov, &raw mut count, bytes);
         (*qiov).niov = count as c_int;
         // The length of an element inside is this.
-        (*qiov).inside.len = size.wrapping_sub(bytes);
+        (*qiov).storage.inside.len = size.wrapping_sub(bytes);
     }
 }
