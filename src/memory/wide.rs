@@ -1,9 +1,13 @@
 //! Looking at bytes many at a time: a block of machine words, which the compiler turns into vector
 //! registers where there are any, then single words, then bytes.
 //!
-//! Where words may lie anywhere, the last block or word ends with the last byte, and overlaps the one
-//! before it; elsewhere the bytes around the aligned words are looked at one by one. A block is
-//! read once, so that what is said of memory that others write is true of what was read.
+//! ```text
+//!   words lie anywhere    ├─ block ─┼─ block ─┼ word ┤
+//!                                              ├ word ┤ the last one ends with the last byte
+//!   words are aligned     ├ bytes ┼─ block ─┼ word ┼ bytes ┤
+//! ```
+//!
+//! A block is read once, so that what is said of memory that others write is true of what was read.
 
 use core::ffi::{c_int, c_void};
 
