@@ -8,7 +8,7 @@ use proptest::prelude::*;
 fn contents(buffer: &SizedBuffer) -> Vec<u8> {
     let mut bytes = vec![0xee; buffer.len() + 10];
     assert_eq!(buffer.read_at(0, &mut bytes), buffer.len());
-    assert!(bytes[buffer.len()..].iter().all(|byte| *byte == 0xee), "nothing behind the end");
+    assert!(bytes[buffer.len()..].iter().all(|byte| *byte == 0xee), "nothing past the end");
     bytes.truncate(buffer.len());
     assert_eq!(buffer.slices().collect::<Vec<_>>().concat(), bytes);
     bytes
@@ -38,7 +38,7 @@ fn writing_with_a_gap() {
     assert_eq!(buffer.read_at(29998, &mut got), 12);
     assert_eq!(got[..12], [0, 0, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11]);
     assert_eq!(buffer.read_at(30010, &mut got), 0, "at the end");
-    assert_eq!(buffer.read_at(30011, &mut got), 0, "behind the end");
+    assert_eq!(buffer.read_at(30011, &mut got), 0, "past the end");
     assert_eq!(buffer.read_at(usize::MAX, &mut got), 0);
     assert_eq!(buffer.read_at(5, &mut []), 0);
     assert_eq!(buffer.read_at(1020, &mut got[..10]), 10, "across chunks");

@@ -109,7 +109,7 @@ fn claims_of_too_much_are_cut() {
     assert_eq!(new().fault_in_writeable(9), 0);
     assert_eq!(new().fault_in_writeable(20), 8);
 
-    // Kernel memory behind a machine check that claims too much.
+    // A copy with machine checks that claims too much.
     let mut bytes = [0; 4];
     let list = [KVec::from(&mut bytes[..])];
     let mut iter = OddIter::<Dest>::kvec(&list, 4).unwrap();

@@ -164,7 +164,7 @@ fn a_difference_is_found_at_every_place_and_alignment() {
             for at in (0..len).step_by(steps) {
                 right[right_shift + at] ^= 1 << (at % 8);
                 assert_eq!(find(&left, &right), Some(at));
-                // One behind it changes nothing.
+                // One after it changes nothing.
                 right[right_shift + (at + 9).min(len - 1)] = 0xff;
                 assert_eq!(find(&left, &right), Some(at));
                 right[right_shift..][..len].copy_from_slice(&pattern[..len]);

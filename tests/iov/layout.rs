@@ -5,7 +5,7 @@ use iov_iter::iov::{Error, IoVector, View};
 use iov_iter::{Dest, KVec, MAX_SEGMENTS, Source};
 use proptest::prelude::*;
 
-/// Where each piece of the view starts behind `base`, and its length.
+/// Where each piece of the view starts after `base`, and its length.
 fn places(view: &View<'_, Source>, base: *const u8) -> Vec<(usize, usize)> {
     view.pieces().map(|piece| (piece.as_ptr().addr() - base.addr(), piece.len())).collect()
 }

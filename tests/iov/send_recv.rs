@@ -107,7 +107,7 @@ fn receiving_ends_where_the_peer_closes() {
 
 #[test]
 fn receiving_goes_on_within_an_element() {
-    // C's fallback leaves a hole behind a short element.
+    // C's fallback leaves a hole after a short element.
     let (received, memory) = receive(3, 7, &BYTES, &[Move(2), Interrupt, Move(1), Move(9)]);
     assert_eq!(received, stopped(7, Stop::Finished));
     assert_eq!(memory, [255, 255, 255, 0, 1, 2, 3, 4, 5, 6, 255, 255]);

@@ -14,12 +14,12 @@ use iov_iter::{
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
-/// Segments of these lengths over `bytes`, one behind the other.
+/// Segments of these lengths over `bytes`, one after the other.
 fn cut<'a>(bytes: &'a [u8], lengths: &[usize]) -> Vec<KVec<'a, Source>> {
     let mut rest = bytes;
     let cut = |len: &usize| {
-        let (now, behind) = rest.split_at(*len);
-        rest = behind;
+        let (now, after) = rest.split_at(*len);
+        rest = after;
         KVec::from(now)
     };
     lengths.iter().map(cut).collect()

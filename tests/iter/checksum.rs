@@ -9,8 +9,8 @@ const DATA: [u8; 5] = [1, 2, 3, 4, 5];
 fn sum_from(lengths: &[usize], calls: &[usize], start: Checksum) -> Checksum {
     let mut rest = &DATA[..];
     let cut = |len: &usize| {
-        let (piece, behind) = rest.split_at(*len);
-        rest = behind;
+        let (piece, after) = rest.split_at(*len);
+        rest = after;
         KVec::from(piece)
     };
     let segments: Vec<_> = lengths.iter().map(cut).collect();
@@ -32,16 +32,16 @@ fn sum_to(lengths: &[usize], calls: &[usize], start: Checksum) -> Checksum {
     let mut rest = &mut memory[..];
     let mut segments = Vec::new();
     for len in lengths {
-        let (piece, behind) = rest.split_at_mut(*len);
-        rest = behind;
+        let (piece, after) = rest.split_at_mut(*len);
+        rest = after;
         segments.push(KVec::from(piece));
     }
     let mut iter = Iter::<Dest>::kvec(&segments, 5).unwrap();
     let mut checksum = start;
     let mut data = &DATA[..];
     for call in calls {
-        let (now, behind) = data.split_at(*call);
-        data = behind;
+        let (now, after) = data.split_at(*call);
+        data = after;
         assert_eq!(iter.csum_and_copy_to_iter(now, &mut checksum), *call);
     }
     drop(segments);
@@ -212,8 +212,8 @@ fn checksum_of_copies_to_every_alignment() {
             assert_eq!(iter.csum_and_copy_from_iter(target, &mut checksum), len);
             assert_eq!(checksum.folded(), naive_checksum(expected), "{len} bytes to {place}");
             assert_eq!(target, expected, "{len} bytes to {place}");
-            let (before, behind) = (&copied[..place], &copied[place + len..]);
-            assert!(before.iter().chain(behind).all(|byte| *byte == 0xee));
+            let (before, after) = (&copied[..place], &copied[place + len..]);
+            assert!(before.iter().chain(after).all(|byte| *byte == 0xee));
         }
     }
 }

@@ -244,7 +244,7 @@ fn array_that_cannot_be_read() {
 
 #[test]
 fn first_bad_element_decides() {
-    // An element that cannot be read behind one with a negative length, and the
+    // An element that cannot be read after one with a negative length, and the
     // other way round.
     let element = 2 * size_of::<usize>();
     let space = UserSpace::new();

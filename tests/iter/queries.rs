@@ -149,7 +149,7 @@ fn questions_about_many_segments() {
 
 #[test]
 fn npages_of_nearly_the_whole_address_space() {
-    // Counted from the start of the first page, the last byte is at `usize::MAX`, near it, or behind it.
+    // Counted from the start of the first page, the last byte is at `usize::MAX`, near it, or after it.
     let space = UserSpace::<4096>::new();
     let whole = usize::MAX / 4096;
     for (base, len, pages) in [

@@ -23,7 +23,7 @@ fn places(segments: &[KVec<'_, Source>]) -> Vec<Position> {
     segments.iter().enumerate().flat_map(of).collect()
 }
 
-/// Walks up to `n` bytes from `cursor` on, which is at byte `from`, with a step that stops behind
+/// Walks up to `n` bytes from `cursor` on, which is at byte `from`, with a step that stops after
 /// `stop`, and says `whole` of a piece that it handled to its end. Returns the bytes handled.
 fn walk(
     cursor: &mut Cursor<&[KVec<'static, Source>]>,
@@ -61,7 +61,7 @@ fn walks(segments: &[KVec<'static, Source>], start: usize, cut: usize) {
             let handled = walk(&mut cursor, start, (n, stop), whole);
             assert_eq!((handled, cursor.remaining()), (stop, left - stop));
 
-            // Perhaps in front of segments without bytes, but never behind the end of one.
+            // Perhaps before segments without bytes, but never past the end of one.
             let at = cursor.position();
             assert!(at.offset == 0 || at.offset < segments[at.index].len());
             let next =

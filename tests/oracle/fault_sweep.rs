@@ -54,7 +54,7 @@ fn source(fault: usize) -> UserSpace<P> {
 }
 
 /// Where an iterator stands after `n` bytes.
-fn behind(n: usize) -> At {
+fn after(n: usize) -> At {
     let mut left = n;
     let mut seg = 0;
     while seg < SEGMENTS.len() && left >= SEGMENTS[seg].len {
@@ -86,7 +86,7 @@ fn sweep_out(operation: impl Fn(&mut Iter<'_, Source, P>, &mut [u8]) -> usize) {
         let mut iter = Iter::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         let mut bytes = [OLD; TOTAL];
         assert_eq!(operation(&mut iter, &mut bytes), fault);
-        assert_eq!(place(&iter), behind(fault), "fault at {fault}");
+        assert_eq!(place(&iter), after(fault), "fault at {fault}");
         assert_eq!(bytes[..fault], pattern(TOTAL)[..fault]);
         assert_eq!(bytes[fault..], [OLD; TOTAL][fault..]);
         // The fault repaired, the rest follows without a gap.
@@ -118,7 +118,7 @@ fn sweep_in(operation: impl Fn(&mut Iter<'_, Dest, P>, &[u8]) -> usize) {
         let space = space(fault);
         let mut iter = Iter::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         assert_eq!(operation(&mut iter, &pattern(TOTAL)), fault);
-        assert_eq!(place(&iter), behind(fault), "fault at {fault}");
+        assert_eq!(place(&iter), after(fault), "fault at {fault}");
         check_written(&space, &pattern(TOTAL)[..fault]);
         space.heal();
         assert_eq!(operation(&mut iter, &pattern(TOTAL)[fault..]), TOTAL - fault);
@@ -204,7 +204,7 @@ fn copy_to_iter_full() {
         let space = space(fault);
         let mut iter = Iter::<Dest, P>::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         let result = iter.copy_to_iter_full(&pattern(TOTAL));
-        // The cursor is all or nothing; the memory in front of the fault is written.
+        // The cursor is all or nothing; the memory before the fault is written.
         check_written(&space, &pattern(TOTAL)[..fault]);
         match fault {
             TOTAL => assert_eq!((result, iter.remaining()), (Ok(()), 0)),
@@ -219,7 +219,7 @@ fn zero() {
         let space = space(fault);
         let mut iter = Iter::<Dest, P>::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         assert_eq!(iter.zero(TOTAL), fault);
-        assert_eq!(place(&iter), behind(fault));
+        assert_eq!(place(&iter), after(fault));
         check_written(&space, &[0; TOTAL][..fault]);
     }
     // Longer than the host's block of zeros.
@@ -280,10 +280,10 @@ fn pages_that_are_not_resident() {
         let folio = TestPage::run(4);
         let mut iter = Iter::<Source, P>::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         assert_eq!(iter.copy_page_from_iter_atomic(&folio, 0, TOTAL), Ok(reach));
-        assert_eq!(place(&iter), behind(reach));
+        assert_eq!(place(&iter), after(reach));
         let mut iter = Iter::<Dest, P>::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         assert_eq!(iter.copy_page_to_iter_nofault(&folio, 0, TOTAL), Ok(reach));
-        assert_eq!(place(&iter), behind(reach));
+        assert_eq!(place(&iter), after(reach));
         assert_eq!(space.fault_ins(), 0);
         iter.restore(&Iter::iovec(&space, &SEGMENTS, TOTAL).unwrap().save()).unwrap();
         assert_eq!(iter.copy_page_to_iter(&folio, 0, TOTAL), Ok(TOTAL));
@@ -299,7 +299,7 @@ fn csum_and_copy_from_iter() {
         let mut checksum = Checksum::new();
         let mut bytes = [OLD; TOTAL];
         assert_eq!(iter.csum_and_copy_from_iter(&mut bytes, &mut checksum), moved);
-        assert_eq!(place(&iter), behind(moved));
+        assert_eq!(place(&iter), after(moved));
         assert_eq!(bytes[..moved], pattern(TOTAL)[..moved]);
         assert_eq!(checksum.folded(), naive_checksum(&pattern(TOTAL)[..moved]));
         space.heal();
@@ -324,7 +324,7 @@ fn csum_and_copy_to_iter() {
         let mut iter = Iter::<Dest, P>::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         let mut checksum = Checksum::new();
         assert_eq!(iter.csum_and_copy_to_iter(&pattern(TOTAL), &mut checksum), moved);
-        assert_eq!(place(&iter), behind(moved));
+        assert_eq!(place(&iter), after(moved));
         assert_eq!(checksum.folded(), naive_checksum(&pattern(TOTAL)[..moved]));
         space.heal();
         let rest = &pattern(TOTAL)[moved..];
@@ -378,20 +378,20 @@ fn poison() {
         let space = space(TOTAL);
         let mut iter = Iter::<Dest, P>::iovec(&space, &SEGMENTS, TOTAL).unwrap();
         assert_eq!(iter.copy_mc_to_iter(Piece::from(&source[..])), poisoned);
-        assert_eq!(place(&iter), behind(poisoned));
+        assert_eq!(place(&iter), after(poisoned));
         check_written(&space, &source[..poisoned]);
 
         let mut memory = [OLD; SPAN];
         let mut rest = &mut memory[..];
         let mut segments = Vec::new();
         for segment in SEGMENTS {
-            let (now, behind) = rest.split_at_mut(segment.len);
-            (_, rest) = behind.split_at_mut(1);
+            let (now, after) = rest.split_at_mut(segment.len);
+            (_, rest) = after.split_at_mut(1);
             segments.push(KVec::from(now));
         }
         let mut iter = Iter::<Dest, P>::kvec(&segments, TOTAL).unwrap();
         assert_eq!(iter.copy_mc_to_iter(Piece::from(&source[..])), poisoned);
-        assert_eq!(place(&iter), behind(poisoned));
+        assert_eq!(place(&iter), after(poisoned));
 
         let run = TestPage::<P>::run(4);
         let segments = [iov_iter::BioVec::new(run.clone(), 7, TOTAL as u32).unwrap()];
@@ -463,7 +463,7 @@ fn transfers_with_one_side_addressable() {
         let list = [KVec::from(&mut head[..]), KVec::from(&mut tail[..])];
         let mut dst = Iter::<Dest, P>::kvec(&list, 50).unwrap();
         assert_eq!(copy_iter_to_iter(&mut src, &mut dst, 99), fault);
-        assert_eq!(place(&src), behind(fault));
+        assert_eq!(place(&src), after(fault));
         assert_eq!(dst.remaining(), 50 - fault);
         let arrived = [&head[..], &tail].concat();
         assert_eq!(arrived[..fault], pattern(TOTAL)[..fault]);

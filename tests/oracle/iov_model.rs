@@ -179,9 +179,9 @@ proptest! {
         let mut rest = &model[..];
         let mut others = vec![];
         for len in &lengths {
-            let (segment, behind) = rest.split_at((*len).min(rest.len()));
+            let (segment, after) = rest.split_at((*len).min(rest.len()));
             others.push(KVec::from(segment));
-            rest = behind;
+            rest = after;
         }
         others.push(KVec::from(rest));
         let other = View::new(&others);

@@ -63,9 +63,9 @@ fn image(len: usize, ranges: &[Range<usize>], data: &[u8], gap: u8) -> Vec<u8> {
     let mut image = vec![gap; len];
     let mut rest = data;
     for range in ranges {
-        let (now, behind) = rest.split_at(range.len());
+        let (now, after) = rest.split_at(range.len());
         image[range.clone()].copy_from_slice(now);
-        rest = behind;
+        rest = after;
     }
     image
 }
@@ -91,9 +91,9 @@ fn copy_to_kvec() {
     let mut segments = Vec::new();
     let mut taken = 0;
     for range in KVEC {
-        let (_, behind) = rest.split_at_mut(range.start - taken);
-        let (segment, behind) = behind.split_at_mut(range.len());
-        (rest, taken) = (behind, range.end);
+        let (_, after) = rest.split_at_mut(range.start - taken);
+        let (segment, after) = after.split_at_mut(range.len());
+        (rest, taken) = (after, range.end);
         segments.push(KVec::from(segment));
     }
     let mut iter = Iter::<Dest>::kvec(&segments, KVEC_TOTAL).unwrap();

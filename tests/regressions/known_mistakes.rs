@@ -130,8 +130,8 @@ fn advance_of_nothing_after_a_copy_changes_no_data() {
     let lengths = [4, 0, 0, 6, 0, 10];
     let mut rest = &bytes[..];
     let segments = lengths.map(|len| {
-        let (now, behind) = rest.split_at(len);
-        rest = behind;
+        let (now, after) = rest.split_at(len);
+        rest = after;
         KVec::from(now)
     });
     for n in 0..=20 {
@@ -379,7 +379,7 @@ fn checksum_does_not_depend_on_the_calls() {
 #[test]
 fn empty_segments_are_not_the_end() {
     // Zero results for empty segments were taken as the end of the data, or looped.
-    // Empty segments in front, between and behind, with whatever address.
+    // Empty segments before, between and after, with whatever address.
     let space = UserSpace::<4096>::resident(&[0x1000]);
     space.poke(0x1000, b"abcdef");
     let nothing = IoVec::new(0xdead, 0);
@@ -460,7 +460,7 @@ fn duplicate_is_a_new_origin() {
 
 #[test]
 fn empty_segments_do_not_tell_a_copy_from_a_move() {
-    // Linux leaves a copy in front of them and a move past them.
+    // Linux leaves a copy before them and a move past them.
     let bytes = pattern(5);
     let segments = [&bytes[..2], &[], &[], &bytes[2..]].map(KVec::from);
     let mut copied = Cursor::new(&segments[..]);

@@ -154,7 +154,7 @@ fn scatter_entries_stay_in_their_page_and_sum_up() {
             assert!(list.len() <= max_entries && len <= max_size);
             assert!(list.iter().all(|entry| entry.offset + entry.len <= 4096 && entry.len > 0));
             assert_eq!(list.iter().map(|entry| entry.len).sum::<usize>(), len);
-            // Where the entries run out the iterator stands behind the last one.
+            // Where the entries run out the iterator stands after the last one.
             assert_eq!(iter.remaining(), total - len);
             assert!(list.len() == max_entries || len == max_size.min(total));
             let mut copied = vec![0; len];

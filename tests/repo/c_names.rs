@@ -139,7 +139,7 @@ fn scan(source: &str, aliases: &mut BTreeSet<(String, String)>, items: &mut BTre
             items.insert(name.to_owned());
             aliases.extend(pending.drain(..).map(|alias| (alias, name.to_owned())));
         } else {
-            assert!(pending.is_empty(), "no item behind the alias {pending:?}, but {line}");
+            assert!(pending.is_empty(), "no item after the alias {pending:?}, but {line}");
         }
     }
 }

@@ -155,7 +155,7 @@ fn pieces_are_compared_as_far_as_the_shorter_one_goes() {
     let (short, long) = (bytes(10), bytes(70));
     let (short, long) = (Piece::<Source>::from(&short[..]), Piece::<Source>::from(&long[..]));
     assert_eq!((short.mismatch(long), long.mismatch(short)), (None, None));
-    // The first difference lies behind it.
+    // The first difference lies after it.
     let other = [bytes(10), vec![0; 60]].concat();
     let other = Piece::<Source>::from(&other[..]);
     assert_eq!(long.mismatch(other), Some(10));

@@ -1,4 +1,4 @@
-//! Vectors of a memory, and their flat model: the same bytes one behind the other.
+//! Vectors of a memory, and their flat model: the same bytes one after the other.
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use iov_iter::iov::{Error, Undo, View};
@@ -7,8 +7,8 @@ use iov_iter::{Dest, KVec, Source};
 /// Consecutive elements of these lengths.
 pub fn cut<'m>(mut rest: &'m [u8], lengths: &[usize]) -> Vec<KVec<'m, Source>> {
     let mut element = |len: &usize| {
-        let (element, behind) = rest.split_at(*len);
-        rest = behind;
+        let (element, after) = rest.split_at(*len);
+        rest = after;
         KVec::from(element)
     };
     lengths.iter().map(&mut element).collect()
@@ -17,8 +17,8 @@ pub fn cut<'m>(mut rest: &'m [u8], lengths: &[usize]) -> Vec<KVec<'m, Source>> {
 /// Consecutive elements of these lengths, to be written.
 pub fn cut_mut<'m>(mut rest: &'m mut [u8], lengths: &[usize]) -> Vec<KVec<'m, Dest>> {
     let mut element = |len: &usize| {
-        let (element, behind) = std::mem::take(&mut rest).split_at_mut(*len);
-        rest = behind;
+        let (element, after) = std::mem::take(&mut rest).split_at_mut(*len);
+        rest = after;
         KVec::from(element)
     };
     lengths.iter().map(&mut element).collect()

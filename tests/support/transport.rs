@@ -18,7 +18,7 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BrokenPipe;
 
-/// Moves what its script says; behind the end of the script it moves nothing.
+/// Moves what its script says; past the end of the script it moves nothing.
 pub struct Scripted {
     pub script: VecDeque<Step>,
     pub limit: usize,
@@ -126,7 +126,7 @@ pub fn expected(
             Some(*end)
         })
         .collect();
-    // How many bytes the call that starts behind `moved` bytes can describe.
+    // How many bytes the call that starts after `moved` bytes can describe.
     let per_call = |moved: usize| {
         let at = offset + moved;
         let last = ends.iter().filter(|end| **end > at).nth(limit - 1);

@@ -320,12 +320,12 @@ fn pairs(from: &[Part], to: &[Part]) -> Vec<(Part, *mut u8)> {
     while let (Some(from), Some(to)) = (source, destination) {
         let len = from.len.min(to.len);
         pairs.push((Part { len, ..from }, to.base));
-        let behind = |part: Part| {
+        let after = |part: Part| {
             let rest = Part { base: part.base.wrapping_add(len), len: part.len - len };
             Some(rest).filter(|rest| rest.len > 0)
         };
-        source = behind(from).or_else(|| sources.next());
-        destination = behind(to).or_else(|| destinations.next());
+        source = after(from).or_else(|| sources.next());
+        destination = after(to).or_else(|| destinations.next());
     }
     pairs
 }

@@ -31,8 +31,8 @@ impl Layout {
         self.lists.iter().map(|list| list.flat.len).sum()
     }
 
-    /// Lists of segments with the lengths of `lens`, each as far behind the other as `gap` says,
-    /// in all at least `bytes`. The flat buffer begins `skew` bytes behind a page.
+    /// Lists of segments with the lengths of `lens`, each as far after the other as `gap` says,
+    /// in all at least `bytes`. The flat buffer begins `skew` bytes after a page.
     fn new(name: String, lens: &[usize], gap: usize, skew: usize, bytes: usize) -> Self {
         let each: usize = lens.iter().sum();
         let span = each + lens.len() * gap;

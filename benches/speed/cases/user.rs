@@ -49,9 +49,9 @@ pub fn user_memory(suite: &mut Suite) {
                         // SAFETY: as above.
                         let mut rest = unsafe { slice_mut(buffer) };
                         for segment in black_box(&list) {
-                            let (front, behind) = rest.split_at_mut(segment.len);
+                            let (front, after) = rest.split_at_mut(segment.len);
                             guest.read_slice(front, GuestAddress(segment.base as u64)).unwrap();
-                            rest = behind;
+                            rest = after;
                         }
                         buffer.len as u64
                     })
@@ -77,9 +77,9 @@ pub fn user_memory(suite: &mut Suite) {
                         // SAFETY: as above.
                         let mut rest = unsafe { slice(buffer) };
                         for segment in black_box(&list) {
-                            let (front, behind) = rest.split_at(segment.len);
+                            let (front, after) = rest.split_at(segment.len);
                             guest.write_slice(front, GuestAddress(segment.base as u64)).unwrap();
-                            rest = behind;
+                            rest = after;
                         }
                         buffer.len as u64
                     })

@@ -167,11 +167,11 @@ pub fn checksum(suite: &mut Suite) {
                 // SAFETY: as for filling.
                 let mut rest = unsafe { slice_mut(list.flat) };
                 for part in &list.parts {
-                    let (front, behind) = rest.split_at_mut(part.len);
+                    let (front, after) = rest.split_at_mut(part.len);
                     // SAFETY: as for filling.
                     front.copy_from_slice(unsafe { slice(*part) });
                     sum.add_bytes(front);
-                    rest = behind;
+                    rest = after;
                 }
                 black_box(sum.checksum());
                 list.flat.len as u64

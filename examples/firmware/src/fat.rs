@@ -162,7 +162,7 @@ impl<'m> Volume<'m> {
         Ok(file)
     }
 
-    /// The runs of a file: sectors of the disk that lie one behind the other.
+    /// The runs of a file: sectors of the disk that lie one after the other.
     pub fn runs(&self, file: &File) -> impl Iterator<Item = Range<u64>> {
         let mut rest = Some(file.first);
         core::iter::from_fn(move || {
@@ -207,7 +207,7 @@ impl<'m> Volume<'m> {
         number >= 2 && usize::from(number) < self.next.len()
     }
 
-    /// What the table has behind a cluster, unless the chain ends there.
+    /// What the table has after a cluster, unless the chain ends there.
     fn follow(&self, cluster: u16) -> Option<u16> {
         self.next.get(usize::from(cluster)).copied().filter(|&next| next < END)
     }

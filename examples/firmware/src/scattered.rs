@@ -8,7 +8,7 @@ const GUARD: u8 = 0xa5;
 /// Parts of memory that take data one after the other.
 ///
 /// ```text
-///   memory   █████████·██··████████████████·█████·   behind each part lies a guard
+///   memory   █████████·██··████████████████·█████·   after each part lies a guard
 ///            part 0   1    2               3
 /// ```
 pub struct Scattered<'m, const N: usize> {
@@ -32,7 +32,7 @@ pub const fn memory<const N: usize>(lengths: &[usize; N], guard: usize) -> usize
 }
 
 impl<'m, const N: usize> Scattered<'m, N> {
-    /// Cuts parts of these lengths from `memory`, with guards of `guard` bytes behind them; shorter
+    /// Cuts parts of these lengths from `memory`, with guards of `guard` bytes after them; shorter
     /// ones where it ends.
     pub fn cut(mut memory: &'m mut [u8], lengths: [usize; N], guard: usize) -> Self {
         let mut take =
@@ -58,7 +58,7 @@ impl<'m, const N: usize> Scattered<'m, N> {
         self.parts.each_mut().map(|part| KVec::from(&mut *part.bytes))
     }
 
-    /// Whether nothing was written behind a part.
+    /// Whether nothing was written after a part.
     pub fn guards_hold(&self) -> bool {
         self.parts.iter().flat_map(|part| &*part.guard).all(|&byte| byte == GUARD)
     }

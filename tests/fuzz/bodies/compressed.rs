@@ -3,9 +3,9 @@
 use iov_iter::file::zlib::{Deflater, Inflater, bound};
 use iov_iter::file::{BUFFER_SIZE, Compress, Decompress, Error, FileReader, FileWriter};
 
-/// Bytes in front of a block, which tell its length.
+/// Bytes before a block, which tell its length.
 const PREFIX: usize = 4;
-/// Bytes behind a buffer that nothing may write.
+/// Bytes after a buffer that nothing may write.
 const GUARD: [u8; 16] = [0xa5; 16];
 
 /// Decompresses into the front of a buffer of `room` bytes.

@@ -34,7 +34,7 @@ pub enum Op {
     End(bool),
 }
 
-/// First byte in view and the first one behind it.
+/// First byte in view and the first one after it.
 type Edges = (usize, usize);
 
 struct Model<'v> {

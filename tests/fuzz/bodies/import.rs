@@ -79,7 +79,7 @@ pub struct Input<'a> {
     pub limit: Limit,
     /// A byte that cannot be read.
     pub bad: Option<u16>,
-    /// How often the bytes stand one behind the other.
+    /// How often the bytes stand one after the other.
     pub times: u8,
     pub bytes: &'a [u8],
 }
@@ -112,7 +112,7 @@ pub fn check(input: &[u8]) {
     let bad = input.bad.map_or(usize::MAX, usize::from);
     let space = UserSpace::<4096>::with_limit(limit);
     space.store(address, bytes);
-    // The pages of the array go on behind it: those bytes cannot be read either.
+    // The pages of the array go on after it: those bytes cannot be read either.
     space.make_bad(address + bytes.len()..address + bytes.len() + 0x10000);
     if let Some(bad) = bad.checked_add(address) {
         space.make_bad(bad..bad + 1);

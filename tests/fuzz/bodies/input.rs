@@ -2,7 +2,7 @@
 
 use arbitrary::Unstructured;
 
-/// Numbers, most of them one byte long; zeros behind the end of the input.
+/// Numbers, most of them one byte long; zeros past the end of the input.
 pub struct Input<'a>(Unstructured<'a>);
 
 impl<'a> Input<'a> {

@@ -209,9 +209,9 @@ fn layout(chosen: &Chosen<'_>, input: &mut Input<'_>) {
     drop(vector);
     let mut rest = &data[..];
     for (start, len) in places {
-        let (now, behind) = rest.split_at(len);
+        let (now, after) = rest.split_at(len);
         model[start..start + len].copy_from_slice(now);
-        rest = behind;
+        rest = after;
     }
     assert_eq!(space, model);
 }

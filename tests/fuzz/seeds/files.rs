@@ -14,7 +14,7 @@ fn len(len: usize) -> Vec<u8> {
     }
 }
 
-/// A channel that does not fail, or fails behind so many bytes, and moves such portions.
+/// A channel that does not fail, or fails after so many bytes, and moves such portions.
 fn channel(fails_at: Option<u16>, portions: &[Option<usize>]) -> Vec<u8> {
     let mut bytes = vec![1];
     if let Some(at) = fails_at {
@@ -66,7 +66,7 @@ pub fn stream() -> Vec<Seed> {
     let iter = [range(13, 700, 400), len(90)].concat();
     let faulting = [range(13 | 0x80, 700, 400), len(90), len(111)].concat();
     let every_put = [every_put, raw.to_vec(), vec![iter, faulting]].concat();
-    // Pages of a guest, each behind a header.
+    // Pages of a guest, each after a header.
     let page = |at: u16| [vec![3, 0x10, 0x20], range(8 | 0x80, at * 4096, 4096)];
     let pages = list(&(0..14).flat_map(page).collect::<Vec<_>>());
     // More pieces of borrowed memory than the queue has room for.

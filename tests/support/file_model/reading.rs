@@ -112,9 +112,9 @@ fn segments(reader: &mut FileReader<Fickle>, lengths: &[usize]) -> Expected {
     let mut rest = &mut into[..];
     let mut segments = Vec::new();
     for len in lengths {
-        let (segment, behind) = rest.split_at_mut(*len);
+        let (segment, after) = rest.split_at_mut(*len);
         segments.push(KVec::from(segment));
-        rest = behind;
+        rest = after;
     }
     let got = reader.get_segments(&segments)?;
     drop(segments);

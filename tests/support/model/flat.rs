@@ -77,7 +77,7 @@ impl Flat {
         Ok(())
     }
 
-    /// How many of `n` bytes from the index `from` on can be accessed in front of a fault. Pages on
+    /// How many of `n` bytes from the index `from` on can be accessed before a fault. Pages on
     /// the way become resident, unless faults are disabled.
     pub fn accessible(&mut self, from: usize, n: usize, nofault: bool) -> usize {
         let end = from + n.min(self.at + self.count - from);
@@ -158,7 +158,7 @@ impl Flat {
         self.ranges().first().copied()
     }
 
-    /// Bytes of the current segment in front of the position; 0 at the end and between segments.
+    /// Bytes of the current segment before the position; 0 at the end and between segments.
     pub fn offset(&self) -> usize {
         let Some(byte) = self.bytes.get(self.at) else { return 0 };
         self.bytes[..self.at].iter().rev().take_while(|b| b.segment == byte.segment).count()

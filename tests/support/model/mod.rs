@@ -43,7 +43,7 @@ pub type Iter<'a, D, const P: usize = 4096> = IovIter<'a, D, TestHost<'a, P>>;
 pub struct At {
     /// Index of the current segment.
     pub seg: usize,
-    /// Bytes in front of the place in that segment.
+    /// Bytes before the place in that segment.
     pub off: usize,
     /// Segments from the current one to the end of the list that are not empty.
     pub nr: usize,

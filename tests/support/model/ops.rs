@@ -20,7 +20,7 @@ pub enum Move {
     Save,
     Restore,
     FaultIn(usize),
-    /// A walk over so many bytes whose step stops behind the second number.
+    /// A walk over so many bytes whose step stops after the second number.
     Walk(usize, usize),
     Dup,
     GetPages(usize, usize),
@@ -51,7 +51,7 @@ pub enum In {
     Hash,
     Zero,
     Checksum,
-    /// With poison behind so many bytes.
+    /// With poison after so many bytes.
     MachineCheck(usize),
     /// From so many bytes into a buffer.
     FromBuffer(usize),

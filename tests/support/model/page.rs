@@ -242,7 +242,7 @@ impl Drop for Poison {
     }
 }
 
-/// How many of `len` bytes at `start` lie in front of the first poisoned one.
+/// How many of `len` bytes at `start` lie before the first poisoned one.
 pub fn clean_prefix(start: *const u8, len: usize) -> usize {
     let (start, end) = (start.addr(), start.addr() + len);
     POISON.with_borrow(|ranges| {

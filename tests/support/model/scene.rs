@@ -49,7 +49,7 @@ impl Shape {
 #[derive(Clone, Debug)]
 pub struct Scene {
     pub shape: Shape,
-    /// Gap in front of each segment, and its length.
+    /// Gap before each segment, and its length.
     pub segments: Vec<(usize, usize)>,
     /// Bytes at the end of the segments that the count leaves out.
     pub spare: usize,
@@ -261,9 +261,9 @@ impl Memory {
         let mut taken = 0;
         let mut segments = Vec::new();
         for range in self.ranges(flat, scene) {
-            let (_, behind) = rest.split_at_mut(range.start - taken);
-            let (segment, behind) = behind.split_at_mut(range.len());
-            (rest, taken) = (behind, range.end);
+            let (_, after) = rest.split_at_mut(range.start - taken);
+            let (segment, after) = after.split_at_mut(range.len());
+            (rest, taken) = (after, range.end);
             segments.push(KVec::from(segment));
         }
         Lists::new(self.shape, segments.into_iter())

@@ -190,7 +190,7 @@ impl<const P: usize> UserSpace<P> {
         len <= self.limit && address <= self.limit - len
     }
 
-    /// Bytes in front of the first bad one.
+    /// Bytes before the first bad one.
     fn good_prefix(&self, address: usize, len: usize) -> usize {
         let bad = self.bad.borrow();
         let hits = bad.iter().filter(|bad| bad.start < address + len && bad.end > address);
