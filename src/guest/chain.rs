@@ -218,13 +218,18 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
         }
     }
 
-    /// Removes all descriptors and takes `memory` for the next ones. The room for segments stays.
-    ///
-    /// Returns the memory of the descriptors before.
-    pub fn clear(&mut self, memory: T) -> T {
+    /// Removes all descriptors. The room for segments stays, and so does the memory.
+    pub fn clear(&mut self) {
         self.readable.clear();
         self.writable.clear();
         self.written.clear();
+    }
+
+    /// Removes all descriptors and takes `memory` for the next ones. The room for segments stays.
+    ///
+    /// Returns the memory of the descriptors before.
+    pub fn replace_memory(&mut self, memory: T) -> T {
+        self.clear();
         core::mem::replace(&mut self.memory, memory)
     }
 }

@@ -29,7 +29,7 @@ fn a_chain_allocates_past_its_room_only_and_once() {
     assert_eq!((chain.readable().len(), chain.writable().len()), (64, 64));
 
     // The room stays.
-    chain.clear(&memory);
+    chain.clear();
     let (result, asked) = with_allocations(0, || chain.append(four().chain(four())));
     assert_eq!((result, asked), (Ok(()), 0));
 }

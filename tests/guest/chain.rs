@@ -121,7 +121,7 @@ fn a_request_in_flight_keeps_the_memory_that_is_replaced() {
 
     // The chain lets go of the old memory, and nobody else has it.
     drop(kept);
-    let old = chain.clear(now.into_inner());
+    let old = chain.replace_memory(now.into_inner());
     assert_eq!(Arc::strong_count(&old), 1);
     assert_eq!((chain.readable().len(), chain.writable().len()), (0, 0));
     chain.push(writable(2 * PAGE - 1, 2)).unwrap();

@@ -1,0 +1,197 @@
+//! Requests: what the guest asks for, and what it gets.
+//!
+//! ```text
+//!   readable   [ header, 16 bytes ][ data of a write, or ranges to discard ... ]
+//!   writable   [ data of a read, or the serial number ... ][ status, 1 byte ]
+//! ```
+//!
+//! The guest cuts both into descriptors as it likes, and may write all of them at any time. What is checked
+//! here is therefore copied first, once.
+
+use std::io;
+use std::sync::Arc;
+
+use iov_iter::iov::{Transfer, View};
+use iov_iter::os::io::FileAt;
+use iov_iter::{Dest, Shared, Source, guest};
+use vhost_user_backend::bitmap::BitmapMmapRegion;
+use virtio_bindings::virtio_blk::{
+    VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK, VIRTIO_BLK_S_UNSUPP, VIRTIO_BLK_T_DISCARD,
+    VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT,
+    VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP,
+};
+use vm_memory::GuestMemoryMmap;
+
+use crate::disk::{Disk, SECTOR, SERIAL_LEN};
+
+const HEADER: usize = 16;
+/// The length of one range to discard, or to fill with zeros.
+const RANGE: usize = 16;
+/// How many of them one request may have.
+pub const MAX_RANGES: usize = 16;
+/// How many sectors one of them may have: 1 GiB.
+pub const MAX_RANGE_SECTORS: u32 = (1 << 30) / SECTOR as u32;
+/// How many segments of data a guest should put into one request.
+pub const MAX_SEGMENTS: u32 = 254;
+/// How many segments of a request have room without an allocation. Most have few; a request with more
+/// allocates once, and its room is used again.
+const INLINE: usize = 36;
+
+/// The guest's memory, with the log of pages that a live migration has to copy again.
+pub type Memory = GuestMemoryMmap<BitmapMmapRegion>;
+/// The segments of a request.
+pub type Chain = guest::Chain<Arc<Memory>, INLINE>;
+
+/// What a request asks for, once it is checked.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
+    /// Fill the guest's memory from this offset of the disk.
+    Read {
+        offset: u64,
+    },
+    /// Write the guest's memory to this offset of the disk.
+    Write {
+        offset: u64,
+    },
+    /// Wait until all that was written is on the medium.
+    Flush,
+    /// Fill the guest's memory with the serial number.
+    GetId,
+    Discard(Ranges),
+    WriteZeroes(Ranges),
+}
+
+/// What the guest finds in the last byte of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    Ok = VIRTIO_BLK_S_OK as u8,
+    IoError = VIRTIO_BLK_S_IOERR as u8,
+    Unsupported = VIRTIO_BLK_S_UNSUPP as u8,
+}
+
+impl From<io::Result<()>> for Status {
+    fn from(result: io::Result<()>) -> Self {
+        if result.is_ok() { Self::Ok } else { Self::IoError }
+    }
+}
+
+/// Ranges of the disk, in bytes, and whether each is to be freed.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranges {
+    ranges: [(u64, u64, bool); MAX_RANGES],
+    count: usize,
+}
+
+impl Ranges {
+    fn iter(&self) -> impl Iterator<Item = (u64, u64, bool)> {
+        self.ranges.into_iter().take(self.count)
+    }
+}
+
+/// What the device reads after the header.
+pub fn data_out(chain: &Chain) -> View<'_, Source, Shared> {
+    let mut data = chain.readable();
+    data.discard_front(HEADER);
+    data
+}
+
+/// What the device writes before the status.
+pub fn data_in(chain: &Chain) -> View<'_, Dest, Shared> {
+    let mut data = chain.writable();
+    data.discard_back(1);
+    data
+}
+
+/// What a request asks for, or why it gets nothing.
+pub fn parse(chain: &Chain, disk: &Disk) -> Result<Work, Status> {
+    let mut header = [0; HEADER];
+    chain.readable().read_exact_at(0, &mut header).map_err(|_| Status::IoError)?;
+    let [a, b, c, d, _, _, _, _, sector @ ..] = header;
+    let (kind, sector) = (u32::from_le_bytes([a, b, c, d]), u64::from_le_bytes(sector));
+    let at = |len: usize| disk.range(sector, len as u64).ok_or(Status::IoError);
+    if matches!(kind, VIRTIO_BLK_T_OUT | VIRTIO_BLK_T_DISCARD | VIRTIO_BLK_T_WRITE_ZEROES)
+        && disk.read_only
+    {
+        return Err(Status::IoError);
+    }
+    match kind {
+        VIRTIO_BLK_T_IN => Ok(Work::Read { offset: at(data_in(chain).len())? }),
+        VIRTIO_BLK_T_OUT => Ok(Work::Write { offset: at(data_out(chain).len())? }),
+        VIRTIO_BLK_T_FLUSH => Ok(Work::Flush),
+        VIRTIO_BLK_T_GET_ID => Ok(Work::GetId),
+        VIRTIO_BLK_T_DISCARD => Ok(Work::Discard(ranges(chain, disk, 0)?)),
+        VIRTIO_BLK_T_WRITE_ZEROES => {
+            Ok(Work::WriteZeroes(ranges(chain, disk, VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)?))
+        }
+        _ => Err(Status::Unsupported),
+    }
+}
+
+/// The ranges of a request, all of which are on the disk.
+fn ranges(chain: &Chain, disk: &Disk, allowed_flags: u32) -> Result<Ranges, Status> {
+    let data = data_out(chain);
+    let count = data.len() / RANGE;
+    if !data.len().is_multiple_of(RANGE) || count == 0 || count > MAX_RANGES {
+        return Err(Status::IoError);
+    }
+    let mut ranges = Ranges { ranges: [(0, 0, false); MAX_RANGES], count };
+    for (at, place) in ranges.ranges[..count].iter_mut().enumerate() {
+        let mut range = [0; RANGE];
+        data.read_exact_at(at * RANGE, &mut range).map_err(|_| Status::IoError)?;
+        let [a, b, c, d, e, f, g, h, i, j, k, l, flags @ ..] = range;
+        let sector = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let sectors = u32::from_le_bytes([i, j, k, l]);
+        let flags = u32::from_le_bytes(flags);
+        if flags & !allowed_flags != 0 {
+            return Err(Status::Unsupported);
+        }
+        if sectors > MAX_RANGE_SECTORS {
+            return Err(Status::IoError);
+        }
+        let len = u64::from(sectors) * SECTOR;
+        *place = (disk.range(sector, len).ok_or(Status::IoError)?, len, flags != 0);
+    }
+    Ok(ranges)
+}
+
+/// Does what a request asks for, and waits for the end.
+pub fn serve(chain: &Chain, work: Work, disk: &Disk) -> Status {
+    let at = |offset| FileAt { file: &disk.file, offset };
+    match work {
+        Work::Read { offset } => moved(data_in(chain).receive(&mut at(offset))),
+        Work::Write { offset } => moved(data_out(chain).send(&mut at(offset))),
+        Work::Flush => disk.flush().into(),
+        Work::GetId => {
+            let serial = &disk.serial[..data_in(chain).len().min(SERIAL_LEN)];
+            match data_in(chain).write_all_at(0, serial) {
+                Ok(()) => Status::Ok,
+                Err(_) => Status::IoError,
+            }
+        }
+        Work::Discard(ranges) => {
+            ranges.iter().try_for_each(|(offset, len, _)| disk.discard(offset, len)).into()
+        }
+        Work::WriteZeroes(ranges) => ranges
+            .iter()
+            .try_for_each(|(offset, len, unmap)| disk.write_zeroes(offset, len, unmap))
+            .into(),
+    }
+}
+
+fn moved(transfer: Transfer<io::Error>) -> Status {
+    if transfer.finished().is_ok() { Status::Ok } else { Status::IoError }
+}
+
+/// Writes the status, and marks what the device has written for a live migration. Returns the number of
+/// bytes that the guest is told of.
+pub fn finish(chain: &Chain, status: Status) -> u32 {
+    let writable = chain.writable();
+    let len = writable.len();
+    if let Some(at) = len.checked_sub(1) {
+        let _ = writable.write_at(at, &[status as u8]);
+    }
+    // All of it also after an error, which may come after a part of the data.
+    chain.mark_written(0, len);
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
