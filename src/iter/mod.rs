@@ -295,6 +295,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[inline]
     #[must_use]
     #[doc(alias = "iov_iter_count")]
+    #[doc(alias = "len")]
     pub fn remaining(&self) -> usize {
         on_cursor!(self, cursor => cursor.remaining())
     }

@@ -218,7 +218,9 @@ fn every_row_is_found_by_a_search() {
 fn every_alias_has_a_row() {
     let table = table();
     let (aliases, _) = found_by_search();
-    let missing: Vec<_> = aliases.difference(&table).collect();
+    // Rust's own word for what this crate calls otherwise.
+    let rust = ("len".to_owned(), "remaining".to_owned());
+    let missing: Vec<_> = aliases.difference(&table).filter(|alias| **alias != rust).collect();
     assert!(missing.is_empty(), "not in src/c_names.md: {missing:?}");
 }
 
