@@ -1,9 +1,10 @@
 //! The device: its features and its configuration, and a queue for each thread.
 
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use iov_iter::{IovIterDest, KVec};
 use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
@@ -21,8 +22,9 @@ use vmm_sys_util::event::{
     EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier,
 };
 
+use crate::Io;
 use crate::disk::{Disk, SECTOR};
-use crate::queue::{Queue, Vring};
+use crate::queue::{Queue, Taken, Vring};
 use crate::request::{MAX_RANGE_SECTORS, MAX_RANGES, MAX_SEGMENTS, Memory, Status, Work};
 
 /// The most descriptors of a ring.
@@ -51,17 +53,38 @@ pub struct Counters {
     pub malformed: AtomicU64,
 }
 
+impl Counters {
+    /// Counts a request. Returns whether it is well formed.
+    pub fn count(&self, taken: &Taken) -> bool {
+        self.requests.fetch_add(1, Relaxed);
+        if !taken.well_formed {
+            self.malformed.fetch_add(1, Relaxed);
+        }
+        taken.well_formed
+    }
+}
+
 impl Device {
-    pub fn new(disk: Arc<Disk>, queues: usize, memory: GuestMemoryAtomic<Memory>) -> Self {
-        let queue = || Mutex::new(Queue::new(memory.memory().into_inner()));
-        Self {
+    pub fn new(
+        disk: Arc<Disk>,
+        io: Io,
+        queues: usize,
+        memory: GuestMemoryAtomic<Memory>,
+    ) -> io::Result<Self> {
+        let queue = || Queue::new(io, memory.memory().into_inner()).map(Mutex::new);
+        Ok(Self {
             disk,
             counters: Counters::default(),
             generation: AtomicU64::new(0),
-            queues: (0..queues).map(|_| queue()).collect(),
+            queues: (0..queues).map(|_| queue()).collect::<io::Result<_>>()?,
             features: AtomicU64::new(0),
             memory,
-        }
+        })
+    }
+
+    /// For each queue what becomes readable when requests are done, if anything.
+    pub fn completions(&self) -> impl Iterator<Item = Option<RawFd>> {
+        self.queues.iter().map(|queue| lock(queue).completions())
     }
 
     /// The generation of the memory, and the memory if that is not `known`.
@@ -77,6 +100,10 @@ impl Device {
         let can_flush = self.features.load(Relaxed) & 1 << VIRTIO_BLK_F_FLUSH != 0;
         if writes && !can_flush && status == Status::Ok { self.disk.flush().into() } else { status }
     }
+}
+
+fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl VhostUserBackend for Device {
@@ -157,7 +184,7 @@ impl VhostUserBackend for Device {
     /// Waits until no request of the queue is under way.
     fn stop_vring(&self, index: u32) -> io::Result<()> {
         if let Some(queue) = self.queues.get(index as usize) {
-            queue.lock().unwrap_or_else(PoisonError::into_inner).stop();
+            lock(queue).stop(self);
         }
         Ok(())
     }
@@ -170,7 +197,7 @@ impl VhostUserBackend for Device {
         thread: usize,
     ) -> io::Result<()> {
         if let (Some(queue), Some(vring)) = (self.queues.get(thread), vrings.first()) {
-            queue.lock().unwrap_or_else(PoisonError::into_inner).run(thread, vring, self);
+            lock(queue).run(thread, vring, self);
         }
         Ok(())
     }

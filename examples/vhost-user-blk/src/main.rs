@@ -5,6 +5,7 @@
 //!   device    features, configuration, a queue per thread    vhost-user-backend
 //!   queue     takes requests from a ring and completes them   virtio-queue
 //!   request   what a request asks for, and what it gets       iov-iter
+//!   uring     many requests at the same time                 io-uring
 //!   disk      the file
 //! ```
 
@@ -12,6 +13,7 @@ mod device;
 mod disk;
 mod queue;
 mod request;
+mod uring;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,9 +21,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context, anyhow};
 use clap::Parser;
+use vhost::vhost_user::Error::{Disconnected, PartialMessage};
 use vhost::vhost_user::Listener;
-use vhost_user_backend::VhostUserDaemon;
+use vhost_user_backend::{Error, VhostUserDaemon};
 use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
+use vmm_sys_util::epoll::EventSet;
 
 use device::Device;
 use disk::Disk;
@@ -40,6 +44,9 @@ struct Options {
     socket: PathBuf,
     /// The disk: a file or a block device
     image: PathBuf,
+    /// How the data is moved: a call per request, or many requests at the same time; the faster one by default
+    #[arg(long, value_enum, default_value_t = Io::Sync)]
+    io: Io,
     /// Do not write the disk
     #[arg(long)]
     read_only: bool,
@@ -52,6 +59,15 @@ struct Options {
     /// Exit when the first front-end is gone
     #[arg(long)]
     once: bool,
+}
+
+/// How the data is moved.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Io {
+    /// preadv and pwritev
+    Sync,
+    /// io_uring
+    Uring,
 }
 
 /// One for each processor.
@@ -78,13 +94,25 @@ fn main() -> anyhow::Result<()> {
 /// Waits for a front-end, and serves it until it is gone.
 fn serve(options: &Options, disk: &Arc<Disk>, listener: &mut Listener) -> anyhow::Result<()> {
     let memory = GuestMemoryAtomic::new(GuestMemoryMmap::new());
-    let device = Arc::new(Device::new(disk.clone(), options.queues.into(), memory.clone()));
+    let queues = options.queues.into();
+    let device = Device::new(disk.clone(), options.io, queues, memory.clone())
+        .context("the kernel does not set up io_uring here; `--io sync` does without")?;
+    let device = Arc::new(device);
     let mut daemon = VhostUserDaemon::new("vhost-user-blk".into(), device.clone(), memory)
         .map_err(|error| anyhow!("the threads of the queues do not start: {error}"))?;
+    // The numbers up to that of the queues are theirs.
+    let event = queues as u64 + 1;
+    for (thread, completions) in daemon.get_epoll_handlers().iter().zip(device.completions()) {
+        if let Some(completions) = completions {
+            thread.register_listener(completions, EventSet::IN, event)?;
+        }
+    }
     daemon.start(listener).map_err(|error| anyhow!("no front-end can be accepted: {error}"))?;
     disk.check_size().context("the front-end is refused")?;
-    if let Err(error) = daemon.wait() {
-        eprintln!("the front-end is given up: {error}");
+    match daemon.wait() {
+        // The ways in which a front-end goes.
+        Ok(()) | Err(Error::HandleRequest(Disconnected | PartialMessage)) => {}
+        Err(error) => eprintln!("the front-end is given up: {error}"),
     }
     // Ends the threads.
     drop(daemon);

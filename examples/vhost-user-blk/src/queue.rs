@@ -1,22 +1,25 @@
-//! A queue: takes requests from the ring, has them served, and completes them in their order.
+//! A queue: takes requests from a ring, has them served, and completes them in their order.
 //!
 //! In order, because nothing but the ring remembers what was completed: a program that is killed and
 //! started again continues with the first request that is not in the used ring, and serves none twice that
 //! the guest believes done.
 
-use std::sync::Arc;
-use std::sync::MutexGuard;
-use std::sync::atomic::Ordering::Relaxed;
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::{Arc, MutexGuard};
 
 use iov_iter::guest::Descriptor;
 use vhost_user_backend::{VringMutex, VringState, VringStateMutGuard, VringT};
 use virtio_queue::{Error, QueueOwnedT, QueueT};
 use vm_memory::GuestMemoryAtomic;
 
+use crate::Io;
 use crate::device::Device;
 use crate::request::{self, Chain, Memory};
+use crate::uring::Uring;
 
 pub type Vring = VringMutex<GuestMemoryAtomic<Memory>>;
+type Ring<'v> = <Vring as VringStateMutGuard<'v, GuestMemoryAtomic<Memory>>>::G;
 
 /// The most descriptors of one request. The guest is asked for much fewer.
 const MAX_DESCRIPTORS: usize = 1024;
@@ -28,47 +31,90 @@ pub struct Queue {
     memory: Arc<Memory>,
     /// Which memory of the device that is.
     generation: u64,
-    chain: Chain,
+    engine: Engine,
+    /// The ring, once it was started.
+    vring: Option<Vring>,
     /// Whether the guest was told at least once of what is completed: a program before this one may have been
     /// killed before it did.
     told: bool,
+    /// Requests that were completed since the guest was told.
+    untold: usize,
     /// Whether the ring made no sense. It is left alone until the guest sets it up again.
     broken: bool,
 }
 
+/// Who moves the data.
+#[expect(clippy::large_enum_variant, reason = "there is one for each queue")]
+enum Engine {
+    /// One request after the other.
+    Sync(Chain),
+    /// Many at the same time.
+    Uring(Uring),
+}
+
 /// A request that was taken from the ring.
-struct Taken {
-    head: u16,
-    /// Whether its descriptors make sense.
-    well_formed: bool,
+pub struct Taken {
+    /// Its number in the ring.
+    pub head: u16,
+    /// Whether its descriptors make sense, and have room for a status.
+    pub well_formed: bool,
 }
 
 impl Queue {
-    pub fn new(memory: Arc<Memory>) -> Self {
-        let chain = Chain::new(Arc::clone(&memory));
-        Self { memory, generation: 0, chain, told: false, broken: false }
+    pub fn new(io: Io, memory: Arc<Memory>) -> io::Result<Self> {
+        let engine = match io {
+            Io::Sync => Engine::Sync(Chain::new(Arc::clone(&memory))),
+            Io::Uring => Engine::Uring(Uring::new(&memory)?),
+        };
+        Ok(Self {
+            memory,
+            generation: 0,
+            engine,
+            vring: None,
+            told: false,
+            untold: 0,
+            broken: false,
+        })
     }
 
-    /// Lets go of memory that was replaced.
+    /// What becomes readable when requests are done that the queue did not wait for.
+    pub fn completions(&self) -> Option<RawFd> {
+        match &self.engine {
+            Engine::Sync(_) => None,
+            Engine::Uring(uring) => Some(uring.as_raw_fd()),
+        }
+    }
+
+    /// Lets go of memory that was replaced. Requests under way keep it.
     pub fn refresh(&mut self, device: &Device) {
         let (generation, memory) = device.memory_if_newer(self.generation);
         if let Some(memory) = memory {
             self.generation = generation;
-            self.chain.replace_memory(Arc::clone(&memory));
+            match &mut self.engine {
+                Engine::Sync(chain) => drop(chain.replace_memory(Arc::clone(&memory))),
+                Engine::Uring(uring) => uring.replace_memory(&memory),
+            }
             self.memory = memory;
         }
     }
 
-    /// The queue has stopped, and may be set up anew.
-    pub fn stop(&mut self) {
+    /// Completes the requests under way. The ring may then be set up anew.
+    pub fn stop(&mut self, device: &Device) {
+        if let (false, Some(vring)) = (self.broken, self.vring.clone()) {
+            let _ = self.complete_all(&vring, device);
+        }
         (self.told, self.broken) = (false, false);
     }
 
-    /// Serves all requests that there are.
+    /// Serves all requests that there are, but for those that are still under way at the end.
     pub fn run(&mut self, index: usize, vring: &Vring, device: &Device) {
         if self.broken {
+            if let Engine::Uring(uring) = &mut self.engine {
+                uring.forget_completed(device);
+            }
             return;
         }
+        self.vring.get_or_insert_with(|| vring.clone());
         if let Err(error) = self.serve_all(vring, device) {
             self.broken = true;
             eprintln!("queue {index} is stopped, its ring makes no sense: {error}");
@@ -76,92 +122,130 @@ impl Queue {
     }
 
     fn serve_all(&mut self, vring: &Vring, device: &Device) -> Result<(), Error> {
-        self.refresh(device);
-        let Some(mut state) = active(vring) else { return Ok(()) };
-        if !state.get_queue().is_valid(&*self.memory) {
-            return Err(Error::QueueNotReady);
+        if let Some(mut ring) = active(vring) {
+            ring.disable_notification()?;
         }
-        state.disable_notification()?;
-        drop(state);
-        let mut untold = 0;
+        let mut announced = false;
         loop {
-            while let Some(taken) = self.take(vring, device)? {
-                let len = self.serve(taken.well_formed, device);
-                vring.add_used(taken.head, len)?;
-                untold += 1;
-                if untold == BATCH {
-                    untold = 0;
-                    self.tell(vring)?;
-                }
-            }
-            if untold > 0 || !self.told {
-                untold = 0;
+            let taken = self.take_all(vring, device)?;
+            self.complete(vring, device)?;
+            if self.untold > 0 || !self.told {
                 self.tell(vring)?;
             }
-            let Some(mut state) = active(vring) else { return Ok(()) };
-            if !state.enable_notification()? {
+            let full = matches!(&self.engine, Engine::Uring(uring) if uring.is_full());
+            let Some(mut ring) = active(vring).filter(|_| !full) else { return Ok(()) };
+            if !ring.enable_notification()? {
                 return Ok(());
             }
-            state.disable_notification()?;
-        }
-    }
-
-    /// Takes the next request from the ring, and its descriptors into the chain.
-    fn take(&mut self, vring: &Vring, device: &Device) -> Result<Option<Taken>, Error> {
-        self.refresh(device);
-        self.chain.clear();
-        let Some(mut state) = active(vring) else { return Ok(None) };
-        let Some(descriptors) = state.get_queue_mut().iter(&*self.memory)?.next() else {
-            return Ok(None);
-        };
-        drop(state);
-        let head = descriptors.head_index();
-        let (mut count, mut more) = (0, true);
-        let descriptors = descriptors.take(MAX_DESCRIPTORS + 1).map(|descriptor| {
-            count += 1;
-            more = descriptor.has_next();
-            Descriptor {
-                address: descriptor.addr().0,
-                len: descriptor.len(),
-                writable: descriptor.is_write_only(),
+            ring.disable_notification()?;
+            // Requests that are announced and cannot be taken.
+            if taken == 0 && announced {
+                return Err(Error::InvalidAvailRingIndex);
             }
-        });
-        let all = self.chain.append(descriptors);
-        // A chain that ends before its last descriptor goes on where there is none.
-        Ok(Some(Taken { head, well_formed: all.is_ok() && !more && count <= MAX_DESCRIPTORS }))
+            announced = true;
+        }
     }
 
-    /// Serves the request in the chain. Returns the bytes that the guest is told of.
-    fn serve(&mut self, well_formed: bool, device: &Device) -> u32 {
-        device.counters.requests.fetch_add(1, Relaxed);
-        // Without a byte for the status nothing is done.
-        if !well_formed || self.chain.writable().is_empty() {
-            device.counters.malformed.fetch_add(1, Relaxed);
-            return 0;
+    /// Takes requests as long as there are any, and serves them, or starts to.
+    fn take_all(&mut self, vring: &Vring, device: &Device) -> Result<usize, Error> {
+        let mut count = 0;
+        loop {
+            self.refresh(device);
+            match &mut self.engine {
+                Engine::Sync(chain) => {
+                    let Some(taken) = take(vring, &self.memory, chain)? else { return Ok(count) };
+                    let len = serve(&taken, chain, device);
+                    vring.add_used(taken.head, len)?;
+                    self.untold += 1;
+                    if self.untold == BATCH {
+                        self.tell(vring)?;
+                    }
+                }
+                Engine::Uring(uring) => {
+                    let memory = &self.memory;
+                    if !uring.start(device, |chain| take(vring, memory, chain))? {
+                        return Ok(count);
+                    }
+                }
+            }
+            count += 1;
         }
-        let status = match request::parse(&self.chain, &device.disk) {
-            Ok(work) => device.settle(work, request::serve(&self.chain, work, &device.disk)),
-            Err(status) => status,
-        };
-        request::finish(&self.chain, status)
+    }
+
+    /// Completes requests that are done, in their order.
+    fn complete(&mut self, vring: &Vring, device: &Device) -> Result<(), Error> {
+        if let Engine::Uring(uring) = &mut self.engine {
+            uring.collect(device, 0);
+            while let Some((head, len)) = uring.next_completed() {
+                vring.add_used(head, len)?;
+                self.untold += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for all requests under way, and completes them.
+    fn complete_all(&mut self, vring: &Vring, device: &Device) -> Result<(), Error> {
+        if let Engine::Uring(uring) = &mut self.engine {
+            uring.collect_all(device);
+        }
+        self.complete(vring, device)?;
+        if self.untold > 0 { self.tell(vring) } else { Ok(()) }
     }
 
     /// Tells the guest of what was completed, if it wants to know.
     fn tell(&mut self, vring: &Vring) -> Result<(), Error> {
-        let mut state = vring.get_mut();
-        if state.needs_notification()? || !self.told {
+        self.untold = 0;
+        let mut ring = vring.get_mut();
+        if ring.needs_notification()? || !self.told {
             self.told = true;
             // The front-end may be gone.
-            let _ = state.signal_used_queue();
+            let _ = ring.signal_used_queue();
         }
         Ok(())
     }
 }
 
 /// The ring, if the guest has started it.
-fn active(
-    vring: &Vring,
-) -> Option<<Vring as VringStateMutGuard<'_, GuestMemoryAtomic<Memory>>>::G> {
-    let state: MutexGuard<'_, VringState<_>> = vring.get_mut();
-    (state.is_enabled() && state.get_queue().ready()).then_some(state)
+fn active(vring: &Vring) -> Option<Ring<'_>> {
+    let ring: MutexGuard<'_, VringState<_>> = vring.get_mut();
+    (ring.is_enabled() && ring.get_queue().ready()).then_some(ring)
+}
+
+/// Takes the next request from the ring, and its descriptors into the chain.
+fn take(vring: &Vring, memory: &Memory, chain: &mut Chain) -> Result<Option<Taken>, Error> {
+    chain.clear();
+    let Some(mut ring) = active(vring) else { return Ok(None) };
+    let queue = ring.get_queue_mut();
+    let Some(descriptors) = queue.iter(memory)?.next() else {
+        return Ok(None);
+    };
+    drop(ring);
+    let head = descriptors.head_index();
+    let (mut count, mut more) = (0, true);
+    let descriptors = descriptors.take(MAX_DESCRIPTORS + 1).map(|descriptor| {
+        count += 1;
+        more = descriptor.has_next();
+        Descriptor {
+            address: descriptor.addr().0,
+            len: descriptor.len(),
+            writable: descriptor.is_write_only(),
+        }
+    });
+    let all = chain.append(descriptors);
+    // A chain that ends before its last descriptor goes on where there is none.
+    let complete = all.is_ok() && !more && count <= MAX_DESCRIPTORS;
+    Ok(Some(Taken { head, well_formed: complete && !chain.writable().is_empty() }))
+}
+
+/// Serves a request. Returns the bytes that the guest is told of.
+fn serve(taken: &Taken, chain: &Chain, device: &Device) -> u32 {
+    if !device.counters.count(taken) {
+        return 0;
+    }
+    let status = match request::parse(chain, &device.disk) {
+        Ok(work) => device.settle(work, request::serve(chain, work, &device.disk)),
+        Err(status) => status,
+    };
+    request::finish(chain, status)
 }

@@ -46,19 +46,17 @@ pub type Chain = guest::Chain<Arc<Memory>, INLINE>;
 #[derive(Clone, Copy, Debug)]
 pub enum Work {
     /// Fill the guest's memory from this offset of the disk.
-    Read {
-        offset: u64,
-    },
+    Read { offset: u64 },
     /// Write the guest's memory to this offset of the disk.
-    Write {
-        offset: u64,
-    },
+    Write { offset: u64 },
     /// Wait until all that was written is on the medium.
     Flush,
     /// Fill the guest's memory with the serial number.
     GetId,
-    Discard(Ranges),
-    WriteZeroes(Ranges),
+    /// Free ranges of the disk, which are the data of the request.
+    Discard,
+    /// Overwrite ranges with zeros, as above.
+    WriteZeroes,
 }
 
 /// What the guest finds in the last byte of a request.
@@ -76,18 +74,8 @@ impl From<io::Result<()>> for Status {
     }
 }
 
-/// Ranges of the disk, in bytes, and whether each is to be freed.
-#[derive(Clone, Copy, Debug)]
-pub struct Ranges {
-    ranges: [(u64, u64, bool); MAX_RANGES],
-    count: usize,
-}
-
-impl Ranges {
-    fn iter(&self) -> impl Iterator<Item = (u64, u64, bool)> {
-        self.ranges.into_iter().take(self.count)
-    }
-}
+/// A range of the disk in bytes, offset and length, and whether it is to be freed.
+type Range = (u64, u64, bool);
 
 /// What the device reads after the header.
 pub fn data_out(chain: &Chain) -> View<'_, Source, Shared> {
@@ -120,39 +108,50 @@ pub fn parse(chain: &Chain, disk: &Disk) -> Result<Work, Status> {
         VIRTIO_BLK_T_OUT => Ok(Work::Write { offset: at(data_out(chain).len())? }),
         VIRTIO_BLK_T_FLUSH => Ok(Work::Flush),
         VIRTIO_BLK_T_GET_ID => Ok(Work::GetId),
-        VIRTIO_BLK_T_DISCARD => Ok(Work::Discard(ranges(chain, disk, 0)?)),
-        VIRTIO_BLK_T_WRITE_ZEROES => {
-            Ok(Work::WriteZeroes(ranges(chain, disk, VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP)?))
-        }
+        VIRTIO_BLK_T_DISCARD => Ok(Work::Discard),
+        VIRTIO_BLK_T_WRITE_ZEROES => Ok(Work::WriteZeroes),
         _ => Err(Status::Unsupported),
     }
 }
 
-/// The ranges of a request, all of which are on the disk.
-fn ranges(chain: &Chain, disk: &Disk, allowed_flags: u32) -> Result<Ranges, Status> {
+/// Calls `step` with each range of a request, if all of them are on the disk.
+fn on_ranges(
+    chain: &Chain,
+    disk: &Disk,
+    allowed_flags: u32,
+    step: impl FnMut(Range) -> io::Result<()>,
+) -> Status {
     let data = data_out(chain);
     let count = data.len() / RANGE;
     if !data.len().is_multiple_of(RANGE) || count == 0 || count > MAX_RANGES {
+        return Status::IoError;
+    }
+    let mut ranges = [(0, 0, false); MAX_RANGES];
+    let ranges = &mut ranges[..count];
+    for (at, range) in ranges.iter_mut().enumerate() {
+        let mut bytes = [0; RANGE];
+        let Ok(()) = data.read_exact_at(at * RANGE, &mut bytes) else { return Status::IoError };
+        match parse_range(bytes, disk, allowed_flags) {
+            Ok(parsed) => *range = parsed,
+            Err(status) => return status,
+        }
+    }
+    ranges.iter().copied().try_for_each(step).into()
+}
+
+fn parse_range(bytes: [u8; RANGE], disk: &Disk, allowed_flags: u32) -> Result<Range, Status> {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, flags @ ..] = bytes;
+    let sector = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    let sectors = u32::from_le_bytes([i, j, k, l]);
+    let flags = u32::from_le_bytes(flags);
+    if flags & !allowed_flags != 0 {
+        return Err(Status::Unsupported);
+    }
+    if sectors > MAX_RANGE_SECTORS {
         return Err(Status::IoError);
     }
-    let mut ranges = Ranges { ranges: [(0, 0, false); MAX_RANGES], count };
-    for (at, place) in ranges.ranges[..count].iter_mut().enumerate() {
-        let mut range = [0; RANGE];
-        data.read_exact_at(at * RANGE, &mut range).map_err(|_| Status::IoError)?;
-        let [a, b, c, d, e, f, g, h, i, j, k, l, flags @ ..] = range;
-        let sector = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let sectors = u32::from_le_bytes([i, j, k, l]);
-        let flags = u32::from_le_bytes(flags);
-        if flags & !allowed_flags != 0 {
-            return Err(Status::Unsupported);
-        }
-        if sectors > MAX_RANGE_SECTORS {
-            return Err(Status::IoError);
-        }
-        let len = u64::from(sectors) * SECTOR;
-        *place = (disk.range(sector, len).ok_or(Status::IoError)?, len, flags != 0);
-    }
-    Ok(ranges)
+    let len = u64::from(sectors) * SECTOR;
+    Ok((disk.range(sector, len).ok_or(Status::IoError)?, len, flags != 0))
 }
 
 /// Does what a request asks for, and waits for the end.
@@ -169,13 +168,12 @@ pub fn serve(chain: &Chain, work: Work, disk: &Disk) -> Status {
                 Err(_) => Status::IoError,
             }
         }
-        Work::Discard(ranges) => {
-            ranges.iter().try_for_each(|(offset, len, _)| disk.discard(offset, len)).into()
+        Work::Discard => on_ranges(chain, disk, 0, |(offset, len, _)| disk.discard(offset, len)),
+        Work::WriteZeroes => {
+            on_ranges(chain, disk, VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP, |(offset, len, unmap)| {
+                disk.write_zeroes(offset, len, unmap)
+            })
         }
-        Work::WriteZeroes(ranges) => ranges
-            .iter()
-            .try_for_each(|(offset, len, unmap)| disk.write_zeroes(offset, len, unmap))
-            .into(),
     }
 }
 
