@@ -609,6 +609,75 @@ size_t ioviter_reader_buffered(const struct ioviter_reader *reader);
 ssize_t ioviter_writer_put_iter(struct ioviter_writer *writer, struct ioviter *iter, size_t len);
 ssize_t ioviter_reader_get_iter(struct ioviter_reader *reader, struct ioviter *iter, size_t len);
 
+/* ---- Compressed blocks: a length in 4 bytes, most significant first, and as many bytes of zlib. Only in a library that was
+ * built with zlib.
+ */
+
+struct ioviter_deflater;
+struct ioviter_inflater;
+
+/* A compressor, with a level from 0 (none) to 9, or a decompressor. Returns 0, -EINVAL or -ENOMEM. */
+int ioviter_deflater_new(struct ioviter_deflater **out, unsigned level);
+void ioviter_deflater_free(struct ioviter_deflater *deflater);
+int ioviter_inflater_new(struct ioviter_inflater **out);
+void ioviter_inflater_free(struct ioviter_inflater *inflater);
+
+/*
+ * Puts a block with all of the bytes into the buffer. Returns the bytes put, length included; -ENOSPC if the buffer's free
+ * part might be too small, which with `may_flush` (not 0) means that not even the empty buffer is large enough. Nothing
+ * was put then, and it does not stick.
+ */
+ssize_t ioviter_writer_put_compressed(struct ioviter_writer *writer, struct ioviter_deflater *deflater, const void *buf,
+                                      size_t len, int may_flush);
+
+/*
+ * Gets a block and decompresses it into the front of the memory. Returns the bytes that it gave. -EIO if it is damaged or
+ * gives more than `len` bytes: it was not consumed then, and that does not stick.
+ */
+ssize_t ioviter_reader_get_compressed(struct ioviter_reader *reader, struct ioviter_inflater *inflater, void *buf,
+                                      size_t len);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * BUFFERS that grow, and beyond the first mebibyte never move what they hold
+ */
+
+struct ioviter_buffer;
+
+/*
+ * A buffer without bytes, which never holds more than `limit` (SIZE_MAX: any number). Where somebody else chooses positions
+ * or lengths, set one. Returns 0 or -ENOMEM. A clone has the same bytes and limit.
+ */
+int ioviter_buffer_new(struct ioviter_buffer **out, size_t limit);
+int ioviter_buffer_clone(struct ioviter_buffer **out, const struct ioviter_buffer *buffer);
+void ioviter_buffer_free(struct ioviter_buffer *buffer);
+
+/* The bytes that it holds, and those that are allocated. */
+size_t ioviter_buffer_len(const struct ioviter_buffer *buffer);
+size_t ioviter_buffer_capacity(const struct ioviter_buffer *buffer);
+
+/* Copies bytes from a position on. Returns how many: `len`, or those up to the end. */
+ssize_t ioviter_buffer_read_at(const struct ioviter_buffer *buffer, size_t position, void *buf, size_t len);
+
+/*
+ * Writes bytes at a position, or at the end; a gap is zeros. Returns 0; -EFBIG past the limit; -ENOMEM. Nothing has changed
+ * then.
+ */
+int ioviter_buffer_write_at(struct ioviter_buffer *buffer, size_t position, const void *buf, size_t len);
+int ioviter_buffer_append(struct ioviter_buffer *buffer, const void *buf, size_t len);
+
+/* Cuts the buffer, or adds zeros. Returns as ioviter_buffer_write_at. */
+int ioviter_buffer_set_len(struct ioviter_buffer *buffer, size_t len);
+/* Allocates what the buffer needs to become `len` bytes long, and returns likewise. */
+int ioviter_buffer_reserve(struct ioviter_buffer *buffer, size_t len);
+/* Frees what holds no bytes. */
+void ioviter_buffer_shrink(struct ioviter_buffer *buffer);
+
+/*
+ * Describes the bytes from a position on by at most `count` elements, valid until the buffer changes. Returns how many
+ * elements there are, which may be more.
+ */
+ssize_t ioviter_buffer_describe(const struct ioviter_buffer *buffer, size_t position, struct iovec *iov, size_t count);
+
 /* Sizes and offsets as the library was built with them, for its tests. */
 size_t ioviter_abi(int which);
 

@@ -18,6 +18,9 @@ impl Errno {
     pub(crate) const FAULT: Self = Self(14);
     /// An argument out of its range.
     pub(crate) const INVAL: Self = Self(22);
+    /// No room in a buffer.
+    #[cfg(feature = "zlib")]
+    pub(crate) const NOSPC: Self = Self(28);
     /// There is no such byte: the data has ended.
     pub(crate) const NODATA: Self = Self(61);
     /// A number that does not fit.
@@ -25,12 +28,16 @@ impl Errno {
 }
 
 impl From<file::Error> for Errno {
+    #[cold]
+    #[inline(never)]
     fn from(error: file::Error) -> Self {
         Self(error.errno())
     }
 }
 
 impl From<file::ChannelError> for Errno {
+    #[cold]
+    #[inline(never)]
     fn from(error: file::ChannelError) -> Self {
         Self(error.errno())
     }

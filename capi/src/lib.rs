@@ -4,6 +4,7 @@
 //!   vector                    whole arrays of struct iovec      ioviter_vec_*
 //!   iter                      the iterator                      ioviter_*
 //!   writer, reader, control   buffered streams                  ioviter_writer_*, ioviter_reader_*, ioviter_control_*
+//!   buffer, compress          buffers that grow, zlib             ioviter_buffer_*, ioviter_deflater_*, ioviter_inflater_*
 //!   channel                   what carries a stream: functions of C
 //!   memory, handle, errno     memory of C, things that C holds, errors
 //!   qemu                      the names of QEMU's util/iov.c    feature `qemu`
@@ -26,7 +27,10 @@ extern crate std;
 
 #[cfg(not(feature = "std"))]
 mod alone;
+mod buffer;
 mod channel;
+#[cfg(feature = "zlib")]
+mod compress;
 mod control;
 mod errno;
 mod handle;

@@ -173,13 +173,27 @@ pub(crate) unsafe fn segments<'a, D: Direction>(
     Ok(unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) })
 }
 
-/// Writes the element `index` of an array for C.
+/// Describes the first of `pieces` by the elements of an array for C, as many as it has; returns how many pieces there
+/// are.
 ///
 /// # Safety
 ///
-/// The array has the element, and it is valid for writes.
-pub(crate) unsafe fn describe<D: Direction>(iov: *mut IoVec, index: usize, piece: Piece<'_, D>) {
-    let element = IoVec { base: piece.as_ptr().expose_provenance(), len: piece.len() };
-    // SAFETY: the caller's promise.
-    unsafe { iov.wrapping_add(index).write(element) }
+/// The array is valid for writes of `count` elements.
+pub(crate) unsafe fn describe_all<'p, D: Direction>(
+    iov: *mut IoVec,
+    count: usize,
+    pieces: impl Iterator<Item = Piece<'p, D>>,
+) -> Result<usize, Errno> {
+    // SAFETY: the caller's promise; nothing is read of it.
+    unsafe { array(iov.cast_const(), count) }?;
+    let mut described = 0_usize;
+    for piece in pieces {
+        if described < count {
+            let element = IoVec { base: piece.as_ptr().expose_provenance(), len: piece.len() };
+            // SAFETY: the array has this element.
+            unsafe { iov.wrapping_add(described).write(element) };
+        }
+        described = described.saturating_add(1);
+    }
+    Ok(described)
 }

@@ -128,18 +128,11 @@ pub unsafe extern "C" fn ioviter_vec_copy(
     offset: usize,
     len: usize,
 ) -> isize {
-    // SAFETY: the header asks for both arrays. Nothing is read of the first.
-    count(unsafe { memory::array(dst, dst_count) }.and_then(|_| {
-        // SAFETY: as above. The memory is only described.
-        let from: Bytes<'_, Source> = unsafe { view(iov, iov_count, offset, len) }?;
-        let mut filled = 0_usize;
-        for piece in from.pieces().take(dst_count) {
-            // SAFETY: the array has this element.
-            unsafe { memory::describe(dst, filled, piece) };
-            filled = filled.wrapping_add(1);
-        }
-        Ok(filled)
-    }))
+    // SAFETY: the header asks for both arrays. The memory is only described.
+    count(unsafe {
+        view::<Source>(iov, iov_count, offset, len)
+            .and_then(|from| memory::describe_all(dst, dst_count, from.pieces().take(dst_count)))
+    })
 }
 
 /// `struct ioviter_undo`.

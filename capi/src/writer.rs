@@ -298,18 +298,8 @@ pub unsafe extern "C" fn ioviter_writer_unsent(
     iov_count: usize,
 ) -> isize {
     let Some(writer) = writer else { return errno::Answer::error(Errno::INVAL) };
-    // SAFETY: the header asks for the array; nothing is read of it.
-    count(unsafe { memory::array(iov, iov_count) }.map(|_| {
-        let mut filled = 0_usize;
-        for piece in writer.file.unsent() {
-            if filled < iov_count {
-                // SAFETY: the array has this element.
-                unsafe { memory::describe(iov, filled, piece) };
-            }
-            filled = filled.saturating_add(1);
-        }
-        filled
-    }))
+    // SAFETY: the header asks for the array.
+    count(unsafe { memory::describe_all(iov, iov_count, writer.file.unsent()) })
 }
 
 #[unsafe(no_mangle)]

@@ -145,12 +145,8 @@ impl SizedBuffer {
         }
     }
 
-    /// As [`read_at`](Self::read_at), into memory of either kind.
-    pub(super) fn read_piece_at<A: Access>(
-        &self,
-        position: usize,
-        into: Piece<'_, Dest, A>,
-    ) -> usize {
+    /// As [`read_at`](Self::read_at), into memory of either kind, which need not be initialised.
+    pub fn read_piece_at<A: Access>(&self, position: usize, into: Piece<'_, Dest, A>) -> usize {
         let mut rest = into;
         let mut copied = 0_usize;
         for bytes in self.slices_from(position) {
@@ -175,8 +171,25 @@ impl SizedBuffer {
         self.write_piece_at(position, KVec::from(bytes).into_piece())
     }
 
-    /// As [`write_at`](Self::write_at), for either kind of memory.
-    pub(super) fn write_piece_at<A: Access>(
+    /// As [`write_at`](Self::write_at), for either kind of memory: others may write `bytes` meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write_at`](Self::write_at).
+    ///
+    /// ```
+    /// use core::sync::atomic::AtomicU8;
+    /// use iov_iter::{Piece, SharedVec, file::SizedBuffer, segment::as_pieces};
+    ///
+    /// let ring = [const { AtomicU8::new(7) }; 4];
+    /// let mut buffer = SizedBuffer::new();
+    /// buffer.write_piece_at(1, as_pieces(&[SharedVec::from(&ring)])[0])?;
+    /// let mut copy = [0xff; 8];
+    /// assert_eq!(buffer.read_piece_at(0, Piece::from(&mut copy[..])), 5);
+    /// assert_eq!(copy[..5], [0, 7, 7, 7, 7]);
+    /// # Ok::<(), iov_iter::file::ChannelError>(())
+    /// ```
+    pub fn write_piece_at<A: Access>(
         &mut self,
         position: usize,
         bytes: Piece<'_, Source, A>,

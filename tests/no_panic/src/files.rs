@@ -281,6 +281,8 @@ fn keep() -> Result<(), ChannelError> {
     black_box(SizedBuffer::from_slice(any_bytes())?.len());
     buffer.append(any_bytes())?;
     buffer.write_at(any(), any_bytes())?;
+    buffer.write_piece_at(any(), Piece::from(&*any_bytes()))?;
+    black_box(buffer.read_piece_at(any(), Piece::from(any_bytes())));
     buffer.set_len(any())?;
     buffer.try_reserve(any())?;
     black_box((buffer.read_at(any(), any_bytes()), buffer.try_clone()?.len()));
