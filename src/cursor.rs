@@ -271,7 +271,7 @@ impl<L: Segments> Cursor<L> {
     ///
     /// `tail` gives all of a segment from an offset on. `step` gets the front of that and the part of `extent`
     /// with the same length, and returns the number of bytes that it handled. Both are empty where the
-    /// segment is.
+    /// segment or `extent` is.
     #[inline(always)]
     pub(crate) fn walk_segments<'s, T: Extent, E: Extent>(
         &'s mut self,
@@ -284,9 +284,10 @@ impl<L: Segments> Cursor<L> {
         let mut index = at.index;
         let mut left = extent.prefix(if L::EXISTS { *count } else { 0 });
         let wanted = left.len();
-        if wanted == 0 {
+        if !L::EXISTS {
             return 0;
         }
+        // No test for a walk of no bytes, which is rare: its only step is an empty one.
         let Some(mut segment) = segments.get(index) else { return 0 };
         let mut rest = tail(segment, at.offset);
         // Each of the numbers stays below a length or a count: nothing wraps, unless a segment changes its
@@ -338,7 +339,7 @@ impl<L: Segments> Cursor<L> {
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
     pub fn advance(&mut self, n: usize) -> usize {
         let n = n.min(self.remaining());
-        if self.remaining() > 0 {
+        if L::EXISTS {
             self.at = self.list.forward(self.at, n);
             self.count = self.count.wrapping_sub(n);
         }
@@ -427,6 +428,9 @@ impl<L: Segments> Cursor<L> {
     pub(crate) fn fold_ranges<A>(&self, init: A, mut f: impl FnMut(A, usize, usize) -> A) -> A {
         let mut folded = init;
         let mut left = self.remaining();
+        if left == 0 {
+            return folded;
+        }
         let Position { mut index, offset } = self.at;
         let segments = self.list.as_slice();
         let Some(segment) = segments.get(index) else { return folded };
@@ -442,7 +446,7 @@ impl<L: Segments> Cursor<L> {
             let Some(next) = segments.get(index) else { return folded };
             (address, rest) = (next.address(), next.len());
         }
-        if left > 0 { f(folded, address, left) } else { folded }
+        f(folded, address, left)
     }
 }
 

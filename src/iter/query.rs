@@ -254,8 +254,9 @@ fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> us
     if page_and_offset(P::SIZE, left).0 >= max_pages {
         return max_pages;
     }
-    // Filled up to whole pages, a piece must not exceed a `usize`.
-    if left > usize::MAX.wrapping_sub(P::SIZE.saturating_mul(2)) {
+    // Filled up to whole pages, a piece must not exceed a `usize`. The careful form also takes the case of no
+    // bytes, so that one compare finds both.
+    if left.wrapping_sub(1) >= usize::MAX.wrapping_sub(P::SIZE.saturating_mul(2)) {
         return pages_under_careful::<P, _>(cursor, max_pages);
     }
     // A page that a piece touches holds a byte of it: there are no more pages than bytes.

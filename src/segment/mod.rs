@@ -126,8 +126,13 @@ pub trait Segments: Copy + sealed::Sealed {
         if n < here {
             return Position { index: from.index, offset: from.offset.wrapping_add(n) };
         }
+        let next = from.index.wrapping_add(1);
+        // Most lists have one segment.
+        if next == segments.len() {
+            return end;
+        }
         let mut left = n.wrapping_sub(here);
-        let Some(others) = segments.get(from.index.wrapping_add(1)..) else { return end };
+        let Some(others) = segments.get(next..) else { return end };
         // The index follows from the segments left, so the loop counts nothing else.
         let mut rest = others.iter();
         while let Some(segment) = rest.next() {

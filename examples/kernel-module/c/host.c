@@ -31,12 +31,12 @@ void __init host_init(void)
  * be read, and look up the kernel buffer for every piece. Not traced: the kernel's stand in line,
  * where there is nothing to trace.
  */
-notrace size_t ioviter_read_user(void *to, unsigned long from, size_t len)
+__noendbr notrace size_t ioviter_read_user(void *to, unsigned long from, size_t len)
 {
 	return raw_copy_from_user(to, (const void __user *)from, len);
 }
 
-notrace size_t ioviter_write_user(unsigned long to, const void *from, size_t len)
+__noendbr notrace size_t ioviter_write_user(unsigned long to, const void *from, size_t len)
 {
 	return raw_copy_to_user((void __user *)to, from, len);
 }

@@ -3,6 +3,7 @@
 #ifndef IOVITER_HOST_H
 #define IOVITER_HOST_H
 
+#include <asm/ibt.h>
 #include <linux/types.h>
 
 struct page;
@@ -10,8 +11,8 @@ struct page;
 void host_init(void);
 
 extern unsigned long ioviter_user_limit;
-size_t ioviter_read_user(void *to, unsigned long from, size_t len);
-size_t ioviter_write_user(unsigned long to, const void *from, size_t len);
+__noendbr size_t ioviter_read_user(void *to, unsigned long from, size_t len);
+__noendbr size_t ioviter_write_user(unsigned long to, const void *from, size_t len);
 size_t ioviter_read_user_uncached(void *to, unsigned long from, size_t len);
 size_t ioviter_zero_user(unsigned long to, size_t len);
 void ioviter_pagefault_disable(void);
