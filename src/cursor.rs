@@ -8,6 +8,9 @@
 //!   cut                                     ├─┤      hidden by truncation
 //! ```
 //!
+//! A list is one slice of segments, or a chain of nodes with a slice each: the loop goes on with the next
+//! slice where one ends ([`onward`]). For the other lists there is none, and no machine code for it.
+//!
 //! The cursor keeps the whole list, so it can go back to the first byte and not one further. It
 //! never holds a place past the end of a segment: after its last byte it points at the next one.
 //!
@@ -35,12 +38,15 @@
 //! the place skips them ([`Cursor::position`]). So the walk, which copies run, does not pay for it.
 
 use core::fmt;
+use core::iter::Empty;
 
 use crate::direction::Direction;
 use crate::error::Error;
-use crate::host::Page;
+use crate::host::{Host, Page};
 use crate::memory::{Access, Extent, Piece};
-use crate::segment::{BioVec, MemVec, Position, Segment, Segments};
+use crate::segment::{
+    BioVec, ChainPlace, ChainSlices, HostChain, MemVec, Position, Segment, Segments,
+};
 
 /// A position in a segment list, and the number of bytes left.
 ///
@@ -61,20 +67,23 @@ use crate::segment::{BioVec, MemVec, Position, Segment, Segments};
 /// assert_eq!(cursor.remaining(), 14);
 /// ```
 #[derive(Clone, Copy)]
-pub struct Cursor<L> {
+pub struct Cursor<L, N = ()> {
     list: L,
+    /// The slice of segments that `at` is in: an `L::Node`, but a parameter, as an associated type would
+    /// forbid to shorten the lifetime of the list.
+    node: N,
     /// Perhaps in an empty segment; never past the end of one.
     at: Position,
     count: usize,
     cut: usize,
 }
 
-impl<L: Segments> Cursor<L> {
+impl<L: Segments> Cursor<L, L::Node> {
     /// A cursor over the whole of `list`: at most `usize::MAX` bytes of it.
     #[inline]
     #[must_use]
     pub fn new(list: L) -> Self {
-        Self { list, at: Position::default(), count: list.total(), cut: 0 }
+        Self::known(list, Position::default(), list.total())
     }
 
     /// A cursor over the first `count` bytes of `list`.
@@ -87,7 +96,7 @@ impl<L: Segments> Cursor<L> {
         if !list.holds(count) {
             return Err(Error::CountExceedsSegments);
         }
-        Ok(Self { list, at: Position::default(), count, cut: 0 })
+        Ok(Self::known(list, Position::default(), count))
     }
 
     /// A cursor over the first `count` bytes of `list`, or all if there are fewer.
@@ -118,6 +127,13 @@ impl<L: Segments> Cursor<L> {
     /// ```
     #[inline]
     pub fn range(list: L, offset: usize, len: usize) -> Result<Self, Error> {
+        if L::CHAINED {
+            let mut cursor = Self::known(list, Position::default(), usize::MAX);
+            return match cursor.advance(offset) == offset {
+                true => Ok(Self { count: len, ..cursor }),
+                false => Err(Error::CountExceedsSegments),
+            };
+        }
         let segments = list.as_slice();
         let mut at = Position { index: 0, offset };
         while let Some(segment) = segments.get(at.index) {
@@ -152,6 +168,9 @@ impl<L: Segments> Cursor<L> {
     /// ```
     #[inline]
     pub fn resumed(list: L, at: Position, count: usize) -> Result<Self, Error> {
+        if L::CHAINED {
+            return Self::resumed_in_chain(list, at, count);
+        }
         // Headers lie in one segment, nearly always.
         if let Some(segment) = list.as_slice().get(at.index)
             && let Some(here @ 1..) = segment.len().checked_sub(at.offset)
@@ -181,30 +200,70 @@ impl<L: Segments> Cursor<L> {
         }
         // The engine never keeps a place at the end of a segment.
         let at = list.forward(at, 0);
-        Ok(Self { list, at, count, cut: 0 })
+        Ok(Self::known(list, at, count))
+    }
+
+    /// As [`resumed`](Self::resumed), over a chain: the bytes may be still to come.
+    fn resumed_in_chain(list: L, at: Position, count: usize) -> Result<Self, Error> {
+        let mut node = L::Node::default();
+        let mut index = at.index;
+        loop {
+            let segments = list.segments_at(node);
+            if let Some(segment) = segments.get(index) {
+                if at.offset > 0 && at.offset >= segment.len() {
+                    return Err(Error::CountExceedsSegments);
+                }
+                break;
+            }
+            let Some((next, first)) = list.after(node, segments.len()) else {
+                if index == segments.len() && at.offset == 0 {
+                    break;
+                }
+                return Err(Error::CountExceedsSegments);
+            };
+            // The same node, if it has grown: then the index stays.
+            if first == 0 {
+                index = index.wrapping_sub(segments.len());
+            }
+            node = next;
+        }
+        let at = Position { index, offset: at.offset };
+        Ok(Self { node, ..Self::known(list, at, if L::EXISTS { count } else { 0 }) })
     }
 
     /// A cursor over the `count` bytes from `at` on, which the caller knows to be there.
     #[inline]
-    pub(crate) const fn known(list: L, at: Position, count: usize) -> Self {
-        Self { list, at, count, cut: 0 }
+    pub(crate) fn known(list: L, at: Position, count: usize) -> Self {
+        Self { list, node: L::Node::default(), at, count, cut: 0 }
     }
 
     /// The same cursor over a list that begins with the segment of the next byte.
-    pub(crate) fn rebased<M: Segments>(&self, list: M) -> Cursor<M> {
+    pub(crate) fn rebased<M: Segments>(&self, list: M) -> Cursor<M, M::Node> {
         let at = Position { index: 0, offset: self.at.offset };
-        Cursor { list, at, count: self.count, cut: self.cut }
+        let (mut count, mut cut) = (self.count, self.cut);
+        if L::CHAINED {
+            // Not what is still to come.
+            let there = list.total().saturating_sub(at.offset);
+            count = count.min(there);
+            cut = cut.min(there.saturating_sub(count));
+        }
+        Cursor { cut, ..Cursor::known(list, at, count) }
     }
 
     /// The same cursor over another handle of the same segments.
-    pub(crate) const fn with_list<M: Segments<Segment = L::Segment>>(&self, list: M) -> Cursor<M> {
-        Cursor { list, at: self.at, count: self.count, cut: self.cut }
+    pub(crate) const fn with_list<M: Segments<Segment = L::Segment, Node = L::Node>>(
+        &self,
+        list: M,
+    ) -> Cursor<M, L::Node> {
+        Cursor { list, node: self.node, at: self.at, count: self.count, cut: self.cut }
     }
 
     /// The same cursor over the segments themselves.
+    ///
+    /// Not of a chain, which is several slices.
     pub(crate) fn borrowed(&self) -> Cursor<&[L::Segment]> {
         let (at, count) = (self.at, self.remaining());
-        Cursor { list: self.list.as_slice(), at, count, cut: self.cut }
+        Cursor { list: self.list.as_slice(), node: (), at, count, cut: self.cut }
     }
 
     /// The list that the cursor walks.
@@ -221,13 +280,38 @@ impl<L: Segments> Cursor<L> {
         if L::EXISTS { self.count } else { 0 }
     }
 
+    /// Whether there are `len` bytes. Of a chain not all of those left need be there.
+    #[inline]
+    pub(crate) fn has(&self, len: usize) -> bool {
+        len <= self.remaining() && (!L::CHAINED || len <= self.span(0, len, usize::MAX))
+    }
+
     /// The segment and the byte in it that come next; the end of the list if no byte does.
     ///
     /// The segment is never empty.
     #[inline]
     #[must_use]
     pub fn position(&self) -> Position {
-        self.list.forward(self.at, 0)
+        if !L::CHAINED {
+            return self.list.forward(self.at, 0);
+        }
+        let (mut node, Position { mut index, mut offset }) = (self.node, self.at);
+        let mut segments = self.list.segments_at(node).get(index..).unwrap_or_default();
+        loop {
+            match segments.split_first() {
+                Some((segment, _)) if segment.len() > offset => break,
+                Some((_, others)) => {
+                    index = index.wrapping_add(1);
+                    segments = others;
+                }
+                None => match onward(&self.list, &mut node, &mut index) {
+                    Some(others) => segments = others,
+                    None => break,
+                },
+            }
+            offset = 0;
+        }
+        Position { index: self.list.index_of(node).wrapping_add(index), offset }
     }
 
     /// Segments from the current one to the end of the list that are not empty.
@@ -242,7 +326,14 @@ impl<L: Segments> Cursor<L> {
 
     /// The segments from the current one to the end of the list, empty ones included.
     pub(crate) fn rest(&self) -> impl Iterator<Item = &L::Segment> {
-        self.list.as_slice().iter().skip(self.at.index)
+        let (first, others) = self.slices();
+        first.iter().skip(self.at.index).chain(others.flatten())
+    }
+
+    /// The slice of segments that the cursor is in, and those after it.
+    fn slices(&self) -> (&[L::Segment], Slices<'_, L>) {
+        let first = self.list.segments_at(self.node);
+        (first, Slices { list: &self.list, node: self.node, seen: first.len() })
     }
 
     /// Calls `step` for each contiguous range of the next `n` bytes and advances by what the steps report as
@@ -279,8 +370,9 @@ impl<L: Segments> Cursor<L> {
         tail: impl Fn(&'s L::Segment, usize) -> T,
         mut step: impl FnMut(T, E) -> usize,
     ) -> usize {
-        let Self { list, at, count, .. } = self;
-        let segments = list.as_slice();
+        let Self { list, node, at, count, .. } = self;
+        let list = &*list;
+        let mut segments = list.segments_at(*node);
         let mut index = at.index;
         let mut left = extent.prefix(if L::EXISTS { *count } else { 0 });
         let wanted = left.len();
@@ -288,7 +380,17 @@ impl<L: Segments> Cursor<L> {
             return 0;
         }
         // No test for a walk of no bytes, which is rare: its only step is an empty one.
-        let Some(mut segment) = segments.get(index) else { return 0 };
+        let mut segment = match segments.get(index) {
+            Some(segment) => segment,
+            // What was appended since: the place was the end of the chain, and its offset is 0.
+            None => match next_segment(list, node, &mut index, &mut segments) {
+                Some(segment) => segment,
+                None => {
+                    at.index = index;
+                    return 0;
+                }
+            },
+        };
         let mut rest = tail(segment, at.offset);
         // Each of the numbers stays below a length or a count: nothing wraps, unless a segment changes its
         // length, which gives a nonsensical position. `step` has two call sites so that the common case, a
@@ -313,7 +415,10 @@ impl<L: Segments> Cursor<L> {
             left = left.suffix(rest_len);
             segment = match segments.get(index) {
                 Some(next) => next,
-                None => break (0, left.len()),
+                None => match next_segment(list, node, &mut index, &mut segments) {
+                    Some(next) => next,
+                    None => break (0, left.len()),
+                },
             };
             rest = tail(segment, 0);
         };
@@ -323,21 +428,13 @@ impl<L: Segments> Cursor<L> {
         done
     }
 
-    /// The place of the cursor, and the bytes left from there.
-    #[inline]
-    pub(crate) const fn mark(&self) -> (Position, usize) {
-        (self.at, self.count)
-    }
-
-    /// Goes back to a place where this cursor stood, with nothing truncated since.
-    #[inline]
-    pub(crate) const fn go_back(&mut self, (at, count): (Position, usize)) {
-        self.at = at;
-        self.count = count;
-    }
-
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
+    ///
+    /// The end of a chain may come before.
     pub fn advance(&mut self, n: usize) -> usize {
+        if L::CHAINED {
+            return self.walk_segments(n, SegmentRange::tail, |_, part| part);
+        }
         let n = n.min(self.remaining());
         if L::EXISTS {
             self.at = self.list.forward(self.at, n);
@@ -355,13 +452,35 @@ impl<L: Segments> Cursor<L> {
     /// that change their length can bring about. The cursor has not
     /// moved then.
     pub fn revert(&mut self, n: usize) -> Result<(), Error> {
-        let at = self.list.back(self.at, n).ok_or(Error::RevertPastStart)?;
+        let (node, at) = self.back(n).ok_or(Error::RevertPastStart)?;
         let count = self.count.checked_add(n).ok_or(Error::OutOfRange)?;
         // The bytes that truncation hides follow these.
         count.checked_add(self.cut).ok_or(Error::OutOfRange)?;
+        self.node = node;
         self.at = at;
         self.count = count;
         Ok(())
+    }
+
+    /// The place `n` bytes before this one; `None` if that is before the first segment.
+    #[inline]
+    fn back(&self, n: usize) -> Option<(L::Node, Position)> {
+        if !L::CHAINED {
+            return self.list.back(self.at, n).map(|at| (self.node, at));
+        }
+        let (mut node, mut at, mut left) = (self.node, self.at, n);
+        loop {
+            let segments = self.list.segments_at(node);
+            if let Some(at) = segments.back(at, left) {
+                return Some((node, at));
+            }
+            // Fewer than are left.
+            let passed = segments.iter().take(at.index);
+            let passed = passed.fold(at.offset, |sum, segment| sum.wrapping_add(segment.len()));
+            left = left.wrapping_sub(passed);
+            node = self.list.before(node)?;
+            at = Position { index: self.list.segments_at(node).len(), offset: 0 };
+        }
     }
 
     /// Hides all but the next `limit` bytes. A larger limit changes nothing.
@@ -403,7 +522,8 @@ impl<L: Segments> Cursor<L> {
     /// The ranges of the bytes left, segment by segment; none is empty. The cursor stays.
     #[doc(alias = "iov_for_each")]
     pub fn ranges(&self) -> impl Iterator<Item = SegmentRange<'_, L::Segment>> {
-        Ranges::new(self.list.as_slice(), self.at, self.count)
+        let (segments, others) = self.slices();
+        Ranges { segments, others, at: self.at, left: self.remaining() }
     }
 
     /// The bytes from `start` bytes ahead on that lie in `max_segments` segments, at most `max_bytes`.
@@ -432,8 +552,15 @@ impl<L: Segments> Cursor<L> {
             return folded;
         }
         let Position { mut index, offset } = self.at;
-        let segments = self.list.as_slice();
-        let Some(segment) = segments.get(index) else { return folded };
+        let mut node = self.node;
+        let mut segments = self.list.segments_at(node);
+        let segment = match segments.get(index) {
+            Some(segment) => segment,
+            None => match next_segment(&self.list, &mut node, &mut index, &mut segments) {
+                Some(segment) => segment,
+                None => return folded,
+            },
+        };
         let mut address = segment.address().wrapping_add(offset);
         // A position is never past the end of its segment.
         let mut rest = segment.len().wrapping_sub(offset);
@@ -443,14 +570,67 @@ impl<L: Segments> Cursor<L> {
             }
             left = left.wrapping_sub(rest);
             index = index.wrapping_add(1);
-            let Some(next) = segments.get(index) else { return folded };
+            let next = match segments.get(index) {
+                Some(next) => next,
+                None => match next_segment(&self.list, &mut node, &mut index, &mut segments) {
+                    Some(next) => next,
+                    None => return folded,
+                },
+            };
             (address, rest) = (next.address(), next.len());
         }
         f(folded, address, left)
     }
 }
 
-impl<L: Segments> fmt::Debug for Cursor<L> {
+/// The segments that follow the first `index` ones of `node`, with node and index of the first of them;
+/// those of the end of the list if there are none.
+#[inline]
+fn onward<'s, L: Segments>(
+    list: &'s L,
+    node: &mut L::Node,
+    index: &mut usize,
+) -> Option<&'s [L::Segment]> {
+    loop {
+        (*node, *index) = list.after(*node, *index)?;
+        if let Some(segments @ [_, ..]) = list.segments_at(*node).get(*index..) {
+            return Some(segments);
+        }
+    }
+}
+
+/// The segment that follows the first `index` ones of `node`, with its node, index and slice.
+#[inline]
+fn next_segment<'s, L: Segments>(
+    list: &'s L,
+    node: &mut L::Node,
+    index: &mut usize,
+    segments: &mut &'s [L::Segment],
+) -> Option<&'s L::Segment> {
+    onward(list, node, index)?;
+    *segments = list.segments_at(*node);
+    segments.get(*index)
+}
+
+/// The slices of segments of a list after the first `seen` segments of a node.
+pub(crate) struct Slices<'s, L: Segments> {
+    list: &'s L,
+    node: L::Node,
+    seen: usize,
+}
+
+impl<'s, L: Segments> Iterator for Slices<'s, L> {
+    type Item = &'s [L::Segment];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'s [L::Segment]> {
+        let segments = onward(self.list, &mut self.node, &mut self.seen)?;
+        self.seen = self.seen.wrapping_add(segments.len());
+        Some(segments)
+    }
+}
+
+impl<L: Segments> fmt::Debug for Cursor<L, L::Node> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cursor")
             .field("remaining", &self.remaining())
@@ -461,7 +641,15 @@ impl<L: Segments> fmt::Debug for Cursor<L> {
     }
 }
 
-impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Cursor<L> {
+impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Cursor<L, L::Node> {
+    /// The pieces left; none is empty.
+    pub(crate) fn pieces<'s>(&'s self) -> impl Iterator<Item = Piece<'s, D>>
+    where
+        'a: 's,
+    {
+        self.ranges().map(|range| range.segment.piece(range.offset, range.len).into_shared())
+    }
+
     /// As [`walk`](Self::walk), with the pieces themselves, also those of empty segments, and the part of
     /// `extent` that corresponds to each.
     #[inline(always)]
@@ -474,7 +662,7 @@ impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Curso
     }
 }
 
-impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L> {
+impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L, L::Node> {
     /// As [`walk`](Self::walk), with pieces of the pages, mapped for the step, and the part of `extent` that
     /// corresponds to each.
     #[inline(always)]
@@ -541,34 +729,48 @@ impl<S> Extent for SegmentRange<'_, S> {
 }
 
 /// The ranges of some bytes of a list, segment by segment; none is empty.
-pub(crate) struct Ranges<'s, S> {
+pub(crate) struct Ranges<'s, S, I> {
     segments: &'s [S],
+    /// The slices that follow.
+    others: I,
     at: Position,
     left: usize,
 }
 
-impl<'s, S: Segment> Ranges<'s, S> {
+impl<'s, S: Segment> Ranges<'s, S, Empty<&'s [S]>> {
     /// Those of `count` bytes from `at` on.
     #[inline]
     pub(crate) fn new(segments: &'s [S], at: Position, count: usize) -> Self {
-        Self { segments, at, left: count }
+        Self { segments, others: core::iter::empty(), at, left: count }
     }
 }
 
-impl<S> Clone for Ranges<'_, S> {
+impl<'a, S: Segment, H: Host> Cursor<HostChain<'a, S, H>, ChainPlace<'a, S>> {
+    /// The ranges of at most `limit` of the bytes left, for as long as the chain is borrowed.
+    pub(crate) fn ranges_of_chain(&self, limit: usize) -> Ranges<'a, S, ChainSlices<'a, S>> {
+        let mut others = self.list.chain().slices_from(self.node);
+        let segments = others.next().unwrap_or_default();
+        Ranges { segments, others, at: self.at, left: self.remaining().min(limit) }
+    }
+}
+
+impl<S, I: Clone> Clone for Ranges<'_, S, I> {
     fn clone(&self) -> Self {
-        Self { ..*self }
+        Self { others: self.others.clone(), ..*self }
     }
 }
 
-impl<'s, S: Segment> Iterator for Ranges<'s, S> {
+impl<'s, S: Segment, I: Iterator<Item = &'s [S]>> Iterator for Ranges<'s, S, I> {
     type Item = SegmentRange<'s, S>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while self.left > 0 {
             let Position { index, offset } = self.at;
-            let segment = self.segments.get(index)?;
+            let Some(segment) = self.segments.get(index) else {
+                (self.segments, self.at) = (self.others.next()?, Position::default());
+                continue;
+            };
             self.at = Position { index: index.wrapping_add(1), offset: 0 };
             let rest = segment.len().saturating_sub(offset);
             let len = rest.min(self.left);

@@ -44,6 +44,10 @@ pub trait Host {
     ///
     /// Without them there is no machine code for that.
     const SHARED: bool = true;
+    /// Whether iterators also walk [chains](crate::segment::Chain) of segments.
+    ///
+    /// Without them there is no machine code for that.
+    const CHAINS: bool = true;
 
     /// Copies `src` to `dst`. Either may be poisoned. Returns the bytes copied before
     /// the poison.
@@ -58,7 +62,7 @@ pub trait Host {
     }
 }
 
-/// The host without user memory and without pages: memory that is borrowed only.
+/// The host without user memory and without pages: memory that is borrowed only, in lists.
 #[derive(Clone, Copy, Debug)]
 pub enum KernelOnly {}
 
@@ -66,10 +70,11 @@ impl Host for KernelOnly {
     type Page = NoPage;
     type User = NoUser;
     const SHARED: bool = false;
+    const CHAINS: bool = false;
 }
 
 /// The host without user memory and without pages: memory that is borrowed, and memory that others
-/// write.
+/// write, in lists and chains.
 ///
 /// An iterator that is made from [`SharedVec`](crate::SharedVec) segments has this host.
 #[derive(Clone, Copy, Debug)]

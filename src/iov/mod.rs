@@ -51,7 +51,7 @@ mod view;
 
 pub use discard::{Scope, Undo};
 pub use error::Error;
-pub(crate) use send_recv::{BATCH, Limits, MAX_BYTES, one_call, transfer};
+pub(crate) use send_recv::{BATCH, Limits, MAX_BYTES, call_pieces, one_call, transfer};
 pub use send_recv::{CallError, Stop, Transfer, VectoredRead, VectoredWrite};
 pub use vector::{IoVector, Refused};
 pub use view::{Described, Pieces, View};

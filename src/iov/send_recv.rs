@@ -388,37 +388,47 @@ pub(crate) fn one_call<D: Direction, A: Access, E>(
             return call(as_pieces(segments)).map(|moved| moved.min(size));
         }
     }
-    if limits.messages && limit > BATCH && view.pieces().nth(BATCH).is_some() {
-        return call_with_many(view, limit, call);
+    call_pieces(|| view.pieces().map(Piece::into_shared), limits, call)
+}
+
+/// Calls `call` once, with the first of these pieces, and returns the bytes it moved.
+pub(crate) fn call_pieces<'p, D: Direction, I: Iterator<Item = Piece<'p, D>>, E>(
+    pieces: impl Fn() -> I,
+    limits: Limits,
+    call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
+) -> Result<usize, E> {
+    let limit = limits.segments;
+    if limits.messages && limit > BATCH && pieces().nth(BATCH).is_some() {
+        return call_with_many(pieces(), limit, call);
     }
-    call_from_stack::<BATCH, D, A, E>(view, limit, call)
+    call_from_stack::<BATCH, D, E>(pieces(), limit, call)
 }
 
 /// As [`call_from_stack`], with a large list in a frame of its own.
 #[cold]
 #[inline(never)]
-fn call_with_many<D: Direction, A: Access, E>(
-    view: &View<'_, D, A>,
+fn call_with_many<'p, D: Direction, E>(
+    pieces: impl Iterator<Item = Piece<'p, D>>,
     limit: usize,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
 ) -> Result<usize, E> {
-    call_from_stack::<MAX_SEGMENTS, D, A, E>(view, limit, call)
+    call_from_stack::<MAX_SEGMENTS, D, E>(pieces, limit, call)
 }
 
-/// Calls `call` once, with a list of the first `N` pieces of `view`, or `limit` if that is less.
+/// Calls `call` once, with a list of the first `N` pieces, or `limit` if that is less.
 #[inline]
-fn call_from_stack<const N: usize, D: Direction, A: Access, E>(
-    view: &View<'_, D, A>,
+fn call_from_stack<'p, const N: usize, D: Direction, E>(
+    pieces: impl Iterator<Item = Piece<'p, D>>,
     limit: usize,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
 ) -> Result<usize, E> {
     let mut budget = MAX_BYTES;
-    let pieces = view.pieces().map_while(|piece| {
-        let piece = piece.into_shared().slice(0, budget);
+    let pieces = pieces.map_while(|piece| {
+        let piece = piece.slice(0, budget);
         budget = budget.saturating_sub(piece.len());
         (!piece.is_empty()).then_some(piece)
     });
-    let mut list = heapless::Vec::<Piece<'_, D>, N>::new();
+    let mut list = heapless::Vec::<Piece<'p, D>, N>::new();
     list.extend(pieces.take(limit.min(N)));
     call(&list).map(|moved| moved.min(list.as_slice().total()))
 }

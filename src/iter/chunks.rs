@@ -2,7 +2,8 @@
 
 use core::iter::FusedIterator;
 
-use super::IovIter;
+use super::{Chained, IovIter};
+use crate::cursor::SegmentRange;
 use crate::direction::{Direction, Source};
 use crate::host::{Host, KernelOnly};
 use crate::memory::Piece;
@@ -24,11 +25,19 @@ impl<'a, H: Host> IovIter<'a, Source, H> {
     /// ```
     #[inline]
     pub fn next_chunk(&mut self) -> Option<&'a [u8]> {
-        let Self::KVec(cursor) = self else { return None };
-        let range = cursor.ranges().next()?;
-        let len = range.len;
-        let chunk = range.segment.as_slice().get(range.offset..)?.get(..len)?;
-        cursor.advance(len);
+        let (chunk, len) = match self {
+            Self::KVec(cursor) => {
+                let SegmentRange { segment, offset, len } = cursor.ranges().next()?;
+                (segment.as_slice().get(offset..)?.get(..len)?, len)
+            }
+            Self::Chain(Chained::KVec(cursor)) => {
+                let SegmentRange { segment, offset, len } = cursor.ranges().next()?;
+                (segment.as_slice().get(offset..)?.get(..len)?, len)
+            }
+            Self::UserBuf(_) | Self::IoVec(_) | Self::Shared(_) | Self::BVec(_) => return None,
+            Self::Uniform(_) | Self::Discard(_) | Self::Chain(_) => return None,
+        };
+        self.advance(len);
         Some(chunk)
     }
 }
@@ -73,16 +82,19 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
     /// ```
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_, D>> {
         let (exclusive, shared) = match self {
-            Self::KVec(cursor) => (Some(cursor.ranges()), None),
-            Self::Shared(cursor) => (None, Some(cursor.ranges())),
+            Self::KVec(cursor) => (Some(cursor.pieces()), None),
+            Self::Shared(cursor) => (None, Some(cursor.pieces())),
             Self::UserBuf(_) | Self::IoVec(_) | Self::BVec(_) | Self::Uniform(_) => (None, None),
-            Self::Discard(_) => (None, None),
+            Self::Discard(_) | Self::Chain(_) => (None, None),
         };
-        let exclusive = exclusive.into_iter().flatten();
-        let shared = shared.into_iter().flatten();
-        exclusive
-            .map(|range| range.segment.piece(range.offset, range.len).into_shared())
-            .chain(shared.map(|range| range.segment.piece(range.offset, range.len)))
+        let (chained, shared_chained) = match self {
+            Self::Chain(Chained::KVec(cursor)) => (Some(cursor.pieces()), None),
+            Self::Chain(Chained::Shared(cursor)) => (None, Some(cursor.pieces())),
+            _ => (None, None),
+        };
+        let (exclusive, shared) = (exclusive.into_iter().flatten(), shared.into_iter().flatten());
+        let chained = chained.into_iter().flatten().chain(shared_chained.into_iter().flatten());
+        exclusive.chain(shared).chain(chained)
     }
 }
 

@@ -3,13 +3,15 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::{IovIter, UserCursor};
+use super::{Chained, IovIter, UserCursor};
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, KernelOnly};
 use crate::list::{InlineVec, List};
-use crate::segment::{BioVec, IoVec, KVec, KernelList, Segment, Segments, SharedVec, Uniform};
+use crate::segment::{
+    BioVec, IoVec, KVec, KernelList, Segment, Segments, SharedList, SharedVec, Uniform,
+};
 
 /// Storage for the segments of a [duplicate](IovIter::dup): `N` inside itself, more on the heap
 /// with feature `alloc`.
@@ -90,37 +92,18 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         storage: &'s mut DupStorage<'a, D, H, N>,
     ) -> Result<IovIter<'s, D, H>, Error> {
         let segments = &mut storage.segments;
+        // The duplicate of a chain is a list.
         Ok(match self {
             Self::UserBuf(user) => IovIter::UserBuf(user.clone()),
             Self::Discard(cursor) => IovIter::Discard(*cursor),
-            Self::IoVec(user) => {
-                *segments = Copied::IoVec(user.cursor.copy_rest(Clone::clone)?);
-                let Copied::IoVec(list) = segments else { return Err(Error::NoMemory) };
-                let cursor = user.cursor.rebased(&**list);
-                IovIter::IoVec(UserCursor {
-                    memory: user.memory.clone(),
-                    cursor,
-                    page_flags: user.page_flags,
-                })
-            }
-            Self::KVec(cursor) => {
-                // SAFETY: the storage hands out no segments, and it is bound to this thread unless
-                // they are sources.
-                let alias = |segment: &KVec<'a, D>| unsafe { segment.alias() };
-                *segments = Copied::KVec(cursor.copy_rest(alias)?);
-                let Copied::KVec(list) = segments else { return Err(Error::NoMemory) };
-                IovIter::KVec(cursor.rebased(KernelList::new(list)))
-            }
-            Self::Shared(cursor) => {
-                *segments = Copied::Shared(cursor.copy_rest(Clone::clone)?);
-                let Copied::Shared(list) = segments else { return Err(Error::NoMemory) };
-                IovIter::Shared(cursor.rebased(cursor.list().of_same_host(list)))
-            }
-            Self::BVec(cursor) => {
-                *segments = Copied::BVec(cursor.copy_rest(Clone::clone)?);
-                let Copied::BVec(list) = segments else { return Err(Error::NoMemory) };
-                IovIter::BVec(cursor.rebased(&**list))
-            }
+            Self::IoVec(user) => dup_user(user, segments)?,
+            Self::Chain(Chained::IoVec(user)) => dup_user(user, segments)?,
+            Self::KVec(cursor) => dup_kernel(cursor, segments)?,
+            Self::Chain(Chained::KVec(cursor)) => dup_kernel(cursor, segments)?,
+            Self::Shared(cursor) => dup_shared(cursor, segments)?,
+            Self::Chain(Chained::Shared(cursor)) => dup_shared(cursor, segments)?,
+            Self::BVec(cursor) => dup_pages(cursor, segments)?,
+            Self::Chain(Chained::BVec(cursor)) => dup_pages(cursor, segments)?,
             Self::Uniform(cursor) => {
                 *segments = Copied::BVec(cursor.copy_rest(Clone::clone)?);
                 let Copied::BVec(list) = segments else { return Err(Error::NoMemory) };
@@ -133,7 +116,59 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     }
 }
 
-impl<L: Segments> Cursor<L> {
+/// A duplicate of what was copied.
+type Dup<'s, D, H> = Result<IovIter<'s, D, H>, Error>;
+
+fn dup_user<'s, D: Direction, H: Host, L: Segments<Segment = IoVec>, const N: usize>(
+    user: &UserCursor<H::User, L, L::Node>,
+    segments: &'s mut Copied<'_, D, H, N>,
+) -> Dup<'s, D, H> {
+    *segments = Copied::IoVec(user.cursor.copy_rest(Clone::clone)?);
+    let Copied::IoVec(list) = segments else { return Err(Error::NoMemory) };
+    Ok(IovIter::IoVec(UserCursor {
+        memory: user.memory.clone(),
+        cursor: user.cursor.rebased(&**list),
+        page_flags: user.page_flags,
+    }))
+}
+
+fn dup_kernel<'s, 'a, D: Direction, H: Host, L: Segments<Segment = KVec<'a, D>>, const N: usize>(
+    cursor: &Cursor<L, L::Node>,
+    segments: &'s mut Copied<'a, D, H, N>,
+) -> Dup<'s, D, H> {
+    // SAFETY: the storage hands out no segments, and it is bound to this thread unless they are sources.
+    let alias = |segment: &KVec<'a, D>| unsafe { segment.alias() };
+    *segments = Copied::KVec(cursor.copy_rest(alias)?);
+    let Copied::KVec(list) = segments else { return Err(Error::NoMemory) };
+    Ok(IovIter::KVec(cursor.rebased(KernelList::new(list))))
+}
+
+fn dup_shared<
+    's,
+    'a,
+    D: Direction,
+    H: Host,
+    L: Segments<Segment = SharedVec<'a, D>>,
+    const N: usize,
+>(
+    cursor: &Cursor<L, L::Node>,
+    segments: &'s mut Copied<'a, D, H, N>,
+) -> Dup<'s, D, H> {
+    *segments = Copied::Shared(cursor.copy_rest(Clone::clone)?);
+    let Copied::Shared(list) = segments else { return Err(Error::NoMemory) };
+    Ok(IovIter::Shared(cursor.rebased(SharedList::of_same_host(list))))
+}
+
+fn dup_pages<'s, D: Direction, H: Host, L: Segments<Segment = BioVec<H::Page>>, const N: usize>(
+    cursor: &Cursor<L, L::Node>,
+    segments: &'s mut Copied<'_, D, H, N>,
+) -> Dup<'s, D, H> {
+    *segments = Copied::BVec(cursor.copy_rest(Clone::clone)?);
+    let Copied::BVec(list) = segments else { return Err(Error::NoMemory) };
+    Ok(IovIter::BVec(cursor.rebased(&**list)))
+}
+
+impl<L: Segments> Cursor<L, L::Node> {
     /// Copies the cursor, and the segments left from the current one on into `storage`.
     ///
     /// The duplicate of a cursor over user segments or pages does not depend on the original list

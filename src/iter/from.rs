@@ -3,13 +3,13 @@
 use core::mem::MaybeUninit;
 use core::sync::atomic::AtomicU8;
 
-use super::IovIter;
+use super::{Chained, IovIter};
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::host::{Host, KernelOnly, SharedOnly};
 use crate::iov::View;
 use crate::memory::Shared;
-use crate::segment::{KVec, KernelList, SharedList, SharedVec};
+use crate::segment::{HostChain, KVec, KernelList, SharedList, SharedVec};
 
 impl<'a, D: Direction> IovIter<'a, D, KernelOnly> {
     /// The same iterator for a host that has more kinds of memory, in the same place.
@@ -36,7 +36,8 @@ impl<'a, D: Direction> IovIter<'a, D, KernelOnly> {
             | Self::IoVec(_)
             | Self::Shared(_)
             | Self::BVec(_)
-            | Self::Uniform(_) => IovIter::KVec(Cursor::new(KernelList::new(&[]))),
+            | Self::Uniform(_)
+            | Self::Chain(_) => IovIter::KVec(Cursor::new(KernelList::new(&[]))),
         }
     }
 }
@@ -51,10 +52,20 @@ impl<'a, D: Direction> IovIter<'a, D, SharedOnly> {
             Self::KVec(cursor) => IovIter::KVec(cursor),
             Self::Shared(cursor) => IovIter::Shared(cursor.with_list(cursor.list().with_host())),
             Self::Discard(cursor) => IovIter::Discard(cursor),
-            // This host has none of it: such an iterator has no byte.
-            Self::UserBuf(_) | Self::IoVec(_) | Self::BVec(_) | Self::Uniform(_) => {
-                IovIter::KVec(Cursor::new(KernelList::new(&[])))
+            Self::Chain(Chained::KVec(cursor)) => {
+                let list = HostChain::new(cursor.list().chain());
+                IovIter::Chain(Chained::KVec(cursor.with_list(list)))
             }
+            Self::Chain(Chained::Shared(cursor)) => {
+                let list = HostChain::new(cursor.list().chain());
+                IovIter::Chain(Chained::Shared(cursor.with_list(list)))
+            }
+            // This host has none of it: such an iterator has no byte.
+            Self::Chain(Chained::IoVec(_) | Chained::BVec(_))
+            | Self::UserBuf(_)
+            | Self::IoVec(_)
+            | Self::BVec(_)
+            | Self::Uniform(_) => IovIter::KVec(Cursor::new(KernelList::new(&[]))),
         }
     }
 }

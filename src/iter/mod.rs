@@ -2,6 +2,7 @@
 
 #[cfg(feature = "bytes")]
 mod buf;
+mod chain;
 mod checksum;
 mod chunks;
 mod copy;
@@ -28,6 +29,7 @@ mod walk;
 
 #[cfg(feature = "bytes")]
 pub use buf::SpaceMut;
+pub use chain::Chained;
 pub use checksum::Checksum;
 pub use chunks::Chunks;
 pub use dup::DupStorage;
@@ -66,7 +68,7 @@ use crate::segment::{
 /// ```text
 ///                 IovIter<'a, D, H>
 ///   ┌─────────┬───────┬───────┬────────┬────────────────┬─────────┐
-///   │ UserBuf │ IoVec │ KVec  │ Shared │ BVec / Uniform │ Discard │   kind
+///   │ UserBuf │ IoVec │ KVec  │ Shared │ BVec / Uniform │ Discard │   kind, or a Chain of such lists
 ///   ├─────────┴───────┼───────┼────────┼────────────────┼─────────┤
 ///   │     H::User     │       │        │    H::Page     │    –    │   asked of the host
 ///   ├─────────────────┼───────┼────────┴────────────────┼─────────┤
@@ -126,6 +128,12 @@ pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
     /// Nothing: data vanishes.
     #[doc(alias = "ITER_DISCARD")]
     Discard(Cursor<Single<Discarded<D>>>),
+    /// A chain of nodes with segments of one of these kinds.
+    #[doc(alias = "ITER_BVECQ")]
+    #[doc(alias = "ITER_FOLIOQ")]
+    #[doc(alias = "iterate_bvecq")]
+    #[doc(alias = "iterate_folioq")]
+    Chain(Chained<'a, D, H>),
 }
 
 /// An [`IovIter`] that data flows out of.
@@ -162,6 +170,10 @@ macro_rules! on_cursor {
             IovIter::BVec($cursor) => $body,
             IovIter::Uniform($cursor) => $body,
             IovIter::Discard($cursor) => $body,
+            IovIter::Chain(Chained::IoVec(UserCursor { cursor: $cursor, .. })) => $body,
+            IovIter::Chain(Chained::KVec($cursor)) => $body,
+            IovIter::Chain(Chained::Shared($cursor)) => $body,
+            IovIter::Chain(Chained::BVec($cursor)) => $body,
         }
     };
 }
@@ -314,7 +326,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         // Never in line: together, the moves over all kinds of segments save registers that no single one
         // needs; see the table of costs in `examples/kernel-module`.
         #[inline(never)]
-        fn advance<L: Segments>(cursor: &mut Cursor<L>, n: usize) -> usize {
+        fn advance<L: Segments>(cursor: &mut Cursor<L, L::Node>, n: usize) -> usize {
             cursor.advance(n)
         }
         on_cursor!(self, cursor => advance(cursor, n))
@@ -382,11 +394,12 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             (Self::BVec(now), Self::BVec(then)) => now.restore(then),
             (Self::Uniform(now), Self::Uniform(then)) => now.restore(then),
             (Self::Discard(now), Self::Discard(then)) => now.restore(then),
+            (Self::Chain(now), Self::Chain(then)) => now.restore(then),
             (
                 Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) | Self::BVec(_),
                 _,
             )
-            | (Self::Uniform(_) | Self::Discard(_), _) => Err(Error::ForeignState),
+            | (Self::Uniform(_) | Self::Discard(_) | Self::Chain(_), _) => Err(Error::ForeignState),
         }
     }
 }
@@ -479,6 +492,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 cursor.walk_pages(extent, |piece, part| shared(state, piece, part))
             }
             Self::Discard(cursor) => cursor.advance(extent.len()),
+            Self::Chain(_) if !H::CHAINS => 0,
+            Self::Chain(chained) => {
+                chained.walk_with(extent, state, &mut user, &mut exclusive, &mut shared)
+            }
         }
     }
 
@@ -503,12 +520,13 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         len: usize,
         operation: impl FnOnce(&mut Self) -> usize,
     ) -> Result<(), Error> {
-        if self.remaining() < len {
+        if !on_cursor!(self, cursor => cursor.has(len)) {
             return Err(Error::Exhausted);
         }
-        let before = on_cursor!(self, cursor => cursor.mark());
-        if operation(self) < len {
-            on_cursor!(self, cursor => cursor.go_back(before));
+        let moved = operation(self);
+        if moved < len {
+            // Over the bytes that it has just passed.
+            let _ = self.revert(moved);
             return Err(Error::Fault);
         }
         Ok(())
@@ -531,6 +549,7 @@ impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
             Self::BVec(cursor) => Self::BVec(*cursor),
             Self::Uniform(cursor) => Self::Uniform(*cursor),
             Self::Discard(cursor) => Self::Discard(*cursor),
+            Self::Chain(chained) => Self::Chain(chained.clone()),
         }
     }
 }

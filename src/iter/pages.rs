@@ -4,8 +4,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use super::IovIter;
 use super::query::pages_of;
+use super::{Chained, IovIter};
 use crate::cursor::{Cursor, Ranges, SegmentRange};
 use crate::direction::Direction;
 use crate::error::Error;
@@ -192,7 +192,9 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let max_size = max_size.min(Self::MAX_COUNT);
         let range = match self {
             Self::KVec(_) | Self::Shared(_) | Self::Discard(_) => return Err(Error::NoPages),
-            Self::UserBuf(_) | Self::IoVec(_) => {
+            Self::Chain(Chained::KVec(_) | Chained::Shared(_)) => return Err(Error::NoPages),
+            Self::Chain(Chained::BVec(cursor)) => reference(cursor, max_size, max_pages, list)?,
+            Self::UserBuf(_) | Self::IoVec(_) | Self::Chain(Chained::IoVec(_)) => {
                 self.user_pages(max_size, max_pages, list, false)?
             }
             Self::BVec(cursor) => reference(cursor, max_size, max_pages, list)?,
@@ -238,14 +240,28 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let max_size = max_size.min(Self::MAX_COUNT);
         let range = match self {
             Self::Discard(_) => return Err(Error::NoPages),
-            Self::UserBuf(_) | Self::IoVec(_) => {
+            Self::UserBuf(_) | Self::IoVec(_) | Self::Chain(Chained::IoVec(_)) => {
                 self.user_pages(max_size, max_pages, list, true)?
             }
             Self::KVec(cursor) => kernel_pages(cursor, max_size, max_pages, list)?,
             Self::Shared(cursor) => kernel_pages(cursor, max_size, max_pages, list)?,
-            Self::BVec(cursor) => borrow(cursor, cursor.list(), max_size, max_pages, list)?,
+            Self::Chain(Chained::KVec(cursor)) => kernel_pages(cursor, max_size, max_pages, list)?,
+            Self::Chain(Chained::Shared(cursor)) => {
+                kernel_pages(cursor, max_size, max_pages, list)?
+            }
+            Self::BVec(cursor) => {
+                let max_size = max_size.min(cursor.remaining());
+                let ranges = Ranges::new(cursor.list(), cursor.position(), max_size);
+                borrow(ranges, max_size, max_pages, list)?
+            }
             Self::Uniform(cursor) => {
-                borrow(cursor, cursor.list().segments(), max_size, max_pages, list)?
+                let max_size = max_size.min(cursor.remaining());
+                let ranges = Ranges::new(cursor.list().segments(), cursor.position(), max_size);
+                borrow(ranges, max_size, max_pages, list)?
+            }
+            Self::Chain(Chained::BVec(cursor)) => {
+                let max_size = max_size.min(cursor.remaining());
+                borrow(cursor.ranges_of_chain(max_size), max_size, max_pages, list)?
             }
         };
         self.advance(range.len);
@@ -309,6 +325,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         match self {
             Self::UserBuf(user) => Some(user.memory()),
             Self::IoVec(user) => Some(user.memory()),
+            Self::Chain(chained) => match chained.user() {
+                Some(user) => Some(user.memory()),
+                None => None,
+            },
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => None,
             Self::Discard(_) => None,
         }
@@ -343,7 +363,7 @@ fn list_pages<'a, P: Page + 'a>(
 
 /// References the pages under the next segment.
 fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
-    cursor: &Cursor<L>,
+    cursor: &Cursor<L, L::Node>,
     max_size: usize,
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,
@@ -359,8 +379,14 @@ fn reference<'a, P: Page + 'a, L: Segments<Segment = BioVec<P>>>(
 }
 
 /// Lists the pages under the next segment of addressable memory.
-fn kernel_pages<'a, D: Direction, A: Access, P: Page + 'a>(
-    cursor: &Cursor<impl Segments<Segment = MemVec<'a, D, A>>>,
+fn kernel_pages<
+    'a,
+    D: Direction,
+    A: Access,
+    P: Page + 'a,
+    L: Segments<Segment = MemVec<'a, D, A>>,
+>(
+    cursor: &Cursor<L, L::Node>,
     max_size: usize,
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,
@@ -377,16 +403,13 @@ fn kernel_pages<'a, D: Direction, A: Access, P: Page + 'a>(
 }
 
 /// Lists the pages under the next segments, as far as they follow each other page after page.
-fn borrow<'a, P: Page, L: Segments>(
-    cursor: &Cursor<L>,
-    segments: &'a [BioVec<P>],
-    max_size: usize,
+fn borrow<'a, P: Page + 'a>(
+    ranges: impl Iterator<Item = SegmentRange<'a, BioVec<P>>> + Clone,
+    wanted_len: usize,
     max_pages: usize,
     list: &mut impl List<HeldPage<'a, P>>,
 ) -> Result<PageRange, Error> {
     let size = P::SIZE;
-    let wanted_len = cursor.remaining().min(max_size);
-    let ranges = Ranges::new(segments, cursor.position(), wanted_len);
     let Some(SegmentRange { segment, offset: skip, .. }) = ranges.clone().next() else {
         return Ok(PageRange::default());
     };

@@ -1,6 +1,6 @@
 //! Questions about an iterator: kind, alignment, pages. None of them moves it.
 
-use super::{IovIter, UserCursor, on_cursor};
+use super::{Chained, IovIter, UserCursor, on_cursor};
 use crate::cursor::Cursor;
 use crate::direction::Direction;
 use crate::host::{Host, Page, PageFlags, page_and_offset};
@@ -30,6 +30,16 @@ pub enum Kind {
     /// Nothing.
     #[doc(alias = "iov_iter_is_discard")]
     Discard,
+    /// A chain of ranges of user memory.
+    IoVecChain,
+    /// A chain of addressable memory.
+    KVecChain,
+    /// A chain of addressable memory that others may write.
+    SharedChain,
+    /// A chain of pages.
+    #[doc(alias = "iov_iter_is_bvecq")]
+    #[doc(alias = "iov_iter_is_folioq")]
+    BVecChain,
 }
 
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
@@ -64,6 +74,10 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::BVec(_) => Kind::BVec,
             Self::Uniform(_) => Kind::Uniform,
             Self::Discard(_) => Kind::Discard,
+            Self::Chain(Chained::IoVec(_)) => Kind::IoVecChain,
+            Self::Chain(Chained::KVec(_)) => Kind::KVecChain,
+            Self::Chain(Chained::Shared(_)) => Kind::SharedChain,
+            Self::Chain(Chained::BVec(_)) => Kind::BVecChain,
         }
     }
 
@@ -75,6 +89,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::UserBuf(_) | Self::IoVec(_) => true,
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => false,
             Self::Discard(_) => false,
+            Self::Chain(chained) => chained.user().is_some(),
         }
     }
 
@@ -83,7 +98,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         match self {
             Self::Discard(_) => true,
             Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) => false,
-            Self::BVec(_) | Self::Uniform(_) => false,
+            Self::BVec(_) | Self::Uniform(_) | Self::Chain(_) => false,
         }
     }
 
@@ -92,11 +107,15 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     pub const fn page_flags(&self) -> PageFlags {
         match self {
             Self::UserBuf(UserCursor { page_flags, .. })
-            | Self::IoVec(UserCursor { page_flags, .. }) => *page_flags,
+            | Self::IoVec(UserCursor { page_flags, .. })
+            | Self::Chain(Chained::IoVec(UserCursor { page_flags, .. })) => *page_flags,
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => {
                 PageFlags::empty()
             }
             Self::Discard(_) => PageFlags::empty(),
+            Self::Chain(Chained::KVec(_) | Chained::Shared(_) | Chained::BVec(_)) => {
+                PageFlags::empty()
+            }
         }
     }
 
@@ -107,9 +126,11 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     pub const fn set_page_flags(&mut self, flags: PageFlags) {
         match self {
             Self::UserBuf(UserCursor { page_flags, .. })
-            | Self::IoVec(UserCursor { page_flags, .. }) => *page_flags = flags,
+            | Self::IoVec(UserCursor { page_flags, .. })
+            | Self::Chain(Chained::IoVec(UserCursor { page_flags, .. })) => *page_flags = flags,
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => {}
             Self::Discard(_) => {}
+            Self::Chain(Chained::KVec(_) | Chained::Shared(_) | Chained::BVec(_)) => {}
         }
     }
 
@@ -248,7 +269,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
 /// The pages that the bytes left under `cursor` touch, at most `max_pages`.
 // Never in line: together, the walks over all kinds of segments save more registers than each needs.
 #[inline(never)]
-fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> usize {
+fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L, L::Node>, max_pages: usize) -> usize {
     let left = cursor.remaining();
     // No page holds more bytes than its size: these touch no fewer pages, wherever they lie.
     if page_and_offset(P::SIZE, left).0 >= max_pages {
@@ -270,7 +291,10 @@ fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> us
 
 /// As [`pages_under`], for nearly as many bytes as a `usize` can count.
 #[cold]
-fn pages_under_careful<P: Page, L: Segments>(cursor: &Cursor<L>, max_pages: usize) -> usize {
+fn pages_under_careful<P: Page, L: Segments>(
+    cursor: &Cursor<L, L::Node>,
+    max_pages: usize,
+) -> usize {
     let add = |sum: usize, address, len| sum.wrapping_add(pages_of(P::SIZE, address, len));
     cursor.fold_ranges(0, add).min(max_pages)
 }

@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use super::IovIter;
 use super::pages::{HeldPage, Hold};
+use super::{Chained, IovIter};
 use crate::cursor::{Ranges, SegmentRange};
 use crate::direction::Direction;
 use crate::error::Error;
 use crate::host::{Host, Page, page_and_offset};
 use crate::list::{List, Sealed};
-use crate::segment::{BioVec, Position};
+use crate::segment::BioVec;
 
 /// One contiguous range of a scatter list.
 #[doc(alias = "scatterlist")]
@@ -85,12 +85,20 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) => {
                 return self.scatter_pages(max_size, max_entries, list);
             }
+            Self::Chain(Chained::IoVec(_) | Chained::KVec(_) | Chained::Shared(_)) => {
+                return self.scatter_pages(max_size, max_entries, list);
+            }
             Self::BVec(cursor) => {
-                scatter_runs(cursor.list(), cursor.position(), max_size, max_entries, list)?
+                let ranges = Ranges::new(cursor.list(), cursor.position(), max_size);
+                scatter_runs(ranges, max_entries, list)?
             }
             Self::Uniform(cursor) => {
                 let segments = cursor.list().segments();
-                scatter_runs(segments, cursor.position(), max_size, max_entries, list)?
+                let ranges = Ranges::new(segments, cursor.position(), max_size);
+                scatter_runs(ranges, max_entries, list)?
+            }
+            Self::Chain(Chained::BVec(cursor)) => {
+                scatter_runs(cursor.ranges_of_chain(max_size), max_entries, list)?
             }
         };
         self.advance(len);
@@ -108,7 +116,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         let mut entries = Entries { list, left: max_entries, offset: 0, rest: 0 };
         let mut done = 0usize;
         while done < max_size {
-            let (address, len) = self.next_range().unwrap_or_default();
+            // A chain may end before the count.
+            let Some((address, len)) = self.next_range() else { break };
             (_, entries.offset) = page_and_offset(Self::PAGE_SIZE, address);
             let left = max_size.saturating_sub(done);
             entries.rest = len.min(left).min(Self::MAX_COUNT);
@@ -171,16 +180,13 @@ impl<'a, P: Page, T: List<ScatterEntry<'a, P>>> List<HeldPage<'a, P>> for Entrie
 }
 
 /// Lists one entry per segment of pages; the bytes described.
-fn scatter_runs<'a, P: Page>(
-    segments: &'a [BioVec<P>],
-    at: Position,
-    max_size: usize,
+fn scatter_runs<'a, P: Page + 'a>(
+    ranges: impl Iterator<Item = SegmentRange<'a, BioVec<P>>>,
     max_entries: usize,
     list: &mut impl List<ScatterEntry<'a, P>>,
 ) -> Result<usize, Error> {
     let mut done = 0usize;
-    let ranges = Ranges::new(segments, at, max_size).take(max_entries);
-    for SegmentRange { segment, offset: skip, len } in ranges {
+    for SegmentRange { segment, offset: skip, len } in ranges.take(max_entries) {
         if list.try_reserve(1)? == 0 {
             break;
         }

@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use super::{IovIter, UserCursor};
+use super::{Chained, IovIter, UserCursor};
 use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{Host, Page, UserMemory};
 use crate::iov::{
-    BATCH, CallError, Limits, MAX_BYTES, Transfer, VectoredRead, VectoredWrite, View, one_call,
-    transfer,
+    BATCH, CallError, Limits, MAX_BYTES, Transfer, VectoredRead, VectoredWrite, View, call_pieces,
+    one_call, transfer,
 };
 use crate::memory::Piece;
 use crate::segment::{BioVec, IoVec, MAX_SEGMENTS, Segments};
@@ -228,6 +228,19 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
             Self::BVec(cursor) => call_page(*cursor, limits, call)?,
             Self::Uniform(cursor) => call_page(*cursor, limits, call)?,
             Self::Discard(cursor) => call_nothing(cursor.remaining(), limits, call)?,
+            Self::Chain(chained) => {
+                // The rest of a message may be still to come, or all that is left.
+                let needed = if limits.messages { chained.remaining() } else { 1 };
+                if chained.there(needed) < needed {
+                    return Err(memory(Error::Exhausted));
+                }
+                match chained {
+                    Chained::IoVec(user) => call_user(user, limits, call)?,
+                    Chained::KVec(cursor) => call_pieces(|| cursor.pieces(), limits, call)?,
+                    Chained::Shared(cursor) => call_pieces(|| cursor.pieces(), limits, call)?,
+                    Chained::BVec(cursor) => call_page(*cursor, limits, call)?,
+                }
+            }
         };
         self.advance(moved);
         Ok(moved)
@@ -236,7 +249,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
 
 /// Calls `call` once, with the first pieces that `user` maps, and announces what was written.
 fn call_user<U: UserMemory, L: Segments<Segment = IoVec>, D: Direction, E>(
-    user: &UserCursor<U, L>,
+    user: &UserCursor<U, L, L::Node>,
     limits: Limits,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Called<E>,
 ) -> Called<E> {
@@ -254,7 +267,7 @@ fn call_user<U: UserMemory, L: Segments<Segment = IoVec>, D: Direction, E>(
 #[cold]
 #[inline(never)]
 fn call_with_many<U: UserMemory, L: Segments<Segment = IoVec>, D: Direction, E>(
-    user: &UserCursor<U, L>,
+    user: &UserCursor<U, L, L::Node>,
     limits: Limits,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Called<E>,
 ) -> Called<E> {
@@ -265,7 +278,7 @@ fn call_with_many<U: UserMemory, L: Segments<Segment = IoVec>, D: Direction, E>(
 /// Calls `call` once, with a list of the first `N` pieces that `user` maps. `None` if those are not all of a
 /// message, which a larger list might hold.
 fn call_mapped<const N: usize, U: UserMemory, L: Segments<Segment = IoVec>, D: Direction, E>(
-    user: &UserCursor<U, L>,
+    user: &UserCursor<U, L, L::Node>,
     limits: Limits,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Called<E>,
 ) -> Option<Called<E>> {
@@ -283,7 +296,7 @@ fn call_mapped<const N: usize, U: UserMemory, L: Segments<Segment = IoVec>, D: D
 
 /// Calls `call` once, with the first piece of the pages.
 fn call_page<P: Page, L: Segments<Segment = BioVec<P>>, D: Direction, E>(
-    mut cursor: Cursor<L>,
+    mut cursor: Cursor<L, L::Node>,
     limits: Limits,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Called<E>,
 ) -> Called<E> {

@@ -12,16 +12,16 @@ use crate::segment::{IoVec, Segments};
 
 /// A cursor over user addresses, and the memory that gives them a meaning.
 #[derive(Clone)]
-pub struct UserCursor<U, L> {
+pub struct UserCursor<U, L, N = ()> {
     pub(super) memory: U,
-    pub(super) cursor: Cursor<L>,
+    pub(super) cursor: Cursor<L, N>,
     pub(super) page_flags: PageFlags,
 }
 
-impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
+impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L, L::Node> {
     /// A cursor over addresses in `memory`.
     #[inline]
-    pub const fn new(memory: U, cursor: Cursor<L>) -> Self {
+    pub const fn new(memory: U, cursor: Cursor<L, L::Node>) -> Self {
         Self { memory, cursor, page_flags: PageFlags::empty() }
     }
 
@@ -33,7 +33,7 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
 
     /// The cursor over the addresses.
     #[inline]
-    pub const fn cursor(&self) -> &Cursor<L> {
+    pub const fn cursor(&self) -> &Cursor<L, L::Node> {
         &self.cursor
     }
 
@@ -108,7 +108,7 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L> {
 #[inline(always)]
 fn accepted<U: UserMemory, L: Segments<Segment = IoVec>, E: Extent>(
     memory: &U,
-    cursor: &mut Cursor<L>,
+    cursor: &mut Cursor<L, L::Node>,
     extent: E,
     mut step: impl FnMut(usize, E) -> usize,
 ) -> usize {
@@ -123,7 +123,7 @@ fn accepted<U: UserMemory, L: Segments<Segment = IoVec>, E: Extent>(
     })
 }
 
-impl<U, L: Segments> fmt::Debug for UserCursor<U, L> {
+impl<U, L: Segments> fmt::Debug for UserCursor<U, L, L::Node> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UserCursor")
             .field("cursor", &self.cursor)

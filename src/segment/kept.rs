@@ -106,6 +106,7 @@ impl<D: Direction> fmt::Debug for KernelList<'_, D> {
 
 impl<'a, D: Direction> Segments for KernelList<'a, D> {
     type Segment = KVec<'a, D>;
+    type Node = ();
 
     #[inline]
     fn as_slice(&self) -> &[KVec<'a, D>] {
@@ -144,12 +145,9 @@ impl<'a, D: Direction, H: Host> SharedList<'a, D, H> {
         Self { segments, _host: PhantomData }
     }
 
-    /// Another list for the same host.
-    pub(crate) const fn of_same_host<'b>(
-        self,
-        segments: &'b [SharedVec<'b, D>],
-    ) -> SharedList<'b, D, H> {
-        SharedList { segments: Kept::Slice(segments), _host: PhantomData }
+    /// A list for a host that has other segments of this kind, if any.
+    pub(crate) const fn of_same_host(segments: &'a [SharedVec<'a, D>]) -> Self {
+        Self { segments: Kept::Slice(segments), _host: PhantomData }
     }
 
     /// The same list for another host, which has shared memory too.
@@ -175,6 +173,7 @@ impl<D: Direction, H> fmt::Debug for SharedList<'_, D, H> {
 
 impl<'a, D: Direction, H: Host> Segments for SharedList<'a, D, H> {
     type Segment = SharedVec<'a, D>;
+    type Node = ();
 
     const EXISTS: bool = H::SHARED;
 

@@ -8,10 +8,11 @@
 //! | [`BioVec`] | bytes in a run of pages | `struct bio_vec` |
 //! | [`Discarded`] | nothing: data written to it vanishes | – |
 //!
-//! A list is a slice of segments, a single segment held by value, or a [`Uniform`] list, whose
-//! segments are known to be equally long.
+//! A list is a slice of segments, a single segment held by value, a [`Uniform`] list, whose segments are
+//! known to be equally long, or a [`Chain`] of nodes with segments, which may grow while it is walked.
 
 mod biovec;
+mod chain;
 mod iovec;
 mod kept;
 mod memvec;
@@ -19,6 +20,10 @@ mod shared;
 mod uniform;
 
 pub use biovec::BioVec;
+#[doc(hidden)]
+pub use chain::ChainPlace;
+pub(crate) use chain::ChainSlices;
+pub use chain::{Chain, ChainNode, ChainSlots, ChainTail, HostChain};
 pub use iovec::IoVec;
 pub use kept::{KernelList, SharedList};
 pub use memvec::{KVec, MemVec, as_pieces};
@@ -94,15 +99,18 @@ mod sealed {
     impl<S> Sealed for super::Uniform<'_, S> {}
     impl<D: super::Direction, H> Sealed for super::SharedList<'_, D, H> {}
     impl<D: super::Direction> Sealed for super::KernelList<'_, D> {}
+    impl<S> Sealed for super::Chain<'_, S> {}
+    impl<S, H> Sealed for super::HostChain<'_, S, H> {}
 }
 
 /// A list of segments: a small handle that is copied into every cursor over the list.
 ///
-/// A list is a slice of segments, of any type that implements [`Segment`], a [`Uniform`] list, or one of
-/// those that iterators are made of, [`Single`], [`KernelList`] and [`SharedList`]. No other type can be one.
+/// A list is a slice of segments, of any type that implements [`Segment`], a [`Uniform`] list, a [`Chain`], or
+/// one of those that iterators are made of, [`Single`], [`KernelList`], [`SharedList`] and [`HostChain`]. No
+/// other type can be one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a list of segments",
-    note = "a list is a slice `&[S]` with `S: Segment`, a `Uniform`, a `Single` or a `SharedList`"
+    note = "a list is a slice `&[S]` with `S: Segment`, a `Uniform`, a `Chain`, a `Single` or a `SharedList`"
 )]
 pub trait Segments: Copy + sealed::Sealed {
     /// The kind of the segments.
@@ -112,8 +120,45 @@ pub trait Segments: Copy + sealed::Sealed {
     #[doc(hidden)]
     const EXISTS: bool = <Self::Segment as Segment>::EXISTS.0;
 
-    /// All segments, from the first one on.
+    /// Which slice of segments is meant, if a list has several; its default is the first one.
+    #[doc(hidden)]
+    type Node: Copy + Default;
+
+    /// Whether there can be several slices, and more of them later. A place is then known by its node and
+    /// the index in its slice; what takes places without a node is not called.
+    #[doc(hidden)]
+    const CHAINED: bool = false;
+
+    /// All segments, from the first one on; of a [`Chain`] those of its first node.
     fn as_slice(&self) -> &[Self::Segment];
+
+    /// The segments of a node.
+    #[doc(hidden)]
+    #[inline]
+    fn segments_at(&self, _node: Self::Node) -> &[Self::Segment] {
+        self.as_slice()
+    }
+
+    /// Where the list goes on after the first `seen` segments of a node: a node, and an index in it.
+    #[doc(hidden)]
+    #[inline]
+    fn after(&self, _node: Self::Node, _seen: usize) -> Option<(Self::Node, usize)> {
+        None
+    }
+
+    /// The node before.
+    #[doc(hidden)]
+    #[inline]
+    fn before(&self, _node: Self::Node) -> Option<Self::Node> {
+        None
+    }
+
+    /// The number of segments in the nodes before.
+    #[doc(hidden)]
+    #[inline]
+    fn index_of(&self, _node: Self::Node) -> usize {
+        0
+    }
 
     /// The place `n` bytes after `from`, past all empty segments there; the end of the list if
     /// `n` is too far.
@@ -224,6 +269,7 @@ pub trait Segments: Copy + sealed::Sealed {
 
 impl<S: Segment> Segments for &[S] {
     type Segment = S;
+    type Node = ();
 
     #[inline]
     fn as_slice(&self) -> &[S] {
@@ -241,6 +287,7 @@ pub struct Single<S>(pub(crate) S);
 
 impl<S: Segment + Copy + PartialEq> Segments for Single<S> {
     type Segment = S;
+    type Node = ();
 
     #[inline]
     fn as_slice(&self) -> &[S] {

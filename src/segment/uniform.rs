@@ -97,6 +97,7 @@ impl<'a, S: Segment> Uniform<'a, S> {
 
 impl<S: Segment> Segments for Uniform<'_, S> {
     type Segment = S;
+    type Node = ();
 
     #[inline]
     fn as_slice(&self) -> &[S] {

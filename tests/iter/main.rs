@@ -1,6 +1,7 @@
 //! Iterators: worked examples of each operation, and what the crate adds to Linux.
 
 mod beyond_linux;
+mod chain;
 mod checksum;
 mod copy;
 mod embedded_io;

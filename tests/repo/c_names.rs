@@ -30,6 +30,8 @@ const LINUX: &str = "
     iov_iter_is_bvec iov_iter_is_discard user_backed_iter
     iov_iter_get_pages iov_iter_get_pages2 iov_iter_get_pages_alloc iov_iter_get_pages_alloc2
     get_pages_array iov_iter_extract_pages iov_iter_extract_will_pin extract_iter_to_sg
+    ITER_BVECQ ITER_FOLIOQ bvecq folio_queue iov_iter_bvec_queue iov_iter_folio_queue iov_iter_is_bvecq
+    iov_iter_is_folioq iterate_bvecq iterate_folioq
     iov_iter_extract_bvecs netfs_limit_iter bvec_try_merge_page zone_device_pages_have_same_pgmap
     dup_iter import_iovec __import_iovec compat_import_iovec import_single_range import_ubuf
     iovec_from_user copy_iovec_from_user copy_compat_iovec_from_user simple_read_from_buffer

@@ -1,4 +1,5 @@
-//! Threads: memory that others write, and files that others stop.
+//! Threads: memory that others write, chains that grow, and files that others stop.
 
+mod chain;
 mod files;
 mod shared_memory;

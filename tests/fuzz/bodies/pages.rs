@@ -25,7 +25,10 @@ pub fn check(input: &[u8]) {
                 Ok(range) => held_bytes(&pages, range),
                 Err(error) => {
                     assert_eq!(error, Error::NoPages);
-                    assert!(matches!(iter.kind(), Kind::KVec | Kind::Shared));
+                    assert!(matches!(
+                        iter.kind(),
+                        Kind::KVec | Kind::Shared | Kind::KVecChain | Kind::SharedChain
+                    ));
                     continue;
                 }
             },

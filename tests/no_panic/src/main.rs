@@ -273,6 +273,10 @@ fn write_all<H: Host>(iter: &mut IovIter<'_, Dest, H>, page: Option<&H::Page>) {
 
 fn every_kind<D: Direction>(mut each: impl FnMut(&mut IovIter<'_, D, Everything>)) {
     each(&mut IovIter::ubuf(Anything, any(), any()));
+    each(&mut IovIter::iovec_chain(Anything, segments::any_chain(), any()));
+    each(&mut IovIter::kvec_chain(segments::any_chain(), any()));
+    each(&mut IovIter::shared_chain(segments::any_chain(), any()));
+    each(&mut IovIter::bvec_chain(segments::any_chain(), any()));
     let storage = &mut InlineVec::<IoVec, 4>::new();
     for abi in [Abi::Native, Abi::Compat] {
         if let Ok(mut iter) = IovIter::import_iovec(Anything, any(), any(), abi, storage) {

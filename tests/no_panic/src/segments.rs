@@ -4,14 +4,15 @@ use core::fmt::{self, Write};
 use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::ops::DerefMut;
+use core::ptr::NonNull;
 use core::sync::atomic::AtomicU8;
 
 use iov_iter::host::Host;
-use iov_iter::segment::{Discarded, Single, as_pieces};
+use iov_iter::segment::{Chain, ChainNode, ChainSlots, Discarded, Single, as_pieces};
 use iov_iter::{
-    Access, BioVec, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage, InlineVec,
-    IoVec, IovIter, KVec, List, MemVec, Piece, ScatterEntry, Segment, Segments, SharedVec, Source,
-    TransferError, Uniform, UserCursor,
+    Access, BioVec, Chained, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage,
+    InlineVec, IoVec, IovIter, KVec, List, MemVec, Piece, ScatterEntry, Segment, Segments,
+    SharedVec, Source, TransferError, Uniform, UserCursor,
 };
 
 use crate::{Anything, Everything, Frame, any, any_bytes, any_list, any_position, iov};
@@ -58,6 +59,34 @@ fn walk<L: Segments>(list: L) {
         ask_a_segment(range.segment);
         let _ = black_box(write!(Text, "{:?}", cloned(&range)));
     }
+}
+
+/// A chain that whoever else has its end may let grow.
+pub fn any_chain<'a, S: Segment>() -> Chain<'a, S> {
+    // SAFETY: the program is linked and never run.
+    let nodes = unsafe { &mut *black_box(NonNull::<[ChainNode<'a, S>; 3]>::dangling()).as_ptr() };
+    // SAFETY: as above.
+    let slots = unsafe { &mut *black_box(NonNull::<ChainSlots<S, 3>>::dangling()).as_ptr() };
+    let node = any_node();
+    *node = ChainNode::growing(slots);
+    let _ = black_box(write!(Text, "{node:?}{:?}", default::<ChainSlots<S, 3>>()));
+    let _ = black_box(ChainNode::new(any_list::<S>()));
+    let (chain, mut tail) =
+        Chain::of_nodes(nodes).unwrap_or_else(|| Chain::new(&mut *any_node::<S>()));
+    for segment in core::iter::from_fn(|| black_box(None)) {
+        black_box(tail.push(segment).is_err());
+    }
+    tail.append(node);
+    let _ = black_box(write!(Text, "{chain:?}{tail:?}"));
+    for node in chain.nodes() {
+        black_box(node.segments().len());
+    }
+    cloned(&chain)
+}
+
+fn any_node<'a, S>() -> &'a mut ChainNode<'a, S> {
+    // SAFETY: as above.
+    unsafe { &mut *black_box(NonNull::dangling()).as_ptr() }
 }
 
 fn fill_a_list<T>(list: &mut impl List<T>, element: T) {
@@ -213,6 +242,16 @@ pub fn every_operation() {
     if let Some(list) = Uniform::new(any_list::<BioVec<Frame>>()) {
         black_box(list.segments().len());
         walk(cloned(&list));
+    }
+    walk(any_chain::<IoVec>());
+    if let IovIter::<Source, Everything>::Chain(chained) =
+        IovIter::bvec_chain(any_chain::<BioVec<Frame>>(), any())
+    {
+        let _ = black_box(write!(Text, "{chained:?}"));
+        if let Chained::BVec(cursor) = cloned(&chained) {
+            black_box(cursor.list().chain().nodes().count());
+            use_a_list(cursor.list());
+        }
     }
     // Lists of one segment are made by iterators only.
     if let IovIter::<Dest, Everything>::Discard(cursor) = IovIter::discard(any()) {

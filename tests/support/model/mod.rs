@@ -17,7 +17,8 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use iov_iter::{
-    Dest, Direction, HeldPage, Host, IovIter, PageRange, Piece, Position, ScatterEntry, Source,
+    Chained, Dest, Direction, HeldPage, Host, IovIter, PageRange, Piece, Position, ScatterEntry,
+    Source,
 };
 
 pub use page::{Poison, TestPage};
@@ -66,6 +67,10 @@ pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
         IovIter::BVec(cursor) => cursor.position(),
         IovIter::Uniform(cursor) => cursor.position(),
         IovIter::Discard(cursor) => cursor.position(),
+        IovIter::Chain(Chained::IoVec(user)) => user.cursor().position(),
+        IovIter::Chain(Chained::KVec(cursor)) => cursor.position(),
+        IovIter::Chain(Chained::Shared(cursor)) => cursor.position(),
+        IovIter::Chain(Chained::BVec(cursor)) => cursor.position(),
         _ => panic!("unknown kind"),
     };
     at(index, offset, iter.segment_count(), iter.remaining())

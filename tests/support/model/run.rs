@@ -3,9 +3,10 @@
 mod copies;
 
 use heapless::Vec as List;
+use iov_iter::segment::Chain;
 use iov_iter::{
-    Checksum, Chunk, Dest, Direction, DupStorage, Error, HeldPage, Host, IovIter, Kind, PageRange,
-    PageSegment, Retention, ScatterEntry, Segments, Source, State, copy_iter_to_iter,
+    Chained, Checksum, Chunk, Dest, Direction, DupStorage, Error, HeldPage, Host, IovIter, Kind,
+    PageRange, PageSegment, Retention, ScatterEntry, Segments, Source, State, copy_iter_to_iter,
 };
 
 use super::flat::{Flat, Nature};
@@ -329,8 +330,16 @@ fn segments<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> usize {
         IovIter::Shared(cursor) => cursor.list().as_slice().len(),
         IovIter::BVec(cursor) => cursor.list().len(),
         IovIter::Uniform(cursor) => cursor.list().segments().len(),
+        IovIter::Chain(Chained::IoVec(user)) => in_chain(user.cursor().list().chain()),
+        IovIter::Chain(Chained::KVec(cursor)) => in_chain(cursor.list().chain()),
+        IovIter::Chain(Chained::Shared(cursor)) => in_chain(cursor.list().chain()),
+        IovIter::Chain(Chained::BVec(cursor)) => in_chain(cursor.list().chain()),
         _ => 1,
     }
+}
+
+fn in_chain<S>(chain: Chain<'_, S>) -> usize {
+    chain.nodes().map(|node| node.segments().len()).sum()
 }
 
 /// Compares bytes with the model's next ones, as far as those are specified.

@@ -1,7 +1,9 @@
 //! Memory laid out for a test: segments of any kind, gaps between them, faults in them.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use iov_iter::segment::{Chain, ChainNode};
 use iov_iter::{BioVec, Dest, Direction, IoVec, KVec, SharedVec, Source, Uniform};
 
 use super::flat::{Byte, Flat, Nature};
@@ -24,24 +26,55 @@ pub enum Shape {
     BVec,
     Uniform,
     Shared,
+    IoVecChain,
+    KVecChain,
+    SharedChain,
+    BVecChain,
     Discard,
 }
 
 impl Shape {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::UserBuf,
         Self::IoVec,
         Self::KVec,
         Self::BVec,
         Self::Uniform,
         Self::Shared,
+        Self::IoVecChain,
+        Self::KVecChain,
+        Self::SharedChain,
+        Self::BVecChain,
         Self::Discard,
     ];
     /// What a source can be.
-    pub const SOURCES: &[Self] = Self::ALL.split_at(6).0;
+    pub const SOURCES: &[Self] = Self::ALL.split_at(10).0;
+
+    /// Lists in which any segment may be empty.
+    pub const WITH_EMPTY: &[Self] = &[
+        Self::IoVec,
+        Self::KVec,
+        Self::Shared,
+        Self::BVec,
+        Self::IoVecChain,
+        Self::KVecChain,
+        Self::SharedChain,
+        Self::BVecChain,
+    ];
 
     const fn is_addressable(self) -> bool {
-        matches!(self, Self::KVec | Self::Shared)
+        matches!(self.of_segments(), Self::KVec | Self::Shared)
+    }
+
+    /// The shape of a list of the same segments.
+    const fn of_segments(self) -> Self {
+        match self {
+            Self::IoVecChain => Self::IoVec,
+            Self::KVecChain => Self::KVec,
+            Self::SharedChain => Self::Shared,
+            Self::BVecChain => Self::BVec,
+            list => list,
+        }
     }
 }
 
@@ -68,13 +101,22 @@ pub struct Lists<'a, D: Direction> {
 impl<'a, D: Direction> Lists<'a, D> {
     fn new(shape: Shape, segments: impl Iterator<Item = KVec<'a, D>>) -> Self {
         let (mut kvecs, mut shared) = (Vec::new(), Vec::new());
-        match shape {
+        match shape.of_segments() {
             Shape::Shared => shared.extend(segments.map(SharedVec::from)),
             _ => kvecs.extend(segments),
         }
         Self { kvecs, shared }
     }
 }
+
+/// The address of the segments that a chain is of, its first node, and all nodes.
+type Nodes = (usize, *const (), *mut [ChainNode<'static, ()>]);
+
+/// The chains of a memory.
+///
+/// Chains borrow their nodes, and are made again for the same segments.
+#[derive(Default)]
+struct Chains(RefCell<Vec<Nodes>>);
 
 /// The memory of a scene.
 pub struct Memory {
@@ -88,6 +130,7 @@ pub struct Memory {
     pages: usize,
     /// For each flat byte, where it is in the image.
     places: Vec<usize>,
+    chains: Chains,
 }
 
 impl Scene {
@@ -130,6 +173,7 @@ impl Scene {
             count,
             pages: 0,
             places: Vec::new(),
+            chains: Chains::default(),
         };
         let end = segments.iter().map(|(gap, len)| gap + len).sum::<usize>();
         let mut buffer = Vec::new();
@@ -139,7 +183,7 @@ impl Scene {
         let mut bytes = Vec::new();
         let mut image = 0;
         for (segment, (gap, len)) in segments.iter().copied().enumerate() {
-            let first = match self.shape {
+            let first = match self.shape.of_segments() {
                 Shape::UserBuf | Shape::IoVec => {
                     memory.iovecs.push(IoVec::new(BASE + image + gap, len));
                     BASE + image + gap
@@ -152,25 +196,25 @@ impl Scene {
                     gap
                 }
                 Shape::KVec | Shape::Shared => buffer.as_ptr().addr() + image + gap,
-                Shape::Discard => 0,
+                _ => 0,
             };
             for at in 0..len {
                 memory.places.push(image + gap + at);
                 let value = Some((bytes.len() * 7 + 1) as u8);
                 bytes.push(Byte { value, address: first + at, segment, bad: false });
             }
-            image += match self.shape {
+            image += match self.shape.of_segments() {
                 Shape::BVec | Shape::Uniform => memory.runs[segment].all_bytes().len(),
                 _ => gap + len,
             };
         }
         let mut flat = Flat {
             bytes,
-            nature: match self.shape {
+            nature: match self.shape.of_segments() {
                 Shape::UserBuf | Shape::IoVec => Nature::User,
                 Shape::KVec | Shape::Shared => Nature::Kernel,
                 Shape::BVec | Shape::Uniform => Nature::Pages,
-                Shape::Discard => Nature::Nothing,
+                _ => Nature::Nothing,
             },
             page: P,
             absent: BTreeSet::new(),
@@ -286,6 +330,8 @@ impl Memory {
         match self.shape {
             Shape::KVec => Iter::kvec(&lists.kvecs, self.count).unwrap(),
             Shape::Shared => Iter::shared(&lists.shared, self.count).unwrap(),
+            Shape::KVecChain => Iter::kvec_chain(self.chain(&lists.kvecs), self.count),
+            Shape::SharedChain => Iter::shared_chain(self.chain(&lists.shared), self.count),
             _ => self.user_or_pages().expect("nothing cannot be read"),
         }
     }
@@ -295,6 +341,8 @@ impl Memory {
         match self.shape {
             Shape::KVec => Iter::kvec(&lists.kvecs, self.count).unwrap(),
             Shape::Shared => Iter::shared(&lists.shared, self.count).unwrap(),
+            Shape::KVecChain => Iter::kvec_chain(self.chain(&lists.kvecs), self.count),
+            Shape::SharedChain => Iter::shared_chain(self.chain(&lists.shared), self.count),
             Shape::Discard => Iter::discard(self.count),
             _ => self.user_or_pages().expect("user memory or pages"),
         }
@@ -312,7 +360,52 @@ impl Memory {
                 let uniform = Uniform::new(&self.bvecs).expect("laid out to be uniform");
                 Iter::uniform(uniform, self.count).unwrap()
             }
-            Shape::KVec | Shape::Shared | Shape::Discard => return None,
+            Shape::IoVecChain => {
+                Iter::iovec_chain(&self.space, self.chain(&self.iovecs), self.count)
+            }
+            Shape::BVecChain => Iter::bvec_chain(self.chain(&self.bvecs), self.count),
+            _ => return None,
         })
+    }
+
+    /// The same chain of nodes of these segments each time, with nodes of none between them.
+    fn chain<'a, S>(&'a self, segments: &'a [S]) -> Chain<'a, S> {
+        let key = segments.as_ptr().addr();
+        let known = self.chains.borrow().iter().find(|(of, _, _)| *of == key).map(|found| found.1);
+        let chain = known.unwrap_or_else(|| {
+            let mut nodes = Vec::new();
+            let mut rest = segments;
+            for take in [0, 2, 1, 0, 0, 3, 1, 1, 2, 99, 0] {
+                let (these, others) = rest.split_at(rest.len().min(take));
+                nodes.push(ChainNode::new(these));
+                rest = others;
+            }
+            let nodes = Box::leak(nodes.into_boxed_slice());
+            let allocation = core::ptr::from_mut(nodes) as *mut [ChainNode<'static, ()>];
+            let (chain, _tail) = Chain::of_nodes(nodes).unwrap();
+            // SAFETY: a chain is a reference to its first node, of which only the address is kept.
+            let address = unsafe { core::mem::transmute_copy::<Chain<'a, S>, *const ()>(&chain) };
+            self.chains.borrow_mut().push((key, address, allocation));
+            address
+        });
+        // SAFETY: made of the same segments, above, and kept as long as this memory is.
+        unsafe { core::mem::transmute_copy::<*const (), Chain<'a, S>>(&chain) }
+    }
+}
+
+impl Drop for Chains {
+    fn drop(&mut self) {
+        for (_, _, nodes) in self.0.get_mut() {
+            // SAFETY: leaked above; a node is as large whatever its segments are, and drops nothing.
+            drop(unsafe { Box::from_raw(*nodes) });
+        }
+    }
+}
+
+impl std::ops::Deref for Chains {
+    type Target = RefCell<Vec<Nodes>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }

@@ -136,7 +136,7 @@ impl Side<'_, Source> {
         let chunk = self.iter.next_chunk();
         match (self.iter.kind(), self.flat.first_segment_len()) {
             // Memory that others write cannot be borrowed.
-            (Kind::KVec, len) if len > 0 => {
+            (Kind::KVec | Kind::KVecChain, len) if len > 0 => {
                 assert_eq!(chunk, Some(&self.flat.values(len)[..]));
                 self.flat.advance(len);
             }
