@@ -13,7 +13,7 @@ use virtio_bindings::virtio_blk::{
 use vm_memory::GuestMemoryMmap;
 
 use crate::{
-    front::{DATA, PATIENCE, Queue, Setup},
+    front::{DATA, PATIENCE, Queue, Setup, adjoining},
     request::{
         Area, Arena, Kind, Oddity, Random, Request, SECTOR, data_len, is_ok, longest_chain,
         range_element,
@@ -80,14 +80,13 @@ pub fn drive(socket: &Path, load: &Load) -> Result<Score> {
     if load.oddities.contains(&Oddity::Border) {
         for arena in arenas.iter_mut().take(BORDERS) {
             arena.has_border();
-            borders.push(arena.border_place() - DATA);
+            borders.push(arena.border_place());
         }
     }
     let setup = Setup {
         queues: load.queues,
         queue_size: queue_size as u16,
-        data_len: arena_len * slots as u64,
-        borders,
+        regions: adjoining(DATA, DATA + arena_len * slots as u64, &borders),
         event_idx: true,
     };
     let (front, queues) = setup.connect(socket)?;

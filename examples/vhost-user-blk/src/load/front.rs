@@ -39,6 +39,9 @@ use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 /// Where data begins in the guest's memory. Rings and indirect tables are at lower addresses.
 pub const DATA: u64 = 1 << 32;
 
+/// Bytes after each region that are in the memfd but not in the guest's memory.
+pub const UNSHARED: u64 = 4096;
+
 /// Answers that take longer count as none.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -47,12 +50,16 @@ pub struct Setup {
     pub queues: usize,
     /// Descriptors of a queue's table, a power of two.
     pub queue_size: u16,
-    /// Bytes at [`DATA`], a multiple of the page size.
-    pub data_len: u64,
-    /// Offsets from [`DATA`], ascending, where one region of memory ends and the next begins.
-    pub borders: Vec<u64>,
+    /// Regions of memory, first and past the last address, ascending from [`DATA`], in whole pages.
+    pub regions: Vec<(u64, u64)>,
     /// Whether the device is asked for event indices.
     pub event_idx: bool,
+}
+
+/// One area of memory as regions that adjoin, cut at `borders`.
+pub fn adjoining(start: u64, end: u64, borders: &[u64]) -> Vec<(u64, u64)> {
+    let starts = [start].into_iter().chain(borders.iter().copied());
+    starts.zip(borders.iter().copied().chain([end])).collect()
 }
 
 /// A connection to a daemon whose queues run.
@@ -73,23 +80,19 @@ impl Setup {
 
     /// Memory of this setup, regions of one memfd that lie apart from each other there.
     fn memory(&self) -> Result<GuestMemoryMmap> {
-        let mut areas = vec![(0, self.ring_len() * self.queues as u64)];
-        let mut start = 0;
-        for &end in self.borders.iter().chain([&self.data_len]) {
-            areas.push((DATA + start, end - start));
-            start = end;
-        }
         let file = File::from(memfd_create("guest", MemfdFlags::CLOEXEC)?);
         let mut regions = Vec::new();
         let mut offset = 0;
-        for (address, len) in areas {
+        let rings = (0, self.ring_len() * self.queues as u64);
+        for (start, end) in [rings].into_iter().chain(self.regions.iter().copied()) {
+            let len = end - start;
             let place = FileOffset::new(file.try_clone()?, offset);
             // A page of nobody's lies between two regions, so that adjacent ones are not adjacent here.
-            offset += len + 4096;
+            offset += len + UNSHARED;
             ftruncate(&file, offset)?;
             let region = GuestRegionMmap::new(
                 MmapRegion::from_file(place, len as usize)?,
-                GuestAddress(address),
+                GuestAddress(start),
             );
             regions.push(region.context("memory past the end of addresses")?);
         }
@@ -165,7 +168,7 @@ pub struct Queue {
     memory: GuestMemoryMmap,
     pub table: GuestAddress,
     available: GuestAddress,
-    pub used: GuestAddress,
+    used: GuestAddress,
     /// Entries that were made available, and those of them that the device was told of.
     offered: Wrapping<u16>,
     told: Wrapping<u16>,
@@ -285,6 +288,22 @@ impl Queue {
     /// Wakes the device, whatever it asked for.
     pub fn wake(&self) -> Result<()> {
         Ok(self.kick.write(1)?)
+    }
+
+    /// Makes any number of entries available, also one that no driver would.
+    pub fn claim(&mut self, entries: u16) -> Result<()> {
+        let index = (self.offered + Wrapping(entries)).0;
+        Ok(self.memory.store(index.to_le(), at(self.available, 2), Ordering::Release)?)
+    }
+
+    /// The memory that the device writes.
+    pub fn used_range(&self) -> (u64, u64) {
+        (self.used.0, self.used.0 + 6 + 8 * u64::from(self.size))
+    }
+
+    /// The memory that says what is available.
+    pub fn available_range(&self) -> (u64, u64) {
+        (self.available.0, self.available.0 + 6 + 2 * u64::from(self.size))
     }
 
     /// Takes the next chain that the device has used: its head, and the bytes that were written.
