@@ -64,7 +64,8 @@ pub fn drive(socket: &Path, load: &Load) -> Result<Score> {
     );
     let longest = longest_chain(load.pieces, &load.oddities);
     // Chains with tables of their own take one entry.
-    let longest = if load.oddities == [Oddity::Indirect] { 1 } else { longest };
+    let only_indirect = !load.vary && load.oddities.contains(&Oddity::Indirect);
+    let longest = if only_indirect { 1 } else { longest };
     let queue_size = (load.depth * longest).next_power_of_two();
     ensure!(
         queue_size <= LARGEST_QUEUE,
