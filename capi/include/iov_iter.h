@@ -21,7 +21,7 @@
  * THREADS. Different objects may be used by different threads at the same time. One object is used by one thread at
  * a time, and may wander. What a file may have done to it by other threads goes through a `struct ioviter_control`.
  *
- * The library is thread-safe, async-signal-safe but for opening, closing and freeing, and needs no initialisation.
+ * The library needs no initialisation.
  */
 #ifndef IOV_ITER_H
 #define IOV_ITER_H
@@ -377,9 +377,8 @@ enum {
 };
 
 /*
- * Opens a channel for writing, with flags (IOVITER_LINEAR) or 0. Returns 0; -ENOMEM; -EINVAL for unknown flags or a
- * `size` without an operation. `out` is written only if it returns 0. `close` is not called otherwise; `free` is, if
- * memory ran out after the channel was taken.
+ * Opens a channel for writing, with flags (IOVITER_LINEAR) or 0. Returns 0; -EINVAL for unknown flags or a `size` that is
+ * less than its own; -EFAULT for NULL. `out` is written only if it returns 0. -ENOMEM: `free` was called, and nothing else.
  */
 int ioviter_writer_open(struct ioviter_writer **out, const struct ioviter_channel_ops *ops, void *opaque,
                         unsigned flags);

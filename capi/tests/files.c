@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "iov_iter.h"
@@ -626,6 +628,75 @@ static void other_threads_stop_a_file_and_read_its_error(void)
     CHECK_EQ(ioviter_writer_close(writer), -EIO);
 }
 
+static ssize_t readv_socket(void *opaque, const struct iovec *iov, size_t count)
+{
+    ssize_t len = readv(*(int *)opaque, iov, (int)count);
+    return len < 0 ? -errno : len;
+}
+
+static ssize_t writev_socket(void *opaque, const struct iovec *iov, size_t count)
+{
+    ssize_t len = writev(*(int *)opaque, iov, (int)count);
+    return len < 0 ? -errno : len;
+}
+
+static int shutdown_socket(void *opaque)
+{
+    return shutdown(*(int *)opaque, SHUT_RDWR) == 0 ? 0 : -errno;
+}
+
+static void *disturb(void *control)
+{
+    for (uint64_t i = 1; i <= 1000; i++) {
+        ioviter_control_set_rate_limit((const struct ioviter_control *)control, i);
+        CHECK_EQ(ioviter_control_error((const struct ioviter_control *)control), 0);
+    }
+    usleep(20000);
+    return stop(control);
+}
+
+/* One thread waits in the file's channel, or is busy in the file, while another one stops it. */
+static void a_file_is_stopped_while_it_is_in_use(void)
+{
+    struct ioviter_channel_ops ops;
+    struct ioviter_reader *reader;
+    struct ioviter_writer *writer;
+    struct ioviter_control *control;
+    pthread_t thread;
+    int sockets[2];
+    char copy[100];
+    memset(&ops, 0, sizeof ops);
+    ops.size = sizeof ops;
+    ops.readv = readv_socket;
+    ops.writev = writev_socket;
+    ops.shutdown = shutdown_socket;
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    CHECK_EQ(write(sockets[1], "waits", 5), 5);
+    CHECK_EQ(ioviter_reader_open(&reader, &ops, &sockets[0], 0), 0);
+    CHECK_EQ(ioviter_reader_control(&control, reader), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, disturb, control), 0);
+    CHECK_EQ(ioviter_reader_get(reader, copy, sizeof copy), 5);
+    pthread_join(thread, NULL);
+    CHECK_EQ(ioviter_reader_error(reader), -EIO);
+    CHECK_EQ(ioviter_reader_close(reader), -EIO);
+    close(sockets[0]);
+    close(sockets[1]);
+
+    memset(memory, 0, sizeof *memory);
+    ops = all();
+    CHECK_EQ(ioviter_writer_open(&writer, &ops, memory, 0), 0);
+    CHECK_EQ(ioviter_writer_control(&control, writer), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, disturb, control), 0);
+    while (ioviter_writer_put_be64(writer, 1) == 0) {
+        CHECK_EQ(ioviter_writer_discard_unsent(writer), 8);
+        ioviter_writer_rate_exceeded(writer);
+    }
+    CHECK_EQ(ioviter_writer_error(writer), -EIO);
+    pthread_join(thread, NULL);
+    CHECK_EQ(ioviter_writer_rate_limit(writer), 1000);
+    CHECK_EQ(ioviter_writer_close(writer), -EIO);
+}
+
 static void what_a_channel_lacks_is_refused(void)
 {
     struct ioviter_channel_ops ops = all();
@@ -757,6 +828,7 @@ int main(void)
     a_stream_may_be_too_fast();
     bytes_go_from_file_to_file();
     other_threads_stop_a_file_and_read_its_error();
+    a_file_is_stopped_while_it_is_in_use();
     what_a_channel_lacks_is_refused();
     nothing_is_no_handle();
     impossible_memory_is_refused();
