@@ -2,8 +2,8 @@
  * QEMU's files over ioviter: what takes the place of migration/qemu-file.c. It is compiled by QEMU's build, with the
  * command of that file.
  *
- * A QEMUFile is a writer or a reader, whose channel is a QIOChannel. What other threads may do to it (stop it, set or
- * ask for its error, set its rate limit) goes through a control.
+ * A QEMUFile is a writer or a reader, whose channel is a QIOChannel. Other threads stop it, set or ask for its error,
+ * and set its rate limit. They do so here, by two numbers that the channel looks at: so a put need not.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
@@ -23,11 +23,14 @@ struct QEMUFile {
     /* One of the two. */
     struct ioviter_writer *writer;
     struct ioviter_reader *reader;
-    struct ioviter_control *control;
     QIOChannel *ioc;
-    /* What the channel or QEMU said about the error. */
+    /* The first error, 0 if there is none. Any thread may set it. */
+    int error;
+    /* What the channel or QEMU said about it. */
     Error *reason;
 #if QEMU_VERSION_MAJOR < 8
+    /* Bytes in a window, 0 if there is no limit. Any thread may set it. */
+    int64_t rate_limit;
     const QEMUFileHooks *hooks;
 #else
     /* Descriptors that have arrived, an int each, the oldest first. */
@@ -35,20 +38,32 @@ struct QEMUFile {
 #endif
 };
 
-/* ---- The channel */
+/* Whether `error` is the first. */
+static bool fail(QEMUFile *f, int error)
+{
+    return qatomic_cmpxchg(&f->error, 0, error) == 0;
+}
 
+int qemu_file_get_error(QEMUFile *f)
+{
+    return qatomic_read(&f->error);
+}
+
+/* ---- The channel. Once the file has an error, nothing is read or written. */
+
+/* What the library is to make of what a function of the channel returned. */
 static ssize_t moved(QEMUFile *f, ssize_t result, Error *err)
 {
-    if (result == QIO_CHANNEL_ERR_BLOCK) {
-        return -EAGAIN;
-    }
     if (result >= 0) {
         return result;
     }
-    if (f->reason) {
-        error_free(err);
-    } else {
+    if (result == QIO_CHANNEL_ERR_BLOCK) {
+        return -EAGAIN;
+    }
+    if (fail(f, -EIO) && !f->reason) {
         f->reason = err;
+    } else {
+        error_free(err);
     }
     return -EIO;
 }
@@ -57,19 +72,31 @@ static ssize_t channel_readv(void *opaque, const struct iovec *iov, size_t count
 {
     QEMUFile *f = opaque;
     Error *err = NULL;
-#if QEMU_VERSION_MAJOR >= 8
-    if (qio_channel_has_feature(f->ioc, QIO_CHANNEL_FEATURE_FD_PASS)) {
-        int *fds = NULL;
-        size_t nfds = 0;
-        ssize_t len = qio_channel_readv_full(f->ioc, iov, count, &fds, &nfds, 0, &err);
-        for (size_t i = 0; i < nfds; i++) {
-            g_queue_push_tail(&f->descriptors, GINT_TO_POINTER(fds[i]));
-        }
-        g_free(fds);
-        return moved(f, len, err);
+    ssize_t len;
+
+    if (qemu_file_get_error(f)) {
+        return -EIO;
     }
+#if QEMU_VERSION_MAJOR < 8
+    len = qio_channel_readv(f->ioc, iov, count, &err);
+#else
+    int **fds_out = NULL, *fds = NULL;
+    size_t *count_out = NULL, nfds = 0;
+
+    if (qio_channel_has_feature(f->ioc, QIO_CHANNEL_FEATURE_FD_PASS)) {
+        fds_out = &fds;
+        count_out = &nfds;
+    }
+    len = qio_channel_readv_full(f->ioc, iov, count, fds_out, count_out, 0, &err);
+    for (size_t i = 0; i < nfds; i++) {
+        g_queue_push_tail(&f->descriptors, GINT_TO_POINTER(fds[i]));
+    }
+    g_free(fds);
 #endif
-    ssize_t len = qio_channel_readv(f->ioc, iov, count, &err);
+    if (len == 0) {
+        /* Nobody asks for more than there should be. */
+        fail(f, -EIO);
+    }
     return moved(f, len, err);
 }
 
@@ -77,7 +104,12 @@ static ssize_t channel_writev(void *opaque, const struct iovec *iov, size_t coun
 {
     QEMUFile *f = opaque;
     Error *err = NULL;
-    ssize_t len = qio_channel_writev(f->ioc, iov, count, &err);
+    ssize_t len;
+
+    if (qemu_file_get_error(f)) {
+        return -EIO;
+    }
+    len = qio_channel_writev(f->ioc, iov, count, &err);
     return moved(f, len, err);
 }
 
@@ -97,12 +129,6 @@ static int channel_set_blocking(void *opaque, int blocking)
 {
     QEMUFile *f = opaque;
     return qio_channel_set_blocking(f->ioc, blocking, NULL) < 0 ? -EIO : 0;
-}
-
-static int channel_shutdown(void *opaque)
-{
-    QEMUFile *f = opaque;
-    return qio_channel_shutdown(f->ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL) < 0 ? -EIO : 0;
 }
 
 static int channel_close(void *opaque)
@@ -132,7 +158,12 @@ static ssize_t channel_preadv(void *opaque, const struct iovec *iov, size_t coun
 {
     QEMUFile *f = opaque;
     Error *err = NULL;
-    ssize_t len = qio_channel_preadv(f->ioc, iov, count, position, &err);
+    ssize_t len;
+
+    if (qemu_file_get_error(f)) {
+        return -EIO;
+    }
+    len = qio_channel_preadv(f->ioc, iov, count, position, &err);
     return moved(f, len, err);
 }
 
@@ -140,7 +171,12 @@ static ssize_t channel_pwritev(void *opaque, const struct iovec *iov, size_t cou
 {
     QEMUFile *f = opaque;
     Error *err = NULL;
-    ssize_t len = qio_channel_pwritev(f->ioc, iov, count, position, &err);
+    ssize_t len;
+
+    if (qemu_file_get_error(f)) {
+        return -EIO;
+    }
+    len = qio_channel_pwritev(f->ioc, iov, count, position, &err);
     return moved(f, len, err);
 }
 #endif
@@ -163,9 +199,6 @@ static QEMUFile *open_file(QIOChannel *ioc, bool writable)
 
     f->ioc = ioc;
     object_ref(OBJECT(ioc));
-    if (qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_SHUTDOWN)) {
-        ops.shutdown = channel_shutdown;
-    }
 #if QEMU_VERSION_MAJOR >= 8
     g_queue_init(&f->descriptors);
     if (qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_SEEKABLE)) {
@@ -176,10 +209,8 @@ static QEMUFile *open_file(QIOChannel *ioc, bool writable)
 #endif
     if (writable) {
         ret = ioviter_writer_open(&f->writer, &ops, f, 0);
-        ret = ret ? ret : ioviter_writer_control(&f->control, f->writer);
     } else {
         ret = ioviter_reader_open(&f->reader, &ops, f, 0);
-        ret = ret ? ret : ioviter_reader_control(&f->control, f->reader);
     }
     if (ret) {
         error_report("no file: %s", strerror(-ret));
@@ -215,9 +246,8 @@ int qemu_fclose(QEMUFile *f)
     if (f->writer) {
         ioviter_writer_flush(f->writer);
     }
-    error = ioviter_control_error(f->control);
+    error = qemu_file_get_error(f);
     ret = f->writer ? ioviter_writer_close(f->writer) : ioviter_reader_close(f->reader);
-    ioviter_control_free(f->control);
 #if QEMU_VERSION_MAJOR >= 8
     while (!g_queue_is_empty(&f->descriptors)) {
         int fd = GPOINTER_TO_INT(g_queue_pop_head(&f->descriptors));
@@ -238,38 +268,33 @@ void qemu_file_set_blocking(QEMUFile *f, bool block)
 
 int qemu_file_shutdown(QEMUFile *f)
 {
-    return ioviter_control_stop(f->control);
+    /* First, so that whoever sees the channel end sees why. */
+    fail(f, -EIO);
+    if (!qio_channel_has_feature(f->ioc, QIO_CHANNEL_FEATURE_SHUTDOWN)) {
+        return -ENOSYS;
+    }
+    return qio_channel_shutdown(f->ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL) < 0 ? -EIO : 0;
 }
 
 /* ---- Errors */
 
-int qemu_file_get_error(QEMUFile *f)
-{
-    return ioviter_control_error(f->control);
-}
-
 void qemu_file_set_error(QEMUFile *f, int ret)
 {
-    ioviter_control_set_error(f->control, ret);
+    fail(f, ret);
 }
 
 void qemu_file_set_error_obj(QEMUFile *f, int ret, Error *err)
 {
-    if (ret && !ioviter_control_error(f->control)) {
-        ioviter_control_set_error(f->control, ret);
-        if (!f->reason) {
-            f->reason = err;
-            return;
-        }
-    }
-    if (err) {
+    if (ret && fail(f, ret) && !f->reason) {
+        f->reason = err;
+    } else if (err) {
         error_report_err(err);
     }
 }
 
 int qemu_file_get_error_obj(QEMUFile *f, Error **errp)
 {
-    int error = ioviter_control_error(f->control);
+    int error = qemu_file_get_error(f);
 
     if (error && errp) {
         if (f->reason) {
@@ -303,7 +328,7 @@ int qemu_fflush(QEMUFile *f)
     if (f->writer) {
         ioviter_writer_flush(f->writer);
     }
-    return ioviter_control_error(f->control);
+    return qemu_file_get_error(f);
 }
 #endif
 
@@ -347,52 +372,38 @@ void qemu_put_counted_string(QEMUFile *f, const char *str)
 
 /* ---- Reading */
 
-/* The bytes of a call that C code knows to be short only by the file's error. */
-static size_t got(QEMUFile *f, ssize_t len, size_t wanted)
-{
-    if (len < 0 || len < wanted) {
-        /* The end of the data where more was expected. An error before it stays. */
-        ioviter_control_set_error(f->control, -EIO);
-    }
-    return len < 0 ? 0 : len;
-}
-
 size_t qemu_get_buffer(QEMUFile *f, uint8_t *buf, size_t size)
 {
     ssize_t len = ioviter_reader_get(f->reader, buf, size);
 
-    return len == size ? size : got(f, len, size);
+    return len < 0 ? 0 : len;
 }
 
 size_t qemu_get_buffer_in_place(QEMUFile *f, uint8_t **buf, size_t size)
 {
     const void *bytes = *buf;
-    size_t len = got(f, ioviter_reader_get_in_place(f->reader, &bytes, *buf, size), size);
+    ssize_t len = ioviter_reader_get_in_place(f->reader, &bytes, *buf, size);
 
     *buf = (uint8_t *)bytes;
-    return len;
+    return len < 0 ? 0 : len;
 }
 
 size_t qemu_peek_buffer(QEMUFile *f, uint8_t **buf, size_t size, size_t offset)
 {
     const void *bytes = *buf;
-    size_t len;
+    ssize_t len;
 
     assert(f->reader && offset < BUFFER_SIZE && size <= BUFFER_SIZE - offset);
-    len = got(f, ioviter_reader_peek(f->reader, &bytes, size, offset), size);
+    len = ioviter_reader_peek(f->reader, &bytes, size, offset);
     *buf = (uint8_t *)bytes;
-    return len;
+    return len < 0 ? 0 : len;
 }
 
 int qemu_peek_byte(QEMUFile *f, int offset)
 {
     int byte = ioviter_reader_peek_byte(f->reader, offset);
 
-    if (byte < 0) {
-        got(f, -1, 1);
-        return 0;
-    }
-    return byte;
+    return byte < 0 ? 0 : byte;
 }
 
 void qemu_file_skip(QEMUFile *f, int size)
@@ -458,17 +469,19 @@ void qemu_file_credit_transfer(QEMUFile *f, size_t size)
 
 int qemu_file_rate_limit(QEMUFile *f)
 {
-    return f->writer ? ioviter_writer_rate_exceeded(f->writer) : qemu_file_get_error(f) != 0;
+    int64_t limit = qatomic_read(&f->rate_limit);
+
+    return qemu_file_get_error(f) || (limit > 0 && ioviter_writer_rate_used(f->writer) > limit);
 }
 
 int64_t qemu_file_get_rate_limit(QEMUFile *f)
 {
-    return ioviter_writer_rate_limit(f->writer);
+    return qatomic_read(&f->rate_limit);
 }
 
 void qemu_file_set_rate_limit(QEMUFile *f, int64_t new_rate)
 {
-    ioviter_control_set_rate_limit(f->control, new_rate > 0 ? new_rate : 0);
+    qatomic_set(&f->rate_limit, new_rate);
 }
 
 void qemu_file_reset_rate_limit(QEMUFile *f)

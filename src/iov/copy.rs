@@ -88,6 +88,17 @@ impl<A: Access> View<'_, Source, A> {
         offset: usize,
         into: Piece<'_, Dest, B>,
     ) -> Result<usize, Error> {
+        match self.in_first_segment(offset, into.len()) {
+            Some(piece) => Ok(into.copy_from(piece)),
+            None => self.gather_piece(offset, into),
+        }
+    }
+
+    fn gather_piece<B: Access>(
+        &self,
+        offset: usize,
+        into: Piece<'_, Dest, B>,
+    ) -> Result<usize, Error> {
         let mut from = self.cursor_at(self.place(offset)?, into.len());
         Ok(from.walk_pieces(into, |piece, part| part.copy_from(piece)))
     }
@@ -142,6 +153,17 @@ impl<A: Access> View<'_, Dest, A> {
     ///
     /// [`Error::OffsetOutOfRange`] if `offset` exceeds the length.
     pub fn write_piece_at<B: Access>(
+        &self,
+        offset: usize,
+        from: Piece<'_, Source, B>,
+    ) -> Result<usize, Error> {
+        match self.in_first_segment(offset, from.len()) {
+            Some(piece) => Ok(from.copy_to(piece)),
+            None => self.scatter_piece(offset, from),
+        }
+    }
+
+    fn scatter_piece<B: Access>(
         &self,
         offset: usize,
         from: Piece<'_, Source, B>,

@@ -88,27 +88,21 @@ pub unsafe extern "C" fn iov_copy(
     // SAFETY: C's contract.
     let from = unsafe { elements(iov, iov_cnt as usize) };
     let mut written: c_uint = 0;
-    let mut write = |element| {
-        // SAFETY: there is room for `dst_iov_cnt` elements, and this is called for no more.
-        unsafe { dst_iov.add(written as usize).write(element) };
+    let mut write = |piece| {
+        // SAFETY: there is room for `dst_iov_cnt` elements, and fewer are written.
+        unsafe { dst_iov.add(written as usize).write(element(piece)) };
         written = written.wrapping_add(1);
+        written < dst_iov_cnt
     };
-    if bytes == 0 && dst_iov_cnt > 0 {
-        // Within an element, no bytes are an element all the same.
-        let mut skip = offset;
-        for here in from {
-            match skip.checked_sub(here.len()) {
-                Some(rest) => skip = rest,
-                None if skip > 0 => {
-                    write(element(here.piece(skip, 0)));
-                    break;
-                }
-                None => break,
-            }
+    if dst_iov_cnt > 0 {
+        if bytes > 0 {
+            each_piece(from, offset, bytes, write);
+        } else {
+            // Within an element, no bytes are an element all the same.
+            let at = from.forward(Position::default(), offset);
+            let here = from.get(at.index).filter(|_| at.offset > 0);
+            here.map(|here| write(here.piece(at.offset, 0)));
         }
-    }
-    for piece in pieces(from, offset, bytes).take(dst_iov_cnt as usize) {
-        write(element(piece));
     }
     written
 }

@@ -17,6 +17,7 @@ use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::slice;
 
 use iov_iter::iov::View;
+use iov_iter::segment::{Position, Segments};
 use iov_iter::{Dest, Direction, Piece, SharedVec, Source};
 
 mod discard;
@@ -89,28 +90,30 @@ unsafe fn view<'a, D: Direction>(
     })
 }
 
-/// The bytes from `offset` on, `bytes` of them or those there are: a piece of each element that has any.
-#[inline]
-fn pieces(
-    elements: &[Element],
+/// Calls `step` for a piece of each element that has any of the `bytes` from `offset` on, as long as it returns true.
+/// They end where the elements do.
+///
+/// Not an iterator: the state of one would be kept in memory.
+#[inline(always)]
+fn each_piece<'e>(
+    elements: &'e [Element],
     offset: usize,
     bytes: usize,
-) -> impl Iterator<Item = Piece<'_, Dest>> {
-    let (mut skip, mut left) = (offset, bytes);
-    let mut rest = elements.iter();
-    core::iter::from_fn(move || {
-        while left > 0 {
-            let element = rest.next()?;
-            if skip < element.len() {
-                let piece = element.piece(skip, left);
-                skip = 0;
-                left = left.wrapping_sub(piece.len());
-                return Some(piece);
-            }
-            skip = skip.wrapping_sub(element.len());
+    mut step: impl FnMut(Piece<'e, Dest>) -> bool,
+) {
+    let at = elements.forward(Position::default(), offset);
+    let (mut skip, mut left) = (at.offset, bytes);
+    for element in elements.get(at.index..).unwrap_or_default() {
+        if left == 0 {
+            return;
         }
-        None
-    })
+        let piece = element.piece(skip, left);
+        skip = 0;
+        left = left.wrapping_sub(piece.len());
+        if !piece.is_empty() && !step(piece) {
+            return;
+        }
+    }
 }
 
 /// An element for bytes of an element.

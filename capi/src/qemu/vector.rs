@@ -144,16 +144,13 @@ struct Slice {
 ///
 /// Empty elements at its place are not passed.
 fn skip(elements: &[Element], offset: usize) -> (usize, usize) {
-    let mut left = offset;
-    let mut passed = 0_usize;
-    for element in elements {
-        if left == 0 || left < element.len() {
-            break;
-        }
-        left = left.wrapping_sub(element.len());
-        passed = passed.wrapping_add(1);
+    let Position { mut index, offset: here, .. } = elements.forward(Position::default(), offset);
+    if here == 0 {
+        let passed = elements.get(..index).unwrap_or_default();
+        let empty = passed.iter().rev().take_while(|element| element.is_empty());
+        index = empty.fold(index, |index, _| index.wrapping_sub(1));
     }
-    (passed, left)
+    (index, here)
 }
 
 #[unsafe(no_mangle)]
@@ -222,15 +219,12 @@ pub unsafe extern "C" fn qemu_iovec_init_extended(
         if head_len > 0 {
             put(lent(head_buf, head_len));
         }
-        for (index, here) in middle.iter().enumerate() {
-            let mut here = *here;
-            if index.wrapping_add(1) == middle.len() {
-                here.truncate(here.len().wrapping_sub(cut.1));
-            }
-            if index == 0 {
-                here.advance(cut.0);
-            }
-            put(here);
+        middle.iter().for_each(|element| put(*element));
+        if let Some(last) = middle.len().checked_sub(1) {
+            let first = iov.add(usize::from(head_len > 0));
+            let last = first.add(last);
+            (*last).truncate((*last).len().wrapping_sub(cut.1));
+            (*first).advance(cut.0);
         }
         if tail_len > 0 {
             put(lent(tail_buf, tail_len));
@@ -307,10 +301,11 @@ pub unsafe extern "C" fn qemu_iovec_concat_iov(
     unsafe {
         (*dst).require_growable();
         let mut done = 0_usize;
-        for piece in pieces(elements(src_iov, src_cnt as usize), soffset, sbytes) {
+        each_piece(elements(src_iov, src_cnt as usize), soffset, sbytes, |piece| {
             done = done.wrapping_add(piece.len());
             (*dst).push(element(piece));
-        }
+            true
+        });
         done
     }
 }
@@ -335,7 +330,12 @@ pub unsafe extern "C" fn qemu_iovec_is_zero(
     // SAFETY: C's contract.
     unsafe {
         (*qiov).require_range(offset, bytes);
-        pieces((*qiov).elements(), offset, bytes).all(|piece| source(piece).is_zero())
+        let mut zero = true;
+        each_piece((*qiov).elements(), offset, bytes, |piece| {
+            zero = source(piece).is_zero();
+            zero
+        });
+        zero
     }
 }
 
