@@ -93,11 +93,21 @@ impl Device {
         (generation, (generation != known).then(|| self.memory.memory().into_inner()))
     }
 
+    /// Whether what the device writes is to be marked, for a live migration.
+    pub fn logs(&self) -> bool {
+        self.has(VHOST_F_LOG_ALL)
+    }
+
+    /// Whether the guest has accepted a feature.
+    fn has(&self, feature: u32) -> bool {
+        self.features.load(Acquire) & 1 << feature != 0
+    }
+
     /// The status of work that is done. A guest that cannot ask for a flush expects that what it wrote is on
     /// the medium.
     pub fn settle(&self, work: Work, status: Status) -> Status {
         let writes = !matches!(work, Work::Read { .. } | Work::Flush | Work::GetId);
-        let can_flush = self.features.load(Relaxed) & 1 << VIRTIO_BLK_F_FLUSH != 0;
+        let can_flush = self.has(VIRTIO_BLK_F_FLUSH);
         if writes && !can_flush && status == Status::Ok { self.disk.flush().into() } else { status }
     }
 }
@@ -139,7 +149,7 @@ impl VhostUserBackend for Device {
     }
 
     fn acked_features(&self, features: u64) {
-        self.features.store(features, Relaxed);
+        self.features.store(features, Release);
     }
 
     fn protocol_features(&self) -> VhostUserProtocolFeatures {

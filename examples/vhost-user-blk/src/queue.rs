@@ -247,5 +247,5 @@ fn serve(taken: &Taken, chain: &Chain, device: &Device) -> u32 {
         Ok(work) => device.settle(work, request::serve(chain, work, &device.disk)),
         Err(status) => status,
     };
-    request::finish(chain, status)
+    request::finish(chain, status, device.logs())
 }

@@ -181,15 +181,22 @@ fn moved(transfer: Transfer<io::Error>) -> Status {
     if transfer.finished().is_ok() { Status::Ok } else { Status::IoError }
 }
 
-/// Writes the status, and marks what the device has written for a live migration. Returns the number of
-/// bytes that the guest is told of.
-pub fn finish(chain: &Chain, status: Status) -> u32 {
+/// Writes the status. Returns the number of bytes that the guest is told of.
+///
+/// With `log`, what the device has written is marked for a live migration: all of it also after an error,
+/// which may come after a part of the data.
+pub fn finish(chain: &Chain, status: Status, log: bool) -> u32 {
     let writable = chain.writable();
     let len = writable.len();
     if let Some(at) = len.checked_sub(1) {
         let _ = writable.write_at(at, &[status as u8]);
     }
-    // All of it also after an error, which may come after a part of the data.
-    chain.mark_written(0, len);
+    if log {
+        chain.mark_written(0, len);
+    }
     u32::try_from(len).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

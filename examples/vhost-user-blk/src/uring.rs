@@ -108,7 +108,7 @@ impl Uring {
                 let status = request::serve(&slot.chain, work, &device.disk);
                 slot.finish(work, status, device);
             }
-            Err(status) => slot.state = State::Done(request::finish(&slot.chain, status)),
+            Err(status) => slot.answer(status, device),
         }
         Ok(true)
     }
@@ -213,8 +213,11 @@ impl Uring {
 
 impl Slot {
     fn finish(&mut self, work: Work, status: Status, device: &Device) {
-        let status = device.settle(work, status);
-        self.state = State::Done(request::finish(&self.chain, status));
+        self.answer(device.settle(work, status), device);
+    }
+
+    fn answer(&mut self, status: Status, device: &Device) {
+        self.state = State::Done(request::finish(&self.chain, status, device.logs()));
     }
 }
 
