@@ -139,8 +139,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// let mut iter = IovIter::<Dest, SharedOnly>::kvec_chain(chain, 8);
     /// assert_eq!(iter.copy_to_iter(b"headbody"), 8);
     /// iter.revert(6).unwrap();
-    /// assert_eq!(iter.copy_to_iter(b"ea"), 2);
-    /// assert_eq!((&header, &body), (b"hea", b"abody"));
+    /// assert_eq!(iter.copy_to_iter(b"AD"), 2);
+    /// assert_eq!((&header, &body), (b"heA", b"Dbody"));
     /// ```
     #[must_use]
     pub fn kvec_chain(chain: Chain<'a, KVec<'a, D>>, count: usize) -> Self {

@@ -76,6 +76,9 @@ pub struct ChainNode<'a, S> {
     /// The node after, or null. Both are `ChainNode<S>` that live as long as this node is borrowed: a
     /// pointer to that type would forbid to shorten `'a`.
     next: AtomicPtr<()>,
+    // Segments that are pushed to a growing node are dropped with the slots, as what the slots are said to
+    // hold: they must not live shorter.
+    _invariant: PhantomData<fn(S) -> S>,
 }
 
 enum NodeSegments<'a, S> {
@@ -101,6 +104,19 @@ impl<'a, S> ChainNode<'a, S> {
     }
 
     /// A node without segments, to which [`ChainTail::push`] adds up to `N`. Drops what `slots` held before.
+    ///
+    /// The slots keep the segments, which must live as long as their type says:
+    ///
+    /// ```compile_fail,E0597
+    /// # use iov_iter::{KVec, Source, segment::{Chain, ChainNode, ChainSlots}};
+    /// let mut slots = ChainSlots::<KVec<'static, Source>, 1>::new();
+    /// {
+    ///     let bytes = *b"gone before the slots are";
+    ///     let mut node = ChainNode::growing(&mut slots);
+    ///     let (_, mut tail) = Chain::new(&mut node);
+    ///     tail.push(KVec::from(&bytes)).unwrap();
+    /// }
+    /// ```
     #[must_use]
     pub fn growing<const N: usize>(slots: &'a mut ChainSlots<S, N>) -> Self {
         slots.clear();
@@ -110,7 +126,8 @@ impl<'a, S> ChainNode<'a, S> {
     }
 
     const fn of(segments: NodeSegments<'a, S>) -> Self {
-        Self { segments, previous: None, next: AtomicPtr::new(core::ptr::null_mut()) }
+        let next = AtomicPtr::new(core::ptr::null_mut());
+        Self { segments, previous: None, next, _invariant: PhantomData }
     }
 
     /// The segments that there are now.
