@@ -119,7 +119,9 @@ pub unsafe fn mismatch<A: Access, B: Access>(
             if equal(left, right, len) {
                 return None;
             }
-        } else if A::UNALIGNED && B::UNALIGNED && matches!(len, WORD..=TWO_WORDS) {
+            return known_difference::<A, B>(left, right, len);
+        }
+        if A::UNALIGNED && B::UNALIGNED && matches!(len, WORD..=TWO_WORDS) {
             return [0, len.wrapping_sub(WORD)].into_iter().find_map(|at| {
                 first_bit(at, A::load::<usize>(left.add(at)) ^ B::load::<usize>(right.add(at)))
             });
@@ -157,6 +159,23 @@ unsafe fn equal(left: *const u8, right: *const u8, len: usize) -> bool {
 #[inline(always)]
 const fn asks_memcmp<A: Access, B: Access>() -> bool {
     ASKS_MEMCMP && A::PLAIN && B::PLAIN
+}
+
+/// As [`difference`], by a call: what is to be found once takes no registers from a loop over equal bytes, whose
+/// count it kept on the stack.
+///
+/// # Safety
+///
+/// As there.
+#[cold]
+#[inline(never)]
+unsafe fn known_difference<A: Access, B: Access>(
+    left: *const u8,
+    right: *const u8,
+    len: usize,
+) -> Option<usize> {
+    // SAFETY: the caller's promise.
+    unsafe { difference::<A, B>(left, right, len) }
 }
 
 /// As [`mismatch`], by the words of this target.
