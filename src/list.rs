@@ -1,6 +1,7 @@
 //! Lists that an operation fills: fixed, growing, or fixed first and growing later.
 
 use core::fmt;
+use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::error::Error;
     message = "`{Self}` is not a list of `{T}`",
     note = "lists are `Vec` (with feature `alloc`), `heapless::Vec` and `InlineVec`"
 )]
-pub trait List<T>: Sealed {
+pub trait List<T>: Sealed<T> {
     /// Makes room for `wanted` more elements and returns the number of elements that there is room for,
     /// at most `wanted`.
     ///
@@ -45,15 +46,75 @@ pub trait List<T>: Sealed {
 }
 
 mod sealed {
+    use core::mem::MaybeUninit;
+
     /// Who implements this is chosen by the crate.
-    pub trait Sealed {}
+    pub trait Sealed<T> {
+        /// The places after the elements for which the list need not grow; none where a list makes
+        /// something else of its elements as they are pushed.
+        fn free(&mut self) -> &mut [MaybeUninit<T>] {
+            &mut []
+        }
+
+        /// Makes the first `count` free places elements.
+        ///
+        /// # Safety
+        ///
+        /// There must be so many, and elements must have been written to them.
+        unsafe fn filled(&mut self, _count: usize) {}
+    }
 }
 pub(crate) use sealed::Sealed;
 
-impl<T, const N: usize> Sealed for heapless::Vec<T, N> {}
-impl<T, const N: usize> Sealed for InlineVec<T, N> {}
+impl<T, const N: usize> Sealed<T> for heapless::Vec<T, N> {
+    #[inline]
+    fn free(&mut self) -> &mut [MaybeUninit<T>] {
+        self.spare_capacity_mut()
+    }
+
+    #[inline]
+    unsafe fn filled(&mut self, count: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.set_len(self.as_slice().len().wrapping_add(count)) };
+    }
+}
+
+impl<T, const N: usize> Sealed<T> for InlineVec<T, N> {
+    #[inline]
+    fn free(&mut self) -> &mut [MaybeUninit<T>] {
+        match &mut self.storage {
+            Storage::Inline(elements) => elements.free(),
+            #[cfg(feature = "alloc")]
+            Storage::Heap(elements) => elements.free(),
+        }
+    }
+
+    #[inline]
+    unsafe fn filled(&mut self, count: usize) {
+        // SAFETY: the caller's promise, for the storage whose places were filled.
+        unsafe {
+            match &mut self.storage {
+                Storage::Inline(elements) => elements.filled(count),
+                #[cfg(feature = "alloc")]
+                Storage::Heap(elements) => elements.filled(count),
+            }
+        }
+    }
+}
+
 #[cfg(feature = "alloc")]
-impl<T> Sealed for alloc::vec::Vec<T> {}
+impl<T> Sealed<T> for alloc::vec::Vec<T> {
+    #[inline]
+    fn free(&mut self) -> &mut [MaybeUninit<T>] {
+        self.spare_capacity_mut()
+    }
+
+    #[inline]
+    unsafe fn filled(&mut self, count: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.set_len(self.as_slice().len().wrapping_add(count)) };
+    }
+}
 
 impl<T, const N: usize> List<T> for heapless::Vec<T, N> {
     fn try_reserve(&mut self, wanted: usize) -> Result<usize, Error> {

@@ -300,12 +300,12 @@ impl<'a, D: Direction, const N: usize, A: Access> IoVector<'a, D, N, A> {
         let (segments, size) = self.growable()?;
         let added = source.exact_len()?;
         let sum = add(*size, added)?;
-        reserve(segments, source.segment_count())?;
         // SAFETY: a vector of destinations is not `Send` and gives no segment away, so these
         // stay on the thread of the view.
-        for segment in unsafe { source.segments() } {
-            // There is room.
-            segments.try_push(segment).map_err(|_| Error::NoMemory)?;
+        let appended = unsafe { source.append_segments(segments) }?;
+        if appended.bytes < added {
+            segments.truncate(segments.len().saturating_sub(appended.pieces));
+            return Err(Error::NoMemory);
         }
         *size = sum;
         Ok(added)

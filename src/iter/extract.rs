@@ -163,7 +163,7 @@ struct Merging<'l, T, S> {
     refused: bool,
 }
 
-impl<T, S> Sealed for Merging<'_, T, S> {}
+impl<T, S, U> Sealed<U> for Merging<'_, T, S> {}
 
 impl<'a, P: Page, T: List<HeldPage<'a, P>>, S: List<PageSegment>> List<HeldPage<'a, P>>
     for Merging<'_, T, S>

@@ -150,7 +150,7 @@ struct Entries<'l, T> {
     rest: usize,
 }
 
-impl<T> Sealed for Entries<'_, T> {}
+impl<T, U> Sealed<U> for Entries<'_, T> {}
 
 impl<'a, P: Page, T: List<ScatterEntry<'a, P>>> List<HeldPage<'a, P>> for Entries<'_, T> {
     fn try_reserve(&mut self, wanted: usize) -> Result<usize, Error> {
