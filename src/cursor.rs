@@ -443,6 +443,14 @@ impl<L: Segments> Cursor<L, L::Node> {
         n
     }
 
+    /// As [`advance`](Self::advance).
+    // Never in line: together, the moves over all kinds of segments save registers that no single one needs;
+    // see the table of costs in `examples/kernel-module`.
+    #[inline(never)]
+    pub(crate) fn advance_apart(&mut self, n: usize) -> usize {
+        self.advance(n)
+    }
+
     /// Moves back by `n` bytes.
     ///
     /// # Errors
@@ -538,6 +546,13 @@ impl<L: Segments> Cursor<L, L::Node> {
         window.truncate(max_bytes as u64);
         let ranges = window.ranges().take(max_segments);
         ranges.fold(0, |bytes, range| bytes.saturating_add(range.len))
+    }
+
+    /// The address and length of the next range; `None` at the end.
+    #[inline]
+    pub(crate) fn first_range(&self) -> Option<(usize, usize)> {
+        let range = self.ranges().next()?;
+        Some((range.segment.address().wrapping_add(range.offset), range.len))
     }
 
     /// Folds the addresses and lengths of the ranges left. The cursor stays.

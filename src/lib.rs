@@ -147,9 +147,9 @@ pub use host::{CopyFlags, Host, KernelOnly, Page, PageFlags, UserMemory};
 #[cfg_attr(docsrs, doc(cfg(feature = "bytes")))]
 pub use iter::SpaceMut;
 pub use iter::{
-    Abi, Chained, Checksum, Chunk, Chunks, DupStorage, HeldPage, Integer, Interrupted, IovIter,
-    IovIterDest, IovIterSource, Kind, PageRange, PageSegment, Retention, ScatterEntry, State,
-    TransferError, UserCursor, UserPiece, copy_iter_to_iter,
+    Abi, Chained, Checksum, Chunk, Chunks, DupStorage, FoundPages, HeldPage, Integer, Interrupted,
+    IovIter, IovIterDest, IovIterSource, Kind, LookupCursor, PageLookup, PageRange, PageSegment,
+    Retention, ScatterEntry, State, TransferError, UserCursor, UserPiece, copy_iter_to_iter,
 };
 pub use list::{InlineVec, List};
 pub use memory::{Access, Exclusive, FLUSHES_CACHE, ManyThreads, Piece, Shared};

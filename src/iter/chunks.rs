@@ -35,7 +35,7 @@ impl<'a, H: Host> IovIter<'a, Source, H> {
                 (segment.as_slice().get(offset..)?.get(..len)?, len)
             }
             Self::UserBuf(_) | Self::IoVec(_) | Self::Shared(_) | Self::BVec(_) => return None,
-            Self::Uniform(_) | Self::Discard(_) | Self::Chain(_) => return None,
+            Self::Uniform(_) | Self::Discard(_) | Self::Chain(_) | Self::Lookup(_) => return None,
         };
         self.advance(len);
         Some(chunk)
@@ -85,7 +85,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
             Self::KVec(cursor) => (Some(cursor.pieces()), None),
             Self::Shared(cursor) => (None, Some(cursor.pieces())),
             Self::UserBuf(_) | Self::IoVec(_) | Self::BVec(_) | Self::Uniform(_) => (None, None),
-            Self::Discard(_) | Self::Chain(_) => (None, None),
+            Self::Discard(_) | Self::Chain(_) | Self::Lookup(_) => (None, None),
         };
         let (chained, shared_chained) = match self {
             Self::Chain(Chained::KVec(cursor)) => (Some(cursor.pieces()), None),

@@ -96,6 +96,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         Ok(match self {
             Self::UserBuf(user) => IovIter::UserBuf(user.clone()),
             Self::Discard(cursor) => IovIter::Discard(*cursor),
+            Self::Lookup(cursor) => IovIter::Lookup(*cursor),
             Self::IoVec(user) => dup_user(user, segments)?,
             Self::Chain(Chained::IoVec(user)) => dup_user(user, segments)?,
             Self::KVec(cursor) => dup_kernel(cursor, segments)?,

@@ -37,7 +37,8 @@ impl<'a, D: Direction> IovIter<'a, D, KernelOnly> {
             | Self::Shared(_)
             | Self::BVec(_)
             | Self::Uniform(_)
-            | Self::Chain(_) => IovIter::KVec(Cursor::new(KernelList::new(&[]))),
+            | Self::Chain(_)
+            | Self::Lookup(_) => IovIter::KVec(Cursor::new(KernelList::new(&[]))),
         }
     }
 }
@@ -65,7 +66,8 @@ impl<'a, D: Direction> IovIter<'a, D, SharedOnly> {
             | Self::UserBuf(_)
             | Self::IoVec(_)
             | Self::BVec(_)
-            | Self::Uniform(_) => IovIter::KVec(Cursor::new(KernelList::new(&[]))),
+            | Self::Uniform(_)
+            | Self::Lookup(_) => IovIter::KVec(Cursor::new(KernelList::new(&[]))),
         }
     }
 }

@@ -14,6 +14,7 @@ mod fault;
 mod from;
 mod import;
 mod integer;
+mod lookup;
 #[cfg(feature = "zerocopy-v0.8")]
 mod object;
 mod page_copy;
@@ -36,6 +37,7 @@ pub use dup::DupStorage;
 pub use extract::PageSegment;
 pub use import::Abi;
 pub use integer::Integer;
+pub use lookup::{FoundPages, LookupCursor, PageLookup};
 pub use pages::{HeldPage, PageRange, Retention};
 pub use query::Kind;
 pub use scatter::ScatterEntry;
@@ -52,7 +54,7 @@ use crate::error::Error;
 use crate::host::{Host, KernelOnly};
 use crate::memory::{Exclusive, Extent, Piece};
 use crate::segment::{
-    BioVec, Discarded, IoVec, KVec, KernelList, Segments, SharedList, SharedVec, Single, Uniform,
+    BioVec, Discarded, IoVec, KVec, KernelList, SharedList, SharedVec, Single, Uniform,
 };
 
 /// A cursor over a list of memory segments; every copy consumes the bytes it moved.
@@ -134,6 +136,10 @@ pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
     #[doc(alias = "iterate_bvecq")]
     #[doc(alias = "iterate_folioq")]
     Chain(Chained<'a, D, H>),
+    /// Pages that are looked up by their position in a file.
+    #[doc(alias = "ITER_XARRAY")]
+    #[doc(alias = "iterate_xarray")]
+    Lookup(LookupCursor<'a, H::Page>),
 }
 
 /// An [`IovIter`] that data flows out of.
@@ -174,6 +180,7 @@ macro_rules! on_cursor {
             IovIter::Chain(Chained::KVec($cursor)) => $body,
             IovIter::Chain(Chained::Shared($cursor)) => $body,
             IovIter::Chain(Chained::BVec($cursor)) => $body,
+            IovIter::Lookup($cursor) => $body,
         }
     };
 }
@@ -323,13 +330,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
     #[doc(alias = "iov_iter_advance")]
     pub fn advance(&mut self, n: usize) -> usize {
-        // Never in line: together, the moves over all kinds of segments save registers that no single one
-        // needs; see the table of costs in `examples/kernel-module`.
-        #[inline(never)]
-        fn advance<L: Segments>(cursor: &mut Cursor<L, L::Node>, n: usize) -> usize {
-            cursor.advance(n)
-        }
-        on_cursor!(self, cursor => advance(cursor, n))
+        on_cursor!(self, cursor => cursor.advance_apart(n))
     }
 
     /// Moves back by `n` bytes. Data, references and pins stay as they are.
@@ -395,11 +396,14 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             (Self::Uniform(now), Self::Uniform(then)) => now.restore(then),
             (Self::Discard(now), Self::Discard(then)) => now.restore(then),
             (Self::Chain(now), Self::Chain(then)) => now.restore(then),
+            (Self::Lookup(now), Self::Lookup(then)) => now.restore(then),
             (
                 Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) | Self::BVec(_),
                 _,
             )
-            | (Self::Uniform(_) | Self::Discard(_) | Self::Chain(_), _) => Err(Error::ForeignState),
+            | (Self::Uniform(_) | Self::Discard(_) | Self::Chain(_) | Self::Lookup(_), _) => {
+                Err(Error::ForeignState)
+            }
         }
     }
 }
@@ -496,6 +500,9 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::Chain(chained) => {
                 chained.walk_with(extent, state, &mut user, &mut exclusive, &mut shared)
             }
+            Self::Lookup(cursor) => {
+                cursor.walk_pages(extent, |piece, part| shared(state, piece, part))
+            }
         }
     }
 
@@ -550,6 +557,7 @@ impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
             Self::Uniform(cursor) => Self::Uniform(*cursor),
             Self::Discard(cursor) => Self::Discard(*cursor),
             Self::Chain(chained) => Self::Chain(chained.clone()),
+            Self::Lookup(cursor) => Self::Lookup(*cursor),
         }
     }
 }

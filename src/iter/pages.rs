@@ -20,6 +20,7 @@ use crate::segment::{BioVec, MemVec, Segments};
 /// |---|---|---|
 /// | user memory | references | pins |
 /// | pages | references | nothing: borrowed |
+/// | pages looked up | references | references |
 /// | addressable memory | refused | nothing: borrowed |
 /// | discarded | refused | refused |
 ///
@@ -194,6 +195,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::KVec(_) | Self::Shared(_) | Self::Discard(_) => return Err(Error::NoPages),
             Self::Chain(Chained::KVec(_) | Chained::Shared(_)) => return Err(Error::NoPages),
             Self::Chain(Chained::BVec(cursor)) => reference(cursor, max_size, max_pages, list)?,
+            Self::Lookup(cursor) => cursor.reference(max_size, max_pages, list)?,
             Self::UserBuf(_) | Self::IoVec(_) | Self::Chain(Chained::IoVec(_)) => {
                 self.user_pages(max_size, max_pages, list, false)?
             }
@@ -263,6 +265,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 let max_size = max_size.min(cursor.remaining());
                 borrow(cursor.ranges_of_chain(max_size), max_size, max_pages, list)?
             }
+            Self::Lookup(cursor) => cursor.reference_joined(max_size, max_pages, list)?,
         };
         self.advance(range.len);
         Ok(range)
@@ -330,7 +333,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
                 None => None,
             },
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => None,
-            Self::Discard(_) => None,
+            Self::Discard(_) | Self::Lookup(_) => None,
         }
     }
 }
@@ -342,7 +345,7 @@ fn room<T>(list: &mut impl List<T>, wanted: usize) -> Result<usize, Error> {
 
 /// Lists the pages under `len` bytes at `at`, an address or an offset in a run; `page` gives them by
 /// their index.
-fn list_pages<'a, P: Page + 'a>(
+pub(super) fn list_pages<'a, P: Page + 'a>(
     at: usize,
     len: usize,
     max_pages: usize,

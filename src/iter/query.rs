@@ -4,7 +4,7 @@ use super::{Chained, IovIter, UserCursor, on_cursor};
 use crate::cursor::Cursor;
 use crate::direction::Direction;
 use crate::host::{Host, Page, PageFlags, page_and_offset};
-use crate::segment::{IoVec, Segment, Segments};
+use crate::segment::{IoVec, Segments};
 
 /// The kind of segments an [`IovIter`] walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +40,9 @@ pub enum Kind {
     #[doc(alias = "iov_iter_is_bvecq")]
     #[doc(alias = "iov_iter_is_folioq")]
     BVecChain,
+    /// Pages that are looked up by their position.
+    #[doc(alias = "iov_iter_is_xarray")]
+    Lookup,
 }
 
 impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
@@ -78,6 +81,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::Chain(Chained::KVec(_)) => Kind::KVecChain,
             Self::Chain(Chained::Shared(_)) => Kind::SharedChain,
             Self::Chain(Chained::BVec(_)) => Kind::BVecChain,
+            Self::Lookup(_) => Kind::Lookup,
         }
     }
 
@@ -90,6 +94,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => false,
             Self::Discard(_) => false,
             Self::Chain(chained) => chained.user().is_some(),
+            Self::Lookup(_) => false,
         }
     }
 
@@ -98,7 +103,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         match self {
             Self::Discard(_) => true,
             Self::UserBuf(_) | Self::IoVec(_) | Self::KVec(_) | Self::Shared(_) => false,
-            Self::BVec(_) | Self::Uniform(_) | Self::Chain(_) => false,
+            Self::BVec(_) | Self::Uniform(_) | Self::Chain(_) | Self::Lookup(_) => false,
         }
     }
 
@@ -112,7 +117,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => {
                 PageFlags::empty()
             }
-            Self::Discard(_) => PageFlags::empty(),
+            Self::Discard(_) | Self::Lookup(_) => PageFlags::empty(),
             Self::Chain(Chained::KVec(_) | Chained::Shared(_) | Chained::BVec(_)) => {
                 PageFlags::empty()
             }
@@ -129,7 +134,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             | Self::IoVec(UserCursor { page_flags, .. })
             | Self::Chain(Chained::IoVec(UserCursor { page_flags, .. })) => *page_flags = flags,
             Self::KVec(_) | Self::Shared(_) | Self::BVec(_) | Self::Uniform(_) => {}
-            Self::Discard(_) => {}
+            Self::Discard(_) | Self::Lookup(_) => {}
             Self::Chain(Chained::KVec(_) | Chained::Shared(_) | Chained::BVec(_)) => {}
         }
     }
@@ -148,7 +153,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_single_seg_count")]
     pub fn first_segment_len(&self) -> usize {
-        on_cursor!(self, cursor => cursor.ranges().next().map_or(0, |range| range.len))
+        on_cursor!(self, cursor => cursor.first_range().map_or(0, |(_, len)| len))
     }
 
     /// The bytes from `start` bytes ahead on that lie in `max_segments` segments, at most `max_bytes`.
@@ -236,7 +241,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
         if self.is_discarding() {
             return 0;
         }
-        on_cursor!(self, cursor => pages_under::<H::Page, _>(cursor, max_pages))
+        on_cursor!(self, cursor => cursor.pages_under::<H::Page>(max_pages))
     }
 
     /// The pages that the next `max_bytes` bytes touch, at most `max_pages`.
@@ -259,37 +264,36 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
 
     /// The address and length of the next piece; `None` at the end.
     pub(super) fn next_range(&self) -> Option<(usize, usize)> {
-        on_cursor!(self, cursor => {
-            let range = cursor.ranges().next()?;
-            Some((range.segment.address().wrapping_add(range.offset), range.len))
-        })
+        on_cursor!(self, cursor => cursor.first_range())
     }
 }
 
-/// The pages that the bytes left under `cursor` touch, at most `max_pages`.
-// Never in line: together, the walks over all kinds of segments save more registers than each needs.
-#[inline(never)]
-fn pages_under<P: Page, L: Segments>(cursor: &Cursor<L, L::Node>, max_pages: usize) -> usize {
-    let left = cursor.remaining();
-    // No page holds more bytes than its size: these touch no fewer pages, wherever they lie.
-    if page_and_offset(P::SIZE, left).0 >= max_pages {
-        return max_pages;
+impl<L: Segments> Cursor<L, L::Node> {
+    /// The pages that the bytes left touch, at most `max_pages`.
+    // Never in line: together, the walks over all kinds of segments save more registers than each needs.
+    #[inline(never)]
+    fn pages_under<P: Page>(&self, max_pages: usize) -> usize {
+        let left = self.remaining();
+        // No page holds more bytes than its size: these touch no fewer pages, wherever they lie.
+        if page_and_offset(P::SIZE, left).0 >= max_pages {
+            return max_pages;
+        }
+        // Filled up to whole pages, a piece must not exceed a `usize`. The careful form also takes the case of no
+        // bytes, so that one compare finds both.
+        if left.wrapping_sub(1) >= usize::MAX.wrapping_sub(P::SIZE.saturating_mul(2)) {
+            return pages_under_careful::<P, _>(self, max_pages);
+        }
+        // A page that a piece touches holds a byte of it: there are no more pages than bytes.
+        let pages = self.fold_ranges(0usize, |sum, address, len| {
+            let (_, in_first) = page_and_offset(P::SIZE, address);
+            let filled = in_first.wrapping_add(len).wrapping_add(P::SIZE.wrapping_sub(1));
+            sum.wrapping_add(page_and_offset(P::SIZE, filled).0)
+        });
+        pages.min(max_pages)
     }
-    // Filled up to whole pages, a piece must not exceed a `usize`. The careful form also takes the case of no
-    // bytes, so that one compare finds both.
-    if left.wrapping_sub(1) >= usize::MAX.wrapping_sub(P::SIZE.saturating_mul(2)) {
-        return pages_under_careful::<P, _>(cursor, max_pages);
-    }
-    // A page that a piece touches holds a byte of it: there are no more pages than bytes.
-    let pages = cursor.fold_ranges(0usize, |sum, address, len| {
-        let (_, in_first) = page_and_offset(P::SIZE, address);
-        let filled = in_first.wrapping_add(len).wrapping_add(P::SIZE.wrapping_sub(1));
-        sum.wrapping_add(page_and_offset(P::SIZE, filled).0)
-    });
-    pages.min(max_pages)
 }
 
-/// As [`pages_under`], for nearly as many bytes as a `usize` can count.
+/// As [`Cursor::pages_under`], for nearly as many bytes as a `usize` can count.
 #[cold]
 fn pages_under_careful<P: Page, L: Segments>(
     cursor: &Cursor<L, L::Node>,

@@ -100,6 +100,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
             Self::Chain(Chained::BVec(cursor)) => {
                 scatter_runs(cursor.ranges_of_chain(max_size), max_entries, list)?
             }
+            Self::Lookup(cursor) => cursor.scatter(max_size, max_entries, list)?,
         };
         self.advance(len);
         Ok(len)

@@ -3,16 +3,17 @@
 use core::fmt;
 
 use super::{Chained, IovIter, UserCursor};
-use crate::cursor::Cursor;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::host::{Host, Page, UserMemory};
+#[allow(unused_imports, reason = "for the documentation")]
+use crate::host::Page;
+use crate::host::{Host, UserMemory};
 use crate::iov::{
     BATCH, CallError, Limits, MAX_BYTES, Transfer, VectoredRead, VectoredWrite, View, call_pieces,
     one_call, transfer,
 };
 use crate::memory::Piece;
-use crate::segment::{BioVec, IoVec, MAX_SEGMENTS, Segments};
+use crate::segment::{IoVec, MAX_SEGMENTS, Segments};
 
 /// Why a transfer of an [`IovIter`] failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,8 +226,18 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
             Self::IoVec(user) => call_user(user, limits, call)?,
             Self::KVec(cursor) => one_call(&View::over(cursor.borrowed()), limits, call)?,
             Self::Shared(cursor) => one_call(&View::over(cursor.borrowed()), limits, call)?,
-            Self::BVec(cursor) => call_page(*cursor, limits, call)?,
-            Self::Uniform(cursor) => call_page(*cursor, limits, call)?,
+            Self::BVec(cursor) => {
+                let mut cursor = *cursor;
+                call_page(cursor.remaining(), limits, call, |n, step| cursor.walk_pages(n, step))?
+            }
+            Self::Uniform(cursor) => {
+                let mut cursor = *cursor;
+                call_page(cursor.remaining(), limits, call, |n, step| cursor.walk_pages(n, step))?
+            }
+            Self::Lookup(cursor) => {
+                let mut cursor = *cursor;
+                call_page(cursor.remaining(), limits, call, |n, step| cursor.walk_pages(n, step))?
+            }
             Self::Discard(cursor) => call_nothing(cursor.remaining(), limits, call)?,
             Self::Chain(chained) => {
                 // The rest of a message may be still to come, or all that is left.
@@ -238,7 +249,11 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
                     Chained::IoVec(user) => call_user(user, limits, call)?,
                     Chained::KVec(cursor) => call_pieces(|| cursor.pieces(), limits, call)?,
                     Chained::Shared(cursor) => call_pieces(|| cursor.pieces(), limits, call)?,
-                    Chained::BVec(cursor) => call_page(*cursor, limits, call)?,
+                    Chained::BVec(cursor) => {
+                        let mut cursor = *cursor;
+                        let left = cursor.remaining();
+                        call_page(left, limits, call, |n, step| cursor.walk_pages(n, step))?
+                    }
                 }
             }
         };
@@ -294,16 +309,17 @@ fn call_mapped<const N: usize, U: UserMemory, L: Segments<Segment = IoVec>, D: D
     Some(call(&list).map(|moved| moved.min(mapped)))
 }
 
-/// Calls `call` once, with the first piece of the pages.
-fn call_page<P: Page, L: Segments<Segment = BioVec<P>>, D: Direction, E>(
-    mut cursor: Cursor<L, L::Node>,
+/// Calls `call` once, with the first piece of the pages that `walk` walks over.
+fn call_page<D: Direction, E>(
+    remaining: usize,
     limits: Limits,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Called<E>,
+    walk: impl FnOnce(usize, &mut dyn FnMut(Piece<'_, D>, usize) -> usize) -> usize,
 ) -> Called<E> {
-    let left = cursor.remaining().min(MAX_BYTES);
+    let left = remaining.min(MAX_BYTES);
     let mut called = Err(memory(Error::Fault));
     // Handling nothing ends the walk.
-    cursor.walk_pages(left, |piece, _| {
+    walk(left, &mut |piece, _| {
         called = match piece.len() {
             len if len < left && limits.messages => Err(memory(Error::NoMapping)),
             len => call(&[piece]).map(|moved| moved.min(len)),

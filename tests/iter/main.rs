@@ -9,6 +9,7 @@ mod extract;
 mod fault_in;
 mod from;
 mod import;
+mod lookup;
 mod page_copy;
 mod pages;
 mod position;

@@ -30,6 +30,7 @@ const LINUX: &str = "
     iov_iter_is_bvec iov_iter_is_discard user_backed_iter
     iov_iter_get_pages iov_iter_get_pages2 iov_iter_get_pages_alloc iov_iter_get_pages_alloc2
     get_pages_array iov_iter_extract_pages iov_iter_extract_will_pin extract_iter_to_sg
+    ITER_XARRAY iov_iter_xarray iov_iter_is_xarray iterate_xarray
     ITER_BVECQ ITER_FOLIOQ bvecq folio_queue iov_iter_bvec_queue iov_iter_folio_queue iov_iter_is_bvecq
     iov_iter_is_folioq iterate_bvecq iterate_folioq
     iov_iter_extract_bvecs netfs_limit_iter bvec_try_merge_page zone_device_pages_have_same_pgmap

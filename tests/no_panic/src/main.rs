@@ -277,6 +277,7 @@ fn every_kind<D: Direction>(mut each: impl FnMut(&mut IovIter<'_, D, Everything>
     each(&mut IovIter::kvec_chain(segments::any_chain(), any()));
     each(&mut IovIter::shared_chain(segments::any_chain(), any()));
     each(&mut IovIter::bvec_chain(segments::any_chain(), any()));
+    each(&mut IovIter::lookup(&segments::AnyFile, any() as u64, any()));
     let storage = &mut InlineVec::<IoVec, 4>::new();
     for abi in [Abi::Native, Abi::Compat] {
         if let Ok(mut iter) = IovIter::import_iovec(Anything, any(), any(), abi, storage) {

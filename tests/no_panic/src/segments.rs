@@ -10,9 +10,9 @@ use core::sync::atomic::AtomicU8;
 use iov_iter::host::Host;
 use iov_iter::segment::{Chain, ChainNode, ChainSlots, Discarded, Single, as_pieces};
 use iov_iter::{
-    Access, BioVec, Chained, Checksum, Cursor, Dest, Direction, DupStorage, Error, HeldPage,
-    InlineVec, IoVec, IovIter, KVec, List, MemVec, Piece, ScatterEntry, Segment, Segments,
-    SharedVec, Source, TransferError, Uniform, UserCursor,
+    Access, BioVec, Chained, Checksum, Cursor, Dest, Direction, DupStorage, Error, FoundPages,
+    HeldPage, InlineVec, IoVec, IovIter, KVec, List, MemVec, PageLookup, Piece, ScatterEntry,
+    Segment, Segments, SharedVec, Source, TransferError, Uniform, UserCursor,
 };
 
 use crate::{Anything, Everything, Frame, any, any_bytes, any_list, any_position, iov};
@@ -58,6 +58,25 @@ fn walk<L: Segments>(list: L) {
     for range in cursor.ranges() {
         ask_a_segment(range.segment);
         let _ = black_box(write!(Text, "{:?}", cloned(&range)));
+    }
+}
+
+/// Pages that whoever else knows.
+pub struct AnyFile;
+
+impl PageLookup<Frame> for AnyFile {
+    fn find(&self, position: u64) -> Option<FoundPages<Frame>> {
+        black_box(position);
+        let pages = Frame(black_box(NonNull::dangling()));
+        (any() > 0).then(|| FoundPages { start: any() as u64, pages })
+    }
+}
+
+fn looked_up() {
+    let iter = IovIter::<Source, Everything>::lookup(&AnyFile, any() as u64, any());
+    if let IovIter::Lookup(cursor) = iter {
+        let _ = black_box(write!(Text, "{:?}", cloned(&cursor)));
+        black_box(cursor.file_position());
     }
 }
 
@@ -243,6 +262,7 @@ pub fn every_operation() {
         black_box(list.segments().len());
         walk(cloned(&list));
     }
+    looked_up();
     walk(any_chain::<IoVec>());
     if let IovIter::<Source, Everything>::Chain(chained) =
         IovIter::bvec_chain(any_chain::<BioVec<Frame>>(), any())

@@ -67,6 +67,7 @@ pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
         IovIter::BVec(cursor) => cursor.position(),
         IovIter::Uniform(cursor) => cursor.position(),
         IovIter::Discard(cursor) => cursor.position(),
+        IovIter::Lookup(_) => panic!("a file has no segments"),
         IovIter::Chain(Chained::IoVec(user)) => user.cursor().position(),
         IovIter::Chain(Chained::KVec(cursor)) => cursor.position(),
         IovIter::Chain(Chained::Shared(cursor)) => cursor.position(),

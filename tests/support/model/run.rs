@@ -71,9 +71,13 @@ impl<'a, D: Direction> Side<'a, D> {
         assert_eq!(iter.is_empty(), flat.count == 0);
         let nr = flat.segment_count();
         let seg = flat.bytes.get(flat.at).map_or(self.segments, |byte| byte.segment);
-        assert_eq!(place(iter), at(seg, flat.offset(), nr, flat.count));
-        let shown =
-            format!("remaining: {}, segment_count: {nr}, offset: {}", flat.count, flat.offset());
+        // Of pages that are looked up, bytes from the first one on.
+        let off = if iter.kind() == Kind::Lookup { flat.at } else { flat.offset() };
+        match iter.kind() {
+            Kind::Lookup => assert_eq!(iter.segment_count(), nr),
+            _ => assert_eq!(place(iter), at(seg, off, nr, flat.count)),
+        }
+        let shown = format!("remaining: {}, segment_count: {nr}, offset: {off}", flat.count);
         assert!(format!("{iter:?}").contains(&shown));
         assert_eq!(iter.first_segment_len(), flat.first_segment_len());
         assert_eq!(iter.alignment(), flat.alignment());
@@ -200,13 +204,13 @@ impl<'a, D: Direction> Side<'a, D> {
         let mut copy = self.iter.dup(&mut storage).unwrap();
         let off = match self.iter.kind() {
             // A single segment held by value is whole in the duplicate, too.
-            Kind::UserBuf | Kind::Discard => self.flat.at,
+            Kind::UserBuf | Kind::Discard | Kind::Lookup => self.flat.at,
             _ => self.flat.offset(),
         };
         assert_eq!(
             segments(&copy),
             match self.iter.kind() {
-                Kind::UserBuf | Kind::Discard => 1,
+                Kind::UserBuf | Kind::Discard | Kind::Lookup => 1,
                 _ => self.flat.segment_count(),
             }
         );
@@ -248,6 +252,7 @@ impl<'a, D: Direction> Side<'a, D> {
         let (held, retention) = match (nature, extract) {
             (Nature::User, true) => ((0, needed), Retention::Pinned),
             (_, false) => ((needed, 0), Retention::Referenced),
+            _ if self.iter.kind() == Kind::Lookup => ((needed, 0), Retention::Referenced),
             _ => ((0, 0), Retention::None),
         };
         assert_eq!(self.memory.held(), held);
@@ -274,8 +279,12 @@ impl<'a, D: Direction> Side<'a, D> {
         assert_eq!(result, Ok(total));
         let bytes: Vec<_> = list.iter().flat_map(entry_bytes).collect();
         compare(&bytes, flat);
-        let pins = if flat.nature == Nature::User { taken.len() } else { 0 };
-        assert_eq!(self.memory.held(), (0, pins));
+        let held = match (flat.nature, self.iter.kind()) {
+            (Nature::User, _) => (0, taken.len()),
+            (_, Kind::Lookup) => (taken.len(), 0),
+            _ => (0, 0),
+        };
+        assert_eq!(self.memory.held(), held);
         flat.advance(total);
         flat.absent = self.memory.absent();
     }
@@ -307,8 +316,12 @@ impl<D: Direction> Side<'_, D> {
             bytes.extend(held_bytes(&pages[segment.first..][..segment.pages], range));
         }
         compare(&bytes, flat);
-        let pins = if flat.nature == Nature::User { pages.len() } else { 0 };
-        assert_eq!(self.memory.held(), (0, pins));
+        let held = match (flat.nature, self.iter.kind()) {
+            (Nature::User, _) => (0, pages.len()),
+            (_, Kind::Lookup) => (pages.len(), 0),
+            _ => (0, 0),
+        };
+        assert_eq!(self.memory.held(), held);
         flat.advance(total);
         flat.absent = self.memory.absent();
     }

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use iov_iter::segment::{Chain, ChainNode};
-use iov_iter::{BioVec, Dest, Direction, IoVec, KVec, SharedVec, Source, Uniform};
+use iov_iter::{
+    BioVec, Dest, Direction, FoundPages, IoVec, KVec, PageLookup, SharedVec, Source, Uniform,
+};
 
 use super::flat::{Byte, Flat, Nature};
 use super::{Iter, TestPage, UserSpace};
@@ -30,11 +32,12 @@ pub enum Shape {
     KVecChain,
     SharedChain,
     BVecChain,
+    Lookup,
     Discard,
 }
 
 impl Shape {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UserBuf,
         Self::IoVec,
         Self::KVec,
@@ -45,10 +48,11 @@ impl Shape {
         Self::KVecChain,
         Self::SharedChain,
         Self::BVecChain,
+        Self::Lookup,
         Self::Discard,
     ];
     /// What a source can be.
-    pub const SOURCES: &[Self] = Self::ALL.split_at(10).0;
+    pub const SOURCES: &[Self] = Self::ALL.split_at(11).0;
 
     /// Lists in which any segment may be empty.
     pub const WITH_EMPTY: &[Self] = &[
@@ -118,6 +122,36 @@ type Nodes = (usize, *const (), *mut [ChainNode<'static, ()>]);
 #[derive(Default)]
 struct Chains(RefCell<Vec<Nodes>>);
 
+/// Runs of pages, one after the other in a file from a page border far inside on.
+#[derive(Default)]
+struct TestFile {
+    runs: Vec<FoundPages<TestPage<P>>>,
+    /// Where the first byte of the segments is.
+    start: u64,
+}
+
+// SAFETY: tests with pages have one thread.
+unsafe impl Sync for TestFile {}
+
+impl TestFile {
+    /// Appends a run, of which the segments begin `gap` bytes in.
+    fn start(&mut self, run: &TestPage<P>, gap: usize) {
+        let end = |last: &FoundPages<TestPage<P>>| last.start + last.pages.all_bytes().len() as u64;
+        let start = self.runs.last().map_or(1 << 40, end);
+        if self.runs.is_empty() {
+            self.start = start + gap as u64;
+        }
+        self.runs.push(FoundPages { start, pages: run.clone() });
+    }
+}
+
+impl PageLookup<TestPage<P>> for TestFile {
+    fn find(&self, position: u64) -> Option<FoundPages<TestPage<P>>> {
+        // The last one that begins before also where it is too short: the caller must see that.
+        self.runs.iter().rfind(|run| run.start <= position).cloned()
+    }
+}
+
 /// The memory of a scene.
 pub struct Memory {
     pub space: UserSpace<P>,
@@ -131,6 +165,7 @@ pub struct Memory {
     /// For each flat byte, where it is in the image.
     places: Vec<usize>,
     chains: Chains,
+    lookup: TestFile,
 }
 
 impl Scene {
@@ -143,6 +178,27 @@ impl Scene {
                 let len = segments.iter().map(|(_, len)| len).sum::<usize>();
                 // The count is the length of the only segment.
                 segments = vec![(gap, len.saturating_sub(self.spare))];
+            }
+            Shape::Lookup => {
+                // Each run is used up to its end, and the next one begins with its first byte.
+                let last = segments.len().saturating_sub(1);
+                for (index, (gap, len)) in segments.iter_mut().enumerate() {
+                    *gap = if index == 0 { *gap % P } else { 0 };
+                    *len = match index {
+                        _ if index == last => (*len).max(1),
+                        _ => (*gap + *len).div_ceil(P).max(1) * P - *gap,
+                    };
+                }
+                // What the count leaves out is not told from what is not there.
+                let mut spare = self.spare;
+                while let Some((_, len)) = segments.last_mut() {
+                    if spare < *len {
+                        *len -= spare;
+                        break;
+                    }
+                    spare -= *len;
+                    segments.pop();
+                }
             }
             Shape::Uniform => {
                 let each = segments.get(1).map_or(1, |(_, len)| (*len).max(1));
@@ -161,7 +217,7 @@ impl Scene {
         let segments = self.shaped();
         let total = segments.iter().map(|(_, len)| len).sum::<usize>();
         let count = match self.shape {
-            Shape::UserBuf | Shape::Discard => total,
+            Shape::UserBuf | Shape::Discard | Shape::Lookup => total,
             _ => total.saturating_sub(self.spare),
         };
         let mut memory = Memory {
@@ -174,6 +230,7 @@ impl Scene {
             pages: 0,
             places: Vec::new(),
             chains: Chains::default(),
+            lookup: TestFile::default(),
         };
         let end = segments.iter().map(|(gap, len)| gap + len).sum::<usize>();
         let mut buffer = Vec::new();
@@ -195,6 +252,13 @@ impl Scene {
                     memory.runs.push(run);
                     gap
                 }
+                Shape::Lookup => {
+                    let run = TestPage::run((gap + len).div_ceil(P));
+                    run.fill(0, &vec![FILLER; run.all_bytes().len()]);
+                    memory.lookup.start(&run, gap);
+                    memory.runs.push(run);
+                    gap
+                }
                 Shape::KVec | Shape::Shared => buffer.as_ptr().addr() + image + gap,
                 _ => 0,
             };
@@ -204,7 +268,9 @@ impl Scene {
                 bytes.push(Byte { value, address: first + at, segment, bad: false });
             }
             image += match self.shape.of_segments() {
-                Shape::BVec | Shape::Uniform => memory.runs[segment].all_bytes().len(),
+                Shape::BVec | Shape::Uniform | Shape::Lookup => {
+                    memory.runs[segment].all_bytes().len()
+                }
                 _ => gap + len,
             };
         }
@@ -213,7 +279,7 @@ impl Scene {
             nature: match self.shape.of_segments() {
                 Shape::UserBuf | Shape::IoVec => Nature::User,
                 Shape::KVec | Shape::Shared => Nature::Kernel,
-                Shape::BVec | Shape::Uniform => Nature::Pages,
+                Shape::BVec | Shape::Uniform | Shape::Lookup => Nature::Pages,
                 _ => Nature::Nothing,
             },
             page: P,
@@ -363,6 +429,7 @@ impl Memory {
             Shape::IoVecChain => {
                 Iter::iovec_chain(&self.space, self.chain(&self.iovecs), self.count)
             }
+            Shape::Lookup => Iter::lookup(&self.lookup, self.lookup.start, self.count),
             Shape::BVecChain => Iter::bvec_chain(self.chain(&self.bvecs), self.count),
             _ => return None,
         })
