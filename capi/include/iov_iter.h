@@ -54,7 +54,8 @@ extern "C" {
  *
  * A range of a vector starts `offset` bytes after its first one. It is cut where the vector ends; an offset past the end
  * is -EINVAL, one at the end means no bytes. No function looks at an element after the range. An element up to its end
- * that cannot be memory is -EFAULT (NULL with a length) or -EINVAL (a length out of range), and nothing has moved then.
+ * that cannot be memory is -EFAULT (NULL with a length) or -EINVAL (a length out of range). A copy or a fill that has
+ * moved bytes before returns their number instead.
  */
 
 /* The bytes of all elements together; -EINVAL if they are more than SSIZE_MAX. */

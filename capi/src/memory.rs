@@ -80,6 +80,50 @@ pub(crate) unsafe fn array<'a, T>(first: *const T, count: usize) -> Result<&'a [
     Ok(unsafe { slice::from_raw_parts(first, count) })
 }
 
+/// Calls `step` for the pieces of a vector from `offset` on, at most `len` bytes of them, with the bytes before each, as long
+/// as it returns true. Returns the bytes of all pieces. Each element up to the last byte is looked at once.
+///
+/// # Errors
+///
+/// `EINVAL` if the offset exceeds the bytes there are; `EFAULT` or `EINVAL` if the first byte is in an element that cannot
+/// be memory. A later one ends the walk.
+///
+/// # Safety
+///
+/// As for [`array`]; and the bytes of each element are valid as [`piece`] says.
+#[inline]
+pub(crate) unsafe fn walk<'a, D: Direction>(
+    iov: *const IoVec,
+    count: usize,
+    offset: usize,
+    len: usize,
+    mut step: impl FnMut(Piece<'a, D>, usize) -> bool,
+) -> Result<usize, Errno> {
+    // SAFETY: the caller's promise.
+    let elements = unsafe { array(iov, count) }?;
+    let (mut skip, mut done) = (offset, 0_usize);
+    for element in elements {
+        let Some(here @ 1..) = element.len.checked_sub(skip) else {
+            skip = skip.wrapping_sub(element.len);
+            continue;
+        };
+        if let Err(errno) = check(element.base, element.len) {
+            return if done == 0 { Err(errno) } else { Ok(done) };
+        }
+        // `skip` is less than the length, and `done` at most `len`. The sum of what is done never exceeds `len`.
+        let now = here.min(len.wrapping_sub(done));
+        let base = core::ptr::with_exposed_provenance_mut::<u8>(element.base.wrapping_add(skip));
+        // SAFETY: a part of the element, which was checked, and the caller's promise.
+        let goes_on = step(unsafe { Piece::from_raw_parts(base, now) }, done);
+        done = done.wrapping_add(now);
+        skip = 0;
+        if done >= len || !goes_on {
+            return Ok(done);
+        }
+    }
+    if skip == 0 { Ok(done) } else { Err(Errno::INVAL) }
+}
+
 /// A range of the bytes of an array of `struct iovec`, whose elements were checked.
 pub(crate) struct Range<'a, D: Direction> {
     /// The elements that hold it.

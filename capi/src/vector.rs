@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char, c_int, c_void};
 use core::fmt;
 
 use iov_iter::iov::View;
-use iov_iter::{Dest, Direction, IoVec, Shared, Source};
+use iov_iter::{Dest, Direction, IoVec, Segments, Shared, Source};
 
 use crate::errno::{Answer, Errno, count, truth};
 use crate::memory::{self, Range};
@@ -32,10 +32,9 @@ unsafe fn view<'a, D: Direction>(
 pub unsafe extern "C" fn ioviter_vec_size(iov: *const IoVec, iov_count: usize) -> isize {
     // SAFETY: the header asks for the array.
     let elements = unsafe { memory::array(iov, iov_count) };
-    count(elements.and_then(|elements| {
-        let size = elements.iter().try_fold(0_usize, |size, one| size.checked_add(one.len));
-        size.filter(|size| isize::try_from(*size).is_ok()).ok_or(Errno::INVAL)
-    }))
+    // A sum that does not fit saturates.
+    let size = elements.map(|elements| elements.total());
+    count(size.and_then(|size| isize::try_from(size).map(|_| size).map_err(|_| Errno::INVAL)))
 }
 
 #[unsafe(no_mangle)]
@@ -47,10 +46,11 @@ pub unsafe extern "C" fn ioviter_vec_to_buf(
     len: usize,
 ) -> isize {
     // SAFETY: the header asks for the vector's memory, and for that of the buffer.
-    count(unsafe { memory::dest(buf, len) }.and_then(|into| {
-        // SAFETY: as above.
-        let from: Bytes<'_, Source> = unsafe { view(iov, iov_count, offset, len) }?;
-        from.read_piece_at(0, into).map_err(|_| Errno::INVAL)
+    count(unsafe { memory::dest(buf, len) }.and_then(|into| unsafe {
+        memory::walk::<Source>(iov, iov_count, offset, len, |piece, done| {
+            into.slice(done, usize::MAX).copy_from(piece);
+            true
+        })
     }))
 }
 
@@ -63,10 +63,11 @@ pub unsafe extern "C" fn ioviter_vec_from_buf(
     len: usize,
 ) -> isize {
     // SAFETY: the header asks for the vector's memory, and for that of the buffer.
-    count(unsafe { memory::source(buf, len) }.and_then(|from| {
-        // SAFETY: as above.
-        let into: Bytes<'_, Dest> = unsafe { view(iov, iov_count, offset, len) }?;
-        into.write_piece_at(0, from).map_err(|_| Errno::INVAL)
+    count(unsafe { memory::source(buf, len) }.and_then(|from| unsafe {
+        memory::walk::<Dest>(iov, iov_count, offset, len, |piece, done| {
+            piece.copy_from(from.slice(done, usize::MAX));
+            true
+        })
     }))
 }
 
@@ -79,9 +80,13 @@ pub unsafe extern "C" fn ioviter_vec_fill(
     len: usize,
 ) -> isize {
     // SAFETY: the header asks for the vector's memory.
-    let into: Result<Bytes<'_, Dest>, _> = unsafe { view(iov, iov_count, offset, len) };
-    // As memset takes the value.
-    count(into.and_then(|into| into.fill_at(0, value as u8, len).map_err(|_| Errno::INVAL)))
+    count(unsafe {
+        memory::walk::<Dest>(iov, iov_count, offset, len, |piece, _| {
+            // As memset takes the value.
+            piece.fill(value as u8);
+            true
+        })
+    })
 }
 
 #[unsafe(no_mangle)]

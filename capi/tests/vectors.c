@@ -220,6 +220,10 @@ static void impossible_memory_is_refused(void)
     CHECK_EQ(ioviter_vec_size(NULL, 1), -EFAULT);
     CHECK_EQ(ioviter_vec_size(&null, SIZE_MAX), -EINVAL);
     CHECK_EQ(ioviter_vec_size(&negative, 1), -EINVAL);
+    {
+        struct iovec wrapping[2] = {{&byte, SIZE_MAX}, {&byte, 2}};
+        CHECK_EQ(ioviter_vec_size(wrapping, 2), -EINVAL);
+    }
     CHECK_EQ(ioviter_vec_to_buf(NULL, 0, 0, NULL, 0), 0);
     CHECK_EQ(ioviter_vec_to_buf(NULL, 1, 0, &byte, 1), -EFAULT);
     CHECK_EQ(ioviter_vec_to_buf(&null, 1, 0, &byte, 1), -EFAULT);
@@ -229,6 +233,15 @@ static void impossible_memory_is_refused(void)
     CHECK_EQ(ioviter_vec_from_buf(second, 2, 0, &byte, SIZE_MAX), -EINVAL);
     /* An element after the range is not looked at. */
     CHECK_EQ(ioviter_vec_to_buf(second, 2, 0, &byte, 1), 1);
+    /* Nor is what was moved before it forgotten. */
+    {
+        char two[2] = {5, 6};
+        CHECK_EQ(ioviter_vec_to_buf(second, 2, 0, two, 2), 1);
+        CHECK_EQ(two[1], 6);
+        CHECK_EQ(ioviter_vec_from_buf(second, 2, 0, two, 2), 1);
+        CHECK_EQ(ioviter_vec_fill(second, 2, 0, 9, 2), 1);
+        CHECK_EQ(ioviter_vec_fill(second, 2, 1, 9, 2), -EFAULT);
+    }
     CHECK_EQ(ioviter_vec_is_zero(second, 2, 0, 1), 0);
     CHECK_EQ(ioviter_vec_is_zero(second, 2, 0, 2), -EFAULT);
     CHECK_EQ(ioviter_vec_fill(&null, 1, 0, 1, 1), -EFAULT);
