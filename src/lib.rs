@@ -48,7 +48,8 @@
 //! The forms named `full` move all or nothing. Empty segments change no result.
 //!
 //! The module `guide` has programs for the usual tasks (features `std` and `zerocopy-v0.8`), and
-//! tells what differs from C. The repository has larger examples: `readv`, `virtio_blk`, `firmware`, `kernel-module`.
+//! tells what differs from C. The repository has larger examples: `readv`, `virtio_blk`, `firmware`, `vhost-user-blk`,
+//! `kernel-module`.
 //! [`c_names`] has the Rust item for each function of Linux and QEMU.
 //!
 //! # Features

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::host::UserMemory;
 use crate::iov::View;
 use crate::list::{InlineVec, List};
-use crate::segment::SharedVec;
+use crate::segment::{MAX_SEGMENTS, SharedVec};
 
 /// Guest memory that stays where it is for as long as this handle exists, wherever the handle is moved.
 ///
@@ -59,7 +59,7 @@ pub struct Descriptor {
 /// The segments point into this program's memory, so both lists go to a [`View`], `preadv` or io_uring as
 /// they are. A descriptor that spans regions becomes one segment for each.
 /// `N` segments of either direction have room in the chain; more go to the heap, which the chain keeps
-/// when it is [cleared](Self::clear).
+/// when it is [cleared](Self::clear). Whatever a guest sends, there are at most [`MAX_SEGMENTS`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -155,6 +155,7 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
     /// The chain is left as it was:
     /// - [`Error::Fault`] if a byte is not mapped, or the memory refuses this direction;
     /// - [`Error::OutOfRange`] if the range wraps around the address space, or is out of this machine's reach;
+    /// - [`Error::TooManySegments`] if there would be more than [`MAX_SEGMENTS`] of a direction;
     /// - [`Error::NoMemory`] if there are more than `N` segments and the heap has no room for them;
     /// - [`Error::NoMapping`] for memory that is mapped on demand (feature `xen` of `vm-memory`).
     pub fn push(&mut self, descriptor: Descriptor) -> Result<(), Error> {
@@ -163,7 +164,7 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
 
     /// Appends the segments of all descriptors.
     ///
-    /// The descriptors are taken as they come: a chain of a guest must be bounded by the caller.
+    /// Descriptors without bytes are not counted: a chain of a guest must end some time.
     ///
     /// # Errors
     ///
@@ -190,6 +191,9 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
             len: usize::try_from(descriptor.len).map_err(|_| Error::OutOfRange)?,
         };
         range.address.checked_add(range.len).ok_or(Error::OutOfRange)?;
+        if range.len == 0 {
+            return Ok(());
+        }
         if descriptor.writable {
             segments(&self.memory, range, Permissions::Write, &mut self.writable)?;
             self.written.try_push(range).map_err(|_| Error::NoMemory)
@@ -249,6 +253,9 @@ fn segments<T: Snapshot, D: Direction, const N: usize>(
         memory.get_slices(GuestAddress(address as u64), len, access).map_err(|_| Error::Fault)?;
     let mut left = len;
     for slice in slices {
+        if list.len() >= MAX_SEGMENTS {
+            return Err(Error::TooManySegments);
+        }
         let (start, len) = first_bytes(&slice.map_err(|_| Error::Fault)?, left);
         if len == 0 {
             break;

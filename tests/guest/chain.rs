@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use iov_iter::guest::{Chain, Descriptor};
-use iov_iter::{Dest, Error, Source};
+use iov_iter::{Dest, Error, MAX_SEGMENTS, Source};
 use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
 
 use super::*;
@@ -71,6 +71,26 @@ fn an_error_leaves_the_chain_as_it_was() {
     chain.push(writable(7 * PAGE, 1)).unwrap();
     chain.mark_written(2, 1);
     assert_eq!(dirty(&memory), [7]);
+}
+
+#[test]
+fn a_chain_has_no_more_segments_than_a_system_call_takes() {
+    let memory = memory();
+    let mut chain = Chain::<_, 1>::new(&memory);
+    // Those without bytes are not counted.
+    let most = (0..MAX_SEGMENTS).flat_map(|at| [readable(at, 1), writable(at, 0)]);
+    chain.append(most).unwrap();
+    for more in [readable(0, 1), readable(2 * PAGE - 1, 2)] {
+        assert_eq!(chain.push(more), Err(Error::TooManySegments));
+        assert_eq!(chain.append([writable(0, 1), more]), Err(Error::TooManySegments));
+    }
+    let counts = (chain.readable().segment_count(), chain.writable().segment_count());
+    assert_eq!(counts, (MAX_SEGMENTS, 0));
+    chain.push(writable(2 * PAGE - 1, 2)).unwrap();
+    // A range over a border is one segment too many.
+    chain.append((2..MAX_SEGMENTS - 1).map(|_| writable(0, 1))).unwrap();
+    assert_eq!(chain.push(writable(2 * PAGE - 1, 2)), Err(Error::TooManySegments));
+    assert_eq!(chain.writable().segment_count(), MAX_SEGMENTS - 1);
 }
 
 #[test]

@@ -21,8 +21,8 @@ use crate::uring::Uring;
 pub type Vring = VringMutex<GuestMemoryAtomic<Memory>>;
 type Ring<'v> = <Vring as VringStateMutGuard<'v, GuestMemoryAtomic<Memory>>>::G;
 
-/// The most descriptors of one request. The guest is asked for much fewer.
-const MAX_DESCRIPTORS: usize = 1024;
+/// How often requests may be announced that are not there.
+const MAX_STALLED: usize = 100;
 /// How many requests are completed between two looks whether the guest wants to be told.
 const BATCH: usize = 8;
 
@@ -100,8 +100,15 @@ impl Queue {
 
     /// Completes the requests under way. The ring may then be set up anew.
     pub fn stop(&mut self, device: &Device) {
+        if let Engine::Uring(uring) = &mut self.engine {
+            uring.collect_all(device);
+        }
         if let (false, Some(vring)) = (self.broken, self.vring.clone()) {
-            let _ = self.complete_all(&vring, device);
+            // There is nobody to tell of an error any more.
+            let _ = self.complete(&vring, device).and_then(|()| self.tell(&vring));
+        }
+        if let Engine::Uring(uring) = &mut self.engine {
+            uring.forget_completed(device);
         }
         (self.told, self.broken) = (false, false);
     }
@@ -125,7 +132,7 @@ impl Queue {
         if let Some(mut ring) = active(vring) {
             ring.disable_notification()?;
         }
-        let mut announced = false;
+        let mut stalled = 0;
         loop {
             let taken = self.take_all(vring, device)?;
             self.complete(vring, device)?;
@@ -138,11 +145,11 @@ impl Queue {
                 return Ok(());
             }
             ring.disable_notification()?;
-            // Requests that are announced and cannot be taken.
-            if taken == 0 && announced {
+            // Requests that are announced again and again, and cannot be taken.
+            stalled = if taken == 0 { stalled + 1 } else { 0 };
+            if stalled > MAX_STALLED {
                 return Err(Error::InvalidAvailRingIndex);
             }
-            announced = true;
         }
     }
 
@@ -184,15 +191,6 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for all requests under way, and completes them.
-    fn complete_all(&mut self, vring: &Vring, device: &Device) -> Result<(), Error> {
-        if let Engine::Uring(uring) = &mut self.engine {
-            uring.collect_all(device);
-        }
-        self.complete(vring, device)?;
-        if self.untold > 0 { self.tell(vring) } else { Ok(()) }
-    }
-
     /// Tells the guest of what was completed, if it wants to know.
     fn tell(&mut self, vring: &Vring) -> Result<(), Error> {
         self.untold = 0;
@@ -222,9 +220,8 @@ fn take(vring: &Vring, memory: &Memory, chain: &mut Chain) -> Result<Option<Take
     };
     drop(ring);
     let head = descriptors.head_index();
-    let (mut count, mut more) = (0, true);
-    let descriptors = descriptors.take(MAX_DESCRIPTORS + 1).map(|descriptor| {
-        count += 1;
+    let mut more = true;
+    let descriptors = descriptors.map(|descriptor| {
         more = descriptor.has_next();
         Descriptor {
             address: descriptor.addr().0,
@@ -234,8 +231,8 @@ fn take(vring: &Vring, memory: &Memory, chain: &mut Chain) -> Result<Option<Take
     });
     let all = chain.append(descriptors);
     // A chain that ends before its last descriptor goes on where there is none.
-    let complete = all.is_ok() && !more && count <= MAX_DESCRIPTORS;
-    Ok(Some(Taken { head, well_formed: complete && !chain.writable().is_empty() }))
+    let well_formed = all.is_ok() && !more && !chain.writable().is_empty();
+    Ok(Some(Taken { head, well_formed }))
 }
 
 /// Serves a request. Returns the bytes that the guest is told of.

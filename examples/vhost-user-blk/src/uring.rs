@@ -11,7 +11,7 @@ use std::sync::Arc;
 use io_uring::types::{Fd, FsyncFlags};
 use io_uring::{IoUring, opcode, squeue};
 use iov_iter::iov::View;
-use iov_iter::{Direction, IoVec, MAX_SEGMENTS, Shared};
+use iov_iter::{Direction, IoVec, Shared};
 
 use crate::device::Device;
 use crate::queue::Taken;
@@ -221,13 +221,13 @@ impl Slot {
     }
 }
 
-/// Lists the segments of a view after its first `skip` bytes, as many as one call takes.
+/// Lists the segments of a view after its first `skip` bytes.
 fn describe<D: Direction>(mut view: View<'_, D, Shared>, skip: usize, segments: &mut Vec<IoVec>) {
     view.discard_front(skip);
     segments.clear();
-    let pieces = view.pieces().take(MAX_SEGMENTS);
-    segments
-        .extend(pieces.map(|piece| IoVec::new(piece.as_ptr().expose_provenance(), piece.len())));
+    segments.extend(
+        view.pieces().map(|piece| IoVec::new(piece.as_ptr().expose_provenance(), piece.len())),
+    );
 }
 
 impl Drop for Uring {
