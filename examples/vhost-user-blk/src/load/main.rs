@@ -83,7 +83,7 @@ struct Compare {
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Turns of each daemon in each case
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 20)]
     rounds: u32,
     #[arg(long, default_value_t = 1)]
     seed: u64,
