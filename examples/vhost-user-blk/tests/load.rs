@@ -67,14 +67,41 @@ fn every_layout_and_size_is_served(daemon: &Daemon) {
     }
 }
 
-#[test]
-fn every_layout_and_size_is_served_by_system_calls() {
-    every_layout_and_size_is_served(&Daemon::start(&["--queues", "2"]));
+fn hostile_rings_are_answered_or_refused(io: &str) {
+    let mut load = Command::new(env!("CARGO_BIN_EXE_load"));
+    let status = load.args(["hostile", "--seconds", "5", "--io", io]).status().unwrap();
+    assert!(status.success());
 }
 
 #[test]
-fn hostile_rings_are_answered_or_refused() {
-    let mut load = Command::new(env!("CARGO_BIN_EXE_load"));
-    let status = load.args(["hostile", "--seconds", "5"]).status().unwrap();
-    assert!(status.success());
+fn every_layout_and_size_is_served_by_system_calls() {
+    every_layout_and_size_is_served(&Daemon::start(&["--queues", "2", "--io", "sync"]));
+}
+
+#[test]
+fn hostile_rings_are_answered_or_refused_by_system_calls() {
+    hostile_rings_are_answered_or_refused("sync");
+}
+
+#[test]
+fn every_layout_and_size_is_served_by_io_uring() {
+    if has_io_uring() {
+        every_layout_and_size_is_served(&Daemon::start(&["--queues", "2", "--io", "uring"]));
+    }
+}
+
+#[test]
+fn hostile_rings_are_answered_or_refused_by_io_uring() {
+    if has_io_uring() {
+        hostile_rings_are_answered_or_refused("uring");
+    }
+}
+
+/// Containers and kernels may lack it.
+fn has_io_uring() -> bool {
+    let there = io_uring::IoUring::new(1).is_ok();
+    if !there {
+        eprintln!("skipped: no io_uring here");
+    }
+    there
 }
