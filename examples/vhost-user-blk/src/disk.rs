@@ -1,11 +1,11 @@
 //! The disk: a file or a block device.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use rustix::fs::FallocateFlags;
 
 /// The unit of positions and lengths in requests.
@@ -25,9 +25,12 @@ pub struct Disk {
 
 impl Disk {
     pub fn open(path: &Path, read_only: bool, serial: Option<&str>) -> anyhow::Result<Self> {
-        let file = File::options().read(true).write(!read_only).open(path).with_context(|| {
-            let hint = if read_only { "" } else { "; --read-only opens it without writing" };
-            format!("{}: cannot be opened{hint}", path.display())
+        let file = File::options().read(true).write(!read_only).open(path);
+        let file = file.map_err(|error| {
+            let may_not_write =
+                matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+            let hint = if may_not_write { "; --read-only does not write it" } else { "" };
+            anyhow!("{}: {error}{hint}", path.display())
         })?;
         let bytes = size(&file).with_context(|| format!("{}: has no size", path.display()))?;
         ensure!(

@@ -16,6 +16,7 @@ mod request;
 mod uring;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -75,8 +76,18 @@ fn default_queues() -> u16 {
     std::thread::available_parallelism().map_or(1, |count| count.get().min(64) as u16)
 }
 
-fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vhost-user-blk: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves one front-end after the other.
+fn run(options: &Options) -> anyhow::Result<()> {
     let disk = Disk::open(&options.image, options.read_only, options.serial.as_deref())?;
     let disk = Arc::new(disk);
     let socket = options.socket.display();
@@ -84,7 +95,7 @@ fn main() -> anyhow::Result<()> {
         .map_err(|error| anyhow!("{socket}: no socket can be made there: {error}"))?;
     eprintln!("{}: {} sectors, waiting at {socket}", options.image.display(), disk.sectors);
     loop {
-        serve(&options, &disk, &mut listener)?;
+        serve(options, &disk, &mut listener)?;
         if options.once {
             return Ok(());
         }
