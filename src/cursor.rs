@@ -529,6 +529,7 @@ impl<L: Segments> Cursor<L, L::Node> {
 
     /// The ranges of the bytes left, segment by segment; none is empty. The cursor stays.
     #[doc(alias = "iov_for_each")]
+    #[doc(alias = "for_each_mp_bvec")]
     pub fn ranges(&self) -> impl Iterator<Item = SegmentRange<'_, L::Segment>> {
         let (segments, others) = self.slices();
         Ranges { segments, others, at: self.at, left: self.remaining() }

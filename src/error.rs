@@ -47,10 +47,12 @@ pub enum Error {
     OutOfRange,
     /// The address or the length of the next piece has bits of the alignment mask.
     Misaligned,
+    /// An object is longer there than here, and what is left over is not zero.
+    Surplus,
 }
 
 impl Error {
-    /// The positive Linux errno of this error: 5 (EIO), 12 (ENOMEM), 14 (EFAULT), 22 (EINVAL) or 61
+    /// The positive Linux errno of this error: 5 (EIO), 7 (E2BIG), 12 (ENOMEM), 14 (EFAULT), 22 (EINVAL) or 61
     /// (ENODATA).
     ///
     /// The last is for bytes that ran out, where no memory faulted. Linux has no number for that: its
@@ -62,6 +64,7 @@ impl Error {
             Self::Exhausted => 61,
             Self::NoMemory => 12,
             Self::NoScatterList => 5,
+            Self::Surplus => 7,
             Self::CountExceedsSegments
             | Self::RevertPastStart
             | Self::ExpandPastEnd
@@ -92,6 +95,7 @@ impl fmt::Display for Error {
             Self::NegativeLength => "a segment length is negative",
             Self::OutOfRange => "an offset or length is out of range",
             Self::Misaligned => "an address or length is not aligned",
+            Self::Surplus => "the object has bytes that are not known here",
         })
     }
 }

@@ -11,6 +11,7 @@ use crate::memory::{Extent, Piece};
 
 bitflags! {
     /// How to reference or pin pages of user memory.
+    #[doc(alias = "iov_iter_extraction_t")]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct PageFlags: u8 {
         /// The pages will be written.
@@ -161,6 +162,7 @@ pub unsafe trait Page: Clone {
     ///
     /// [`Error::OutOfRange`] if they leave the run, [`Error::Fault`] if a page cannot be mapped.
     #[doc(alias = "memcpy_from_page")]
+    #[doc(alias = "memcpy_from_folio")]
     fn read_at(&self, offset: usize, dst: Piece<'_, Dest>) -> Result<(), Error> {
         let copied = on_range(self, offset, dst.len(), |piece: Piece<'_, Source>, done| {
             piece.copy_to(dst.slice(done, piece.len()))
@@ -174,6 +176,8 @@ pub unsafe trait Page: Clone {
     ///
     /// As [`read_at`](Self::read_at).
     #[doc(alias = "memcpy_to_page")]
+    #[doc(alias = "memcpy_to_folio")]
+    #[doc(alias = "folio_fill_tail")]
     fn write_at(&self, offset: usize, src: Piece<'_, Source>) -> Result<(), Error> {
         let copied = on_range(self, offset, src.len(), |piece: Piece<'_, Dest>, done| {
             piece.copy_from(src.slice(done, piece.len()))
@@ -187,6 +191,7 @@ pub unsafe trait Page: Clone {
     ///
     /// As [`read_at`](Self::read_at).
     #[doc(alias = "memzero_page")]
+    #[doc(alias = "zero_user_segments")]
     fn zero_at(&self, offset: usize, len: usize) -> Result<(), Error> {
         all_of(len, on_range(self, offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))?)
     }

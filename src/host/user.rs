@@ -19,6 +19,13 @@ bitflags! {
         /// Page faults are disabled: memory that is not resident counts as bad.
         const NOFAULT = 1;
         /// The data will not be used soon; keep it out of the CPU cache. A hint.
+        ///
+        /// Linux's own copy of this kind stops some bytes before a fault since 6.12: the count is then as
+        /// exact as the host's copy.
+        #[doc(alias = "__copy_from_user_inatomic_nocache")]
+        #[doc(alias = "copy_from_user_inatomic_nontemporal")]
+        #[doc(alias = "__copy_from_user_flushcache")]
+        #[doc(alias = "copy_from_user_flushcache")]
         const NON_TEMPORAL = 1 << 1;
         /// The kernel side may hold poisoned memory; stop before it instead of crashing.
         const MACHINE_CHECK = 1 << 2;

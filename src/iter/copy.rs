@@ -57,6 +57,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     #[inline]
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_mc_to_iter")]
+    #[doc(alias = "dax_copy_to_iter")]
     pub fn copy_mc_to_iter(&mut self, src: Piece<'_, Source>) -> usize {
         self.iterate_and_advance(
             src.len(),
@@ -299,6 +300,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[inline]
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_from_iter_flushcache")]
+    #[doc(alias = "dax_copy_from_iter")]
     pub fn copy_from_iter_flushcache(&mut self, dst: &mut [u8]) -> usize {
         let copied = self.copy_out_buffer(KVec::from(&mut *dst), CopyFlags::NON_TEMPORAL);
         Piece::from(dst).slice(0, copied).flush_cache();

@@ -9,6 +9,7 @@ mod copy;
 mod dup;
 #[cfg(feature = "embedded-io-v0.7")]
 mod embedded_io;
+mod extensible;
 mod extract;
 mod fault;
 mod from;
@@ -108,6 +109,8 @@ use crate::segment::{
 /// assert_eq!(IovIterSource::from(&body).read_be(), Ok(0x626f_6479_u32));
 /// ```
 #[doc(alias = "iov_iter")]
+#[doc(alias = "vringh_iov")]
+#[doc(alias = "vringh_kiov")]
 #[non_exhaustive]
 pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
     // The first is told from the others by the fewest compares.
@@ -129,6 +132,7 @@ pub enum IovIter<'a, D: Direction, H: Host = KernelOnly> {
     Uniform(Cursor<Uniform<'a, BioVec<H::Page>>>),
     /// Nothing: data vanishes.
     #[doc(alias = "ITER_DISCARD")]
+    #[doc(alias = "iterate_discard")]
     Discard(Cursor<Single<Discarded<D>>>),
     /// A chain of nodes with segments of one of these kinds.
     #[doc(alias = "ITER_BVECQ")]
@@ -443,6 +447,8 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// ```
     #[inline]
     #[doc(alias = "iterate_and_advance2")]
+    #[doc(alias = "iov_step_f")]
+    #[doc(alias = "iov_ustep_f")]
     #[doc(alias = "iterate_and_advance_kernel")]
     pub fn iterate_and_advance<S: ?Sized>(
         &mut self,
@@ -543,6 +549,15 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
 // Two iterators may write the same destination, but not from two threads.
 static_assertions::assert_impl_all!(IovIter<'static, Source>: Send, Sync);
 static_assertions::assert_not_impl_any!(IovIter<'static, Dest>: Send, Sync);
+
+/// An iterator may be taken for one over segments that live shorter.
+const _: () = {
+    const fn _shortened<'s, D: Direction, H: Host>(
+        iter: &'s IovIter<'static, D, H>,
+    ) -> &'s IovIter<'s, D, H> {
+        iter
+    }
+};
 
 impl<D: Direction, H: Host> Clone for IovIter<'_, D, H> {
     /// An independent iterator over the same segments, standing at the same byte.

@@ -18,6 +18,7 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// [`Error::OutOfRange`] if the bytes leave the run; nothing has moved then.
     #[doc(alias = "copy_page_to_iter_iovec")]
     #[doc(alias = "copy_folio_to_iter")]
+    #[doc(alias = "skb_copy_datagram_iter")]
     pub fn copy_page_to_iter(
         &mut self,
         page: &H::Page,

@@ -173,6 +173,7 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// ```
     #[must_use]
     #[doc(alias = "netfs_limit_iter")]
+    #[doc(alias = "sg_nents_for_len")]
     pub fn span(&self, start: usize, max_bytes: usize, max_segments: usize) -> usize {
         on_cursor!(self, cursor => cursor.span(start, max_bytes, max_segments))
     }

@@ -27,9 +27,21 @@ pub struct ScatterEntry<'a, P: Page> {
 impl<P: Page> ScatterEntry<'_, P> {
     /// The range as a segment, with a reference to its page of its own; see [`HeldPage::to_bio_vec`].
     ///
+    /// An [iterator over such segments](IovIter::bvec) does what C does with scatter lists: it copies from any
+    /// byte on, zeros, splits, and walks page after page.
+    ///
     /// # Errors
     ///
     /// [`Error::NoPages`] for addressable memory.
+    #[doc(alias = "sg_copy_to_buffer")]
+    #[doc(alias = "sg_copy_from_buffer")]
+    #[doc(alias = "sg_pcopy_to_buffer")]
+    #[doc(alias = "sg_pcopy_from_buffer")]
+    #[doc(alias = "sg_zero_buffer")]
+    #[doc(alias = "sg_miter_start")]
+    #[doc(alias = "sg_miter_next")]
+    #[doc(alias = "sg_miter_stop")]
+    #[doc(alias = "sg_split")]
     pub fn to_bio_vec(&self) -> Result<BioVec<P>, Error> {
         self.page.to_bio_vec(self.offset, self.len)
     }

@@ -121,6 +121,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
     /// assert_eq!(lengths, [(0, 2), (2, 2)]);
     /// ```
     #[inline]
+    #[doc(alias = "iov_iter_for_each_range")]
     pub fn walk(
         &mut self,
         n: usize,

@@ -3,9 +3,9 @@
 use core::fmt;
 
 use super::{Exists, Segment};
-use crate::direction::Direction;
+use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::host::{Page, on_pages};
+use crate::host::{Page, on_pages, page_and_offset};
 use crate::memory::{Extent, Piece};
 
 /// Bytes in a run of physically contiguous pages, laid out as `struct bio_vec`.
@@ -29,9 +29,24 @@ pub struct BioVec<P> {
 impl<P: Page> BioVec<P> {
     /// The `len` bytes that start `offset` bytes into the run of `page`.
     ///
+    /// ```
+    /// # use iov_iter::{BioVec, Error, Page, Piece};
+    /// fn first_and_last<P: Page>(run: P) -> Result<[u8; 2], Error> {
+    ///     let segment = BioVec::new(run, 100, 2 * P::SIZE as u32)?;
+    ///     let mut bytes = [0; 2];
+    ///     let (first, last) = bytes.split_at_mut(1);
+    ///     segment.read_at(0, Piece::from(first))?;
+    ///     segment.read_at(2 * P::SIZE - 1, Piece::from(last))?;
+    ///     assert_eq!(segment.page_parts().next(), Some((0, 100, P::SIZE - 100)));
+    ///     Ok(bytes)
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::OutOfRange`] if they leave the run.
+    #[doc(alias = "bvec_set_page")]
+    #[doc(alias = "bvec_set_folio")]
     pub fn new(page: P, offset: u32, len: u32) -> Result<Self, Error> {
         match Self::fits(&page, offset, len) {
             true => Ok(Self { page, len, offset }),
@@ -68,6 +83,60 @@ impl<P: Page> BioVec<P> {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Copies `dst.len()` bytes from `offset` bytes into the segment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] if they leave the segment, [`Error::Fault`] if a page cannot be mapped.
+    #[doc(alias = "memcpy_from_bvec")]
+    pub fn read_at(&self, offset: usize, dst: Piece<'_, Dest>) -> Result<(), Error> {
+        self.page.read_at(self.checked(offset, dst.len())?, dst)
+    }
+
+    /// Copies `src` to `offset` bytes into the segment.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    #[doc(alias = "memcpy_to_bvec")]
+    pub fn write_at(&self, offset: usize, src: Piece<'_, Source>) -> Result<(), Error> {
+        self.page.write_at(self.checked(offset, src.len())?, src)
+    }
+
+    /// Zeros `len` bytes from `offset` bytes into the segment on.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_at`](Self::read_at).
+    #[doc(alias = "memzero_bvec")]
+    pub fn zero_at(&self, offset: usize, len: usize) -> Result<(), Error> {
+        self.page.zero_at(self.checked(offset, len)?, len)
+    }
+
+    /// The offset in the run of `len` bytes at `offset` in the segment.
+    fn checked(&self, offset: usize, len: usize) -> Result<usize, Error> {
+        match offset.checked_add(len) {
+            Some(end) if end <= self.len as usize => {
+                Ok(offset.saturating_add(self.offset as usize))
+            }
+            _ => Err(Error::OutOfRange),
+        }
+    }
+
+    /// The segment in parts of at most one page: the index of the page in the run, the offset there, and the
+    /// length, which is never 0.
+    #[doc(alias = "for_each_bvec")]
+    #[doc(alias = "bio_for_each_segment")]
+    pub fn page_parts(&self) -> impl Iterator<Item = (usize, usize, usize)> + use<P> {
+        let (mut at, mut left) = (self.offset as usize, self.len as usize);
+        core::iter::from_fn(move || {
+            let (index, offset) = page_and_offset(P::SIZE, at);
+            let len = left.min(P::SIZE.saturating_sub(offset));
+            (at, left) = (at.saturating_add(len), left.saturating_sub(len));
+            (len > 0).then_some((index, offset, len))
+        })
     }
 
     /// The bytes of the segment from `offset` on.

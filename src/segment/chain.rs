@@ -199,7 +199,39 @@ impl<S> fmt::Debug for ChainNode<'_, S> {
 /// ```
 #[doc(alias = "rolling_buffer")]
 pub struct Chain<'a, S> {
-    head: &'a ChainNode<'a, S>,
+    head: NodeRef<'a, S>,
+}
+
+/// A node to look at. A reference to it would forbid to shorten the lifetimes in `S`, which only who pushes
+/// segments must not do.
+struct NodeRef<'a, S> {
+    node: NonNull<()>,
+    _segments: PhantomData<&'a S>,
+}
+
+// SAFETY: as a reference to a node.
+unsafe impl<S: Send + Sync> Send for NodeRef<'_, S> {}
+// SAFETY: as above.
+unsafe impl<S: Send + Sync> Sync for NodeRef<'_, S> {}
+
+impl<S> Clone for NodeRef<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for NodeRef<'_, S> {}
+
+impl<'a, S> NodeRef<'a, S> {
+    fn new(node: &'a ChainNode<'a, S>) -> Self {
+        Self { node: NonNull::from(node).cast(), _segments: PhantomData }
+    }
+
+    const fn get(self) -> &'a ChainNode<'a, S> {
+        // SAFETY: a node that is borrowed for `'a`. If its segments were shortened since, they still are
+        // segments to look at, and nobody pushes through this reference.
+        unsafe { self.node.cast().as_ref() }
+    }
 }
 
 /// The end of a [`Chain`], where it grows.
@@ -214,7 +246,7 @@ impl<'a, S> Chain<'a, S> {
     #[must_use]
     pub fn new(node: &'a mut ChainNode<'_, S>) -> (Self, ChainTail<'a, S>) {
         let head = link(node, None);
-        (Self { head }, ChainTail { last: head, _invariant: PhantomData })
+        (Self { head: NodeRef::new(head) }, ChainTail { last: head, _invariant: PhantomData })
     }
 
     /// A chain of these nodes, and its end; `None` if there are none.
@@ -230,7 +262,7 @@ impl<'a, S> Chain<'a, S> {
 
     /// The nodes that there are now, from the first one on.
     pub fn nodes(&self) -> impl Iterator<Item = &'a ChainNode<'a, S>> + use<'a, S> {
-        let mut next = Some(self.head);
+        let mut next = Some(self.head.get());
         core::iter::from_fn(move || {
             let node = next?;
             next = node.after();
@@ -329,7 +361,7 @@ impl<S> fmt::Debug for ChainTail<'_, S> {
 
 /// A node of a chain, and the number of segments in the nodes before it.
 #[doc(hidden)]
-pub struct ChainPlace<'a, S>(Option<(&'a ChainNode<'a, S>, usize)>);
+pub struct ChainPlace<'a, S>(Option<(NodeRef<'a, S>, usize)>);
 
 impl<S> Clone for ChainPlace<'_, S> {
     fn clone(&self) -> Self {
@@ -354,7 +386,8 @@ impl<S> Default for ChainPlace<'_, S> {
 
 impl<'a, S> Chain<'a, S> {
     fn at(&self, place: ChainPlace<'a, S>) -> (&'a ChainNode<'a, S>, usize) {
-        place.0.unwrap_or((self.head, 0))
+        let (node, index) = place.0.unwrap_or((self.head, 0));
+        (node.get(), index)
     }
 
     /// The slices of segments from a place on, the first of them whole.
@@ -392,7 +425,7 @@ impl<'a, S: Segment> Segments for Chain<'a, S> {
     const CHAINED: bool = true;
 
     fn as_slice(&self) -> &[S] {
-        self.head.segments()
+        self.head.get().segments()
     }
 
     fn segments_at(&self, place: Self::Node) -> &[S] {
@@ -407,7 +440,7 @@ impl<'a, S: Segment> Segments for Chain<'a, S> {
         if len > seen {
             return Some((place, seen));
         }
-        next.map(|next| (ChainPlace(Some((next, index.wrapping_add(len)))), 0))
+        next.map(|next| (ChainPlace(Some((NodeRef::new(next), index.wrapping_add(len)))), 0))
     }
 
     fn before(&self, place: Self::Node) -> Option<Self::Node> {
@@ -415,7 +448,7 @@ impl<'a, S: Segment> Segments for Chain<'a, S> {
         // The first node of a chain has none before it.
         let previous = node.before()?;
         let index = index.wrapping_sub(previous.segments().len());
-        Some(ChainPlace(Some((previous, index))))
+        Some(ChainPlace(Some((NodeRef::new(previous), index))))
     }
 
     fn index_of(&self, place: Self::Node) -> usize {
@@ -435,7 +468,7 @@ impl<'a, S: Segment> Segments for Chain<'a, S> {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        core::ptr::eq(self.head, other.head)
+        self.head.node == other.head.node
     }
 }
 

@@ -22,6 +22,8 @@ use super::{Position, Segment, Segments};
 /// let ragged = [IoVec::new(0x1000, 8), IoVec::new(0x5000, 3), IoVec::new(0x9000, 7)];
 /// assert!(Uniform::new(&ragged).is_none());
 /// ```
+#[doc(alias = "io_import_reg_buf")]
+#[doc(alias = "io_import_reg_vec")]
 #[derive(Debug)]
 pub struct Uniform<'a, S> {
     segments: &'a [S],

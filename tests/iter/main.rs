@@ -5,6 +5,7 @@ mod chain;
 mod checksum;
 mod copy;
 mod embedded_io;
+mod extensible;
 mod extract;
 mod fault_in;
 mod from;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use crate::model::{Aligned, Iter, TestPage, UserSpace, entry_bytes, held_bytes, pattern, place};
 use heapless::Vec as List;
-use iov_iter::{BioVec, Dest, HeldPage, KVec, Page, ScatterEntry, Source};
+use iov_iter::segment::{Chain, ChainNode};
+use iov_iter::{BioVec, Dest, FoundPages, HeldPage, KVec, Page, PageLookup, ScatterEntry, Source};
 
 const MIB: usize = 1 << 20;
 const PAGE: usize = 4096;
@@ -259,4 +260,181 @@ fn iter_to_sg_ubuf() {
     // All pages are unpinned afterwards.
     assert_eq!(space.held(), (0, 0));
     assert_eq!(place(&after).count, MIB);
+}
+
+/// The slots of a node in the kernel.
+const SLOTS: usize = 13;
+
+/// All pages of a run, one a segment.
+fn pages(run: &TestPage) -> Vec<BioVec<TestPage>> {
+    let ranges: Vec<_> = (0..run.run_length()).map(|page| page * PAGE..(page + 1) * PAGE).collect();
+    bvecs(run, &ranges)
+}
+
+fn nodes(segments: &[BioVec<TestPage>]) -> Vec<ChainNode<'_, BioVec<TestPage>>> {
+    segments.chunks(SLOTS).map(ChainNode::new).collect()
+}
+
+/// A file whose pages are in runs of as many each.
+struct File(Vec<TestPage>);
+
+// SAFETY: each test has one thread.
+unsafe impl Sync for File {}
+
+impl File {
+    fn new(bytes: &[u8], run_pages: usize) -> Self {
+        Self(bytes.chunks(run_pages * PAGE).map(TestPage::with_bytes).collect())
+    }
+}
+
+impl PageLookup<TestPage> for File {
+    fn find(&self, position: u64) -> Option<FoundPages<TestPage>> {
+        let len = self.0[0].all_bytes().len();
+        let index = position as usize / len;
+        Some(FoundPages { start: (index * len) as u64, pages: self.0.get(index)?.clone() })
+    }
+}
+
+#[test]
+fn copy_to_bvecq() {
+    let data = pattern(BVEC_TOTAL);
+    let run = TestPage::<PAGE>::run(8);
+    run.fill(0, &[0xee; 8 * PAGE]);
+    let segments = bvecs(&run, &merged());
+    let mut nodes: Vec<_> = segments.chunks(2).map(ChainNode::new).collect();
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    let mut iter = Iter::<Dest>::bvec_chain(chain, BVEC_TOTAL);
+    assert_eq!(iter.copy_to_iter(&data), BVEC_TOTAL);
+    assert_eq!((iter.remaining(), iter.segment_count()), (0, 0));
+    assert!(run.all_bytes() == image(8 * PAGE, &merged(), &data, 0xee));
+}
+
+#[test]
+fn copy_from_bvecq() {
+    let buffer = pattern(8 * PAGE);
+    let run = TestPage::<PAGE>::with_bytes(&buffer);
+    let segments = bvecs(&run, &merged());
+    let mut nodes: Vec<_> = segments.chunks(2).map(ChainNode::new).collect();
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    let mut iter = Iter::<Source>::bvec_chain(chain, BVEC_TOTAL);
+    let mut copied = vec![0; BVEC_TOTAL];
+    assert_eq!(iter.copy_from_iter(&mut copied), BVEC_TOTAL);
+    assert!(copied == concatenated(&buffer, &merged()));
+}
+
+/// Writes the ranges of a megabyte, each through an iterator that begins with it.
+fn copy_ranges_to<'a>(runs: &[TestPage], at: impl Fn(&Range<usize>) -> Iter<'a, Dest>) {
+    let data = pattern(KVEC_TOTAL);
+    let mut done = 0;
+    for range in &KVEC {
+        let mut iter = at(range);
+        assert_eq!(iter.copy_to_iter(&data[done..done + range.len()]), range.len());
+        done += range.len();
+    }
+    let written: Vec<_> = runs.iter().flat_map(TestPage::all_bytes).collect();
+    assert!(written == image(MIB, &KVEC, &data, 0xee));
+}
+
+/// Reads them.
+fn copy_ranges_from<'a>(buffer: &[u8], at: impl Fn(&Range<usize>) -> Iter<'a, Source>) {
+    for range in &KVEC {
+        let mut copied = vec![0; range.len()];
+        assert_eq!(at(range).copy_from_iter(&mut copied), range.len());
+        assert!(copied == buffer[range.clone()]);
+    }
+}
+
+#[test]
+fn copy_to_folioq() {
+    let run = TestPage::<PAGE>::with_bytes(&vec![0xee; MIB]);
+    let segments = pages(&run);
+    let mut nodes = nodes(&segments);
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    copy_ranges_to(core::slice::from_ref(&run), |range| {
+        let mut iter = Iter::bvec_chain(chain, MIB);
+        assert_eq!(iter.advance(range.start), range.start);
+        iter
+    });
+}
+
+#[test]
+fn copy_from_folioq() {
+    let buffer = pattern(MIB);
+    let run = TestPage::<PAGE>::with_bytes(&buffer);
+    let segments = pages(&run);
+    let mut nodes = nodes(&segments);
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    copy_ranges_from(&buffer, |range| {
+        let mut iter = Iter::bvec_chain(chain, MIB);
+        assert_eq!(iter.advance(range.start), range.start);
+        iter
+    });
+}
+
+#[test]
+fn copy_to_xarray() {
+    let file = File::new(&vec![0xee; MIB], 4);
+    let at = |range: &Range<usize>| Iter::lookup(&file, range.start as u64, range.len());
+    copy_ranges_to(&file.0, at);
+}
+
+#[test]
+fn copy_from_xarray() {
+    let buffer = pattern(MIB);
+    let file = File::new(&buffer, 4);
+    copy_ranges_from(&buffer, |range| Iter::lookup(&file, range.start as u64, range.len()));
+}
+
+#[test]
+fn extract_pages_bvecq() {
+    let buffer = pattern(8 * PAGE);
+    let run = TestPage::with_bytes(&buffer);
+    let segments = bvecs(&run, &merged());
+    let mut nodes: Vec<_> = segments.chunks(2).map(ChainNode::new).collect();
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    let bytes = extract_all(Iter::bvec_chain(chain, BVEC_TOTAL), |_, _, _| {});
+    assert!(bytes == concatenated(&buffer, &merged()));
+}
+
+#[test]
+fn extract_pages_folioq() {
+    let buffer = pattern(MIB);
+    let run = TestPage::<PAGE>::with_bytes(&buffer);
+    let segments = pages(&run);
+    let mut nodes = nodes(&segments);
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    for range in KVEC {
+        let mut iter = Iter::bvec_chain(chain, range.end);
+        iter.advance(range.start);
+        let bytes = extract_all(iter, |_, _, _| {});
+        assert!(bytes == buffer[range]);
+    }
+}
+
+#[test]
+fn extract_pages_xarray() {
+    let buffer = pattern(MIB);
+    let file = File::new(&buffer, 4);
+    for range in KVEC {
+        let iter = Iter::lookup(&file, range.start as u64, range.len());
+        let bytes = extract_all(iter, |page, _, _| assert!(page.page().is_some()));
+        assert!(bytes == buffer[range]);
+    }
+}
+
+#[test]
+fn iter_to_sg_folioq() {
+    let buffer = pattern(MIB);
+    let run = TestPage::<PAGE>::with_bytes(&buffer);
+    let segments = pages(&run);
+    let mut nodes = nodes(&segments);
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    assert!(scatter_in_four_calls(Iter::bvec_chain(chain, MIB), MIB, true) == buffer);
+}
+
+#[test]
+fn iter_to_sg_xarray() {
+    let buffer = pattern(MIB);
+    let file = File::new(&buffer, 1);
+    assert!(scatter_in_four_calls(Iter::lookup(&file, 0, MIB), MIB, true) == buffer);
 }

@@ -30,6 +30,13 @@ const LINUX: &str = "
     iov_iter_is_bvec iov_iter_is_discard user_backed_iter
     iov_iter_get_pages iov_iter_get_pages2 iov_iter_get_pages_alloc iov_iter_get_pages_alloc2
     get_pages_array iov_iter_extract_pages iov_iter_extract_will_pin extract_iter_to_sg
+    bvec_set_page bvec_set_folio memcpy_from_bvec memcpy_to_bvec memzero_bvec for_each_bvec for_each_mp_bvec
+    memcpy_from_folio memcpy_to_folio folio_fill_tail zero_user_segments copy_struct_from_user
+    copy_struct_to_user sg_copy_to_buffer sg_pcopy_to_buffer sg_zero_buffer sg_miter_next sg_nents_for_len
+    sg_split __copy_from_user_inatomic_nocache copy_from_user_inatomic_nontemporal
+    __copy_from_user_flushcache copy_from_user_flushcache iov_step_f iov_ustep_f iov_iter_for_each_range
+    iterate_discard iov_iter_extraction_t io_import_reg_buf io_import_reg_vec dax_copy_to_iter
+    dax_copy_from_iter vringh_iov vringh_kiov skb_copy_datagram_iter IovIterSource IovIterDest
     ITER_XARRAY iov_iter_xarray iov_iter_is_xarray iterate_xarray
     ITER_BVECQ ITER_FOLIOQ bvecq folio_queue iov_iter_bvec_queue iov_iter_folio_queue iov_iter_is_bvecq
     iov_iter_is_folioq iterate_bvecq iterate_folioq

@@ -180,3 +180,25 @@ fn ranges_outside_the_run_are_refused() {
     assert_eq!(iter.copy_page_to_iter(&run, 10, 54), Ok(54));
     assert_eq!(copy[..54], after[10..]);
 }
+
+#[test]
+fn a_segment_is_read_written_and_taken_page_by_page() {
+    let run = Run::<true>::new();
+    let segment = BioVec::new(run.clone(), 10, 30).unwrap();
+    let parts: Vec<_> = segment.page_parts().collect();
+    assert_eq!(parts, [(0, 10, 6), (1, 0, SIZE), (2, 0, 8)]);
+    assert_eq!(BioVec::new(run.clone(), SIZE as u32, 0).unwrap().page_parts().count(), 0);
+    let mut bytes = [0; 4];
+    assert_eq!(segment.read_at(4, Piece::from(&mut bytes[..])), Ok(()));
+    assert_eq!(bytes, [14, 15, 16, 17]);
+    assert_eq!(segment.write_at(28, Piece::from(&b"xy"[..])), Ok(()));
+    assert_eq!(segment.zero_at(0, 2), Ok(()));
+    assert_eq!(
+        (&run.bytes()[9..13], &run.bytes()[37..41]),
+        (&[9, 0, 0, 12][..], &[37, 120, 121, 40][..])
+    );
+    // The run goes on, the segment does not.
+    assert_eq!(segment.read_at(27, Piece::from(&mut bytes[..])), Err(Error::OutOfRange));
+    assert_eq!(segment.write_at(usize::MAX, Piece::from(&b"xy"[..])), Err(Error::OutOfRange));
+    assert_eq!(segment.zero_at(31, 0), Err(Error::OutOfRange));
+}

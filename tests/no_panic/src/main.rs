@@ -225,6 +225,7 @@ fn read_all<H: Host>(iter: &mut IovIter<'_, Source, H>, page: Option<&H::Page>) 
     move_and_ask(iter);
     black_box(iter.copy_from_iter(any_bytes()));
     black_box(iter.copy_from_iter_full(any_bytes()).is_err());
+    black_box(iter.clone().read_extensible(any_bytes()).is_err());
     black_box(iter.copy_from_iter_raw(&mut [MaybeUninit::uninit(); 9]).len());
     black_box(iter.copy_from_iter_nocache(any_bytes()));
     black_box(iter.copy_from_iter_full_nocache(any_bytes()).is_err());
@@ -252,6 +253,7 @@ fn write_all<H: Host>(iter: &mut IovIter<'_, Dest, H>, page: Option<&H::Page>) {
     move_and_ask(iter);
     black_box(iter.copy_to_iter(any_bytes()));
     black_box(iter.copy_to_iter_full(any_bytes()).is_err());
+    black_box(iter.clone().write_extensible(any_bytes()).is_err());
     black_box(iter.copy_mc_to_iter(Piece::from(&*any_bytes())));
     black_box(iter.hash_and_copy_to_iter(any_bytes(), |bytes| {
         black_box(bytes);

@@ -180,6 +180,12 @@ fn use_a_list<L: Segments + core::fmt::Debug>(list: L) {
 fn use_a_run(segment: &BioVec<Frame>) {
     black_box((segment.len(), segment.is_empty(), segment.offset()));
     black_box(segment.page());
+    black_box(segment.read_at(any(), any_bytes().into()).is_err());
+    black_box(segment.write_at(any(), Piece::from(&*any_bytes())).is_err());
+    black_box(segment.zero_at(any(), any()).is_err());
+    for part in segment.page_parts() {
+        black_box(part);
+    }
     black_box(cloned(segment).len());
 }
 
