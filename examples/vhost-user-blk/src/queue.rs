@@ -105,7 +105,7 @@ impl Queue {
         }
         if let (false, Some(vring)) = (self.broken, self.vring.clone()) {
             // There is nobody to tell of an error any more.
-            let _ = self.complete(&vring, device).and_then(|()| self.tell(&vring));
+            let _ = self.complete(&vring, device).and_then(|()| self.tell_of_untold(&vring));
         }
         if let Engine::Uring(uring) = &mut self.engine {
             uring.forget_completed(device);
@@ -136,9 +136,10 @@ impl Queue {
         loop {
             let taken = self.take_all(vring, device)?;
             self.complete(vring, device)?;
-            if self.untold > 0 || !self.told {
+            if !self.told {
                 self.tell(vring)?;
             }
+            self.tell_of_untold(vring)?;
             let full = matches!(&self.engine, Engine::Uring(uring) if uring.is_full());
             let Some(mut ring) = active(vring).filter(|_| !full) else { return Ok(()) };
             if !ring.enable_notification()? {
@@ -189,6 +190,11 @@ impl Queue {
             }
         }
         Ok(())
+    }
+
+    /// Tells the guest if anything was completed since it was told.
+    fn tell_of_untold(&mut self, vring: &Vring) -> Result<(), Error> {
+        if self.untold > 0 { self.tell(vring) } else { Ok(()) }
     }
 
     /// Tells the guest of what was completed, if it wants to know.
