@@ -42,8 +42,10 @@ fn range(sector: u64, sectors: u32, flags: u32) -> Vec<u8> {
     [&sector.to_le_bytes()[..], &sectors.to_le_bytes(), &flags.to_le_bytes()].concat()
 }
 
-/// Cuts `len` bytes at `address` into pieces of at most `cut` bytes, with an empty one before each.
+/// Cuts `len` bytes at `address` into pieces of at most `cut` bytes, or longer ones if those were too many,
+/// with an empty one before each.
 fn cut(address: u64, len: usize, cut: usize, writable: bool) -> Vec<Descriptor> {
+    let cut = cut.max(len.div_ceil(1000));
     let starts = (0..len).step_by(cut);
     let pieces = starts.flat_map(|at| {
         let address = address + at as u64;
