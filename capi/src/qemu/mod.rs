@@ -1,7 +1,7 @@
 //! The functions of QEMU's `util/iov.c`, under their own names.
 //!
 //! They do what QEMU's do, in all that C code can tell: each element counts, empty ones included. They
-//! differ in three points:
+//! differ in these points:
 //!
 //! - A size or an offset out of its range ends the process, with a line on standard error, where it does so in
 //!   QEMU 10.0. QEMU 7.2 also ends it at an offset past the end; here that means no bytes.
@@ -9,9 +9,10 @@
 //! - `qemu_iovec_discard_back` is right on a vector of one element of its own, and `iov_hexdump` prints each
 //!   offset in full.
 //!
-//! Elements are what C code keeps of a vector, and there are several for it to read where a
-//! [`View`] has one answer. So the functions that edit elements do it here; the functions that move bytes are those
-//! of the crate.
+//! Where QEMU's versions differ in the empty elements of a slice, they are kept, as in 7.2.
+//!
+//! C code reads and edits the elements of a vector, where a [`View`] leaves them as they are. So the functions that
+//! edit elements do it here; the functions that move bytes are those of the crate.
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::slice;
