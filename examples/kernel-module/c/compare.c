@@ -12,6 +12,8 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
@@ -142,6 +144,57 @@ bool kernel_has_partial_checksums(void)
 bool kernel_has_exact_uncached(void)
 {
 	return HAVE_EXACT_UNCACHED;
+}
+
+bool kernel_has_extract_pages(void)
+{
+	return HAVE_EXTRACT_PAGES;
+}
+
+ssize_t kernel_extract_pages(struct iov_iter *iter, struct page **pages, size_t max_size,
+			     unsigned int max_pages, size_t *offset)
+{
+	return iov_iter_extract_pages(iter, &pages, max_size, max_pages, 0, offset);
+}
+
+bool kernel_has_folio_queue(void)
+{
+	return HAVE_FOLIO_QUEUE;
+}
+
+/*
+ * Two nodes of a queue in one array, to be freed as one; NULL without memory. The kernel knows no node that is
+ * not full: the folios stand at the end of the first and the start of the second, and the first of them in
+ * all slots where none of them stands.
+ */
+struct folio_queue *kernel_new_folio_queue(struct page *const *folios, unsigned int nr,
+					   unsigned int in_first)
+{
+	struct folio_queue *nodes = kcalloc(2, sizeof(*nodes), GFP_KERNEL);
+	unsigned int slots, slot, index;
+
+	if (!nodes)
+		return NULL;
+	slots = folioq_nr_slots(nodes);
+	folioq_init(&nodes[0], 0);
+	folioq_init(&nodes[1], 0);
+	nodes[0].next = &nodes[1];
+	nodes[1].prev = &nodes[0];
+	for (slot = 0; slot < 2 * slots; slot++) {
+		index = slot - (slots - in_first);
+		folioq_append(&nodes[slot / slots], page_folio(folios[index < nr ? index : 0]));
+	}
+	return nodes;
+}
+
+/* Starts with the folio of that index of those. */
+void kernel_iter_folio_queue(struct iov_iter *iter, unsigned int direction,
+			     const struct folio_queue *nodes, unsigned int in_first,
+			     unsigned int index, size_t offset, size_t count)
+{
+	unsigned int slot = folioq_nr_slots(nodes) - in_first + index;
+
+	iov_iter_folio_queue(iter, direction, nodes, slot, offset, count);
 }
 
 size_t kernel_csum_and_copy_from_iter(void *to, size_t len, __wsum *sum, struct iov_iter *iter)

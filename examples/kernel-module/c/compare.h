@@ -6,6 +6,8 @@
 #include <linux/types.h>
 #include <linux/uio.h>
 
+struct folio_queue;
+
 void kernel_save_state(struct iov_iter *iter, struct iov_iter_state *state);
 void kernel_truncate(struct iov_iter *iter, u64 count);
 void kernel_reexpand(struct iov_iter *iter, size_t count);
@@ -14,6 +16,15 @@ bool kernel_csum_and_copy_from_iter_full(void *to, size_t len, __wsum *sum,
 					 struct iov_iter *iter);
 bool kernel_has_partial_checksums(void);
 bool kernel_has_exact_uncached(void);
+bool kernel_has_extract_pages(void);
+bool kernel_has_folio_queue(void);
+struct folio_queue *kernel_new_folio_queue(struct page *const *folios, unsigned int nr,
+					   unsigned int in_first);
+void kernel_iter_folio_queue(struct iov_iter *iter, unsigned int direction,
+			     const struct folio_queue *nodes, unsigned int in_first,
+			     unsigned int index, size_t offset, size_t count);
+ssize_t kernel_extract_pages(struct iov_iter *iter, struct page **pages, size_t max_size,
+			     unsigned int max_pages, size_t *offset);
 size_t kernel_csum_and_copy_from_iter(void *to, size_t len, __wsum *sum, struct iov_iter *iter);
 size_t kernel_csum_and_copy_to_iter(const void *from, size_t len, u16 *folded,
 				    struct iov_iter *iter);

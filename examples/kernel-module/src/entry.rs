@@ -98,8 +98,12 @@ extern "C" fn ioviter_selftest() -> usize {
 extern "C" fn ioviter_compare(seed: u64, rounds: u64) -> usize {
     let Some(tallies) = compare::kernel_memory(seed, rounds) else { return 1 };
     for (kind, tally) in tallies {
-        let Tally { operations, failed, .. } = tally;
-        log::line!("{kind}: {rounds} rounds, {operations} operations compared, {failed} failed");
+        match tally {
+            Tally { operations: 0, failed: 0, .. } => log::line!("{kind}: not in this kernel"),
+            Tally { operations, failed, .. } => log::line!(
+                "{kind}: {rounds} rounds, {operations} operations compared, {failed} failed"
+            ),
+        }
     }
     tallies.iter().map(|(_, tally)| tally.failed).sum()
 }

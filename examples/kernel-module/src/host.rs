@@ -43,7 +43,7 @@ unsafe extern "C" {
 }
 
 /// The size of a `struct page`; c/host.c checks it.
-const STRUCT_PAGE: usize = 64;
+pub const STRUCT_PAGE: usize = 64;
 
 /// This kernel.
 pub enum Kernel {}
@@ -283,6 +283,14 @@ impl KernelPage {
     pub fn as_ptr(&self) -> *mut RawPage {
         self.0.as_ptr()
     }
+
+    /// The `struct page` under an address that the kernel has mapped for good: its `virt_to_page()`.
+    pub fn under(address: NonNull<u8>) -> *mut RawPage {
+        // SAFETY: the kernel sets them when it starts, and never again.
+        let (pages, memory) = unsafe { (vmemmap_base, page_offset_base) };
+        let number = (address.addr().get() - memory) / Self::SIZE;
+        core::ptr::without_provenance_mut(pages + number * STRUCT_PAGE)
+    }
 }
 
 impl Clone for KernelPage {
@@ -334,6 +342,17 @@ unsafe impl Page for KernelPage {
 
 /// A pinned page of user memory.
 pub struct PinnedPage(core::mem::ManuallyDrop<KernelPage>);
+
+impl PinnedPage {
+    /// Takes over a pin that the kernel gave; `None` for a null pointer.
+    ///
+    /// # Safety
+    ///
+    /// The pin must be the caller's to give away.
+    pub unsafe fn from_raw(page: *mut RawPage) -> Option<Self> {
+        NonNull::new(page).map(|page| Self(core::mem::ManuallyDrop::new(KernelPage(page))))
+    }
+}
 
 impl AsRef<KernelPage> for PinnedPage {
     fn as_ref(&self) -> &KernelPage {

@@ -2,11 +2,11 @@
 
 use core::ffi::c_void;
 use core::marker::PhantomData;
-use core::ptr;
+use core::ptr::{self, NonNull};
 
 use iov_iter::{BioVec, IoVec};
 
-use crate::host::{KernelPage, RawPage};
+use crate::host::{KernelPage, PinnedPage, RawPage};
 
 /// `struct iov_iter`; c/shim.h checks the size.
 #[repr(C)]
@@ -83,6 +83,29 @@ unsafe extern "C" {
     ) -> bool;
     safe fn kernel_has_partial_checksums() -> bool;
     safe fn kernel_has_exact_uncached() -> bool;
+    safe fn kernel_has_extract_pages() -> bool;
+    safe fn kernel_has_folio_queue() -> bool;
+    fn kernel_new_folio_queue(
+        folios: *const *mut RawPage,
+        nr: u32,
+        in_first: u32,
+    ) -> Option<NonNull<c_void>>;
+    fn kernel_iter_folio_queue(
+        i: *mut RawIter,
+        dir: u32,
+        nodes: NonNull<c_void>,
+        in_first: u32,
+        index: u32,
+        offset: usize,
+        count: usize,
+    );
+    fn kernel_extract_pages(
+        i: *mut RawIter,
+        pages: *mut *mut RawPage,
+        size: usize,
+        max: u32,
+        start: *mut usize,
+    ) -> isize;
     fn kernel_csum_and_copy_from_iter(
         to: *mut u8,
         len: usize,
@@ -109,6 +132,41 @@ pub fn has_partial_checksums() -> bool {
 /// Whether its non-temporal copies of user memory move every byte before a fault.
 pub fn has_exact_uncached() -> bool {
     kernel_has_exact_uncached()
+}
+
+/// Whether it has `iov_iter_extract_pages()`.
+pub fn has_extract_pages() -> bool {
+    kernel_has_extract_pages()
+}
+
+/// Whether it has queues of folios.
+pub fn has_folio_queue() -> bool {
+    kernel_has_folio_queue()
+}
+
+/// The kernel's `struct folio_queue`: two nodes with folios in both.
+pub struct FolioQueue<'a> {
+    nodes: NonNull<c_void>,
+    in_first: u32,
+    _folios: PhantomData<&'a KernelPage>,
+}
+
+impl<'a> FolioQueue<'a> {
+    /// A queue of these folios, so many of them in the first node; `None` without memory.
+    pub fn new<const N: usize>(folios: [&'a KernelPage; N], in_first: usize) -> Option<Self> {
+        let folios = folios.map(KernelPage::as_ptr);
+        let in_first = in_first.min(N) as u32;
+        // SAFETY: so many folios are in the array, and live for `'a`.
+        let nodes = unsafe { kernel_new_folio_queue(folios.as_ptr(), N as u32, in_first) }?;
+        Some(Self { nodes, in_first, _folios: PhantomData })
+    }
+}
+
+impl Drop for FolioQueue<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated, and iterators over it borrow it.
+        unsafe { kfree(self.nodes.as_ptr()) };
+    }
 }
 
 /// Runs something with interrupts off.
@@ -164,6 +222,30 @@ impl<'a> KernelIter<'a> {
         // SAFETY: segments outlive the iterator, and are laid out as `struct bio_vec`.
         Self::made(|i| unsafe {
             iov_iter_bvec(i, direction(dest), segments.as_ptr().cast(), segments.len(), count)
+        })
+    }
+
+    /// Iterates from `offset` of the folio `index` on: a byte of a folio of the first node. There are
+    /// `count` bytes or more.
+    pub fn folio_queue(
+        dest: bool,
+        queue: &'a FolioQueue<'_>,
+        index: usize,
+        offset: usize,
+        count: usize,
+    ) -> Self {
+        let FolioQueue { nodes, in_first, .. } = *queue;
+        // SAFETY: the queue outlives the iterator.
+        Self::made(|i| unsafe {
+            kernel_iter_folio_queue(
+                i,
+                direction(dest),
+                nodes,
+                in_first,
+                index as u32,
+                offset,
+                count,
+            )
         })
     }
 
@@ -284,21 +366,49 @@ impl KernelIter<'_> {
         max_pages: usize,
         mut show: impl FnMut(*mut RawPage),
     ) -> (isize, usize) {
+        self.pages(iov_iter_get_pages2, size, max_pages, |page| {
+            show(page);
+            // SAFETY: the kernel took a reference to each page, which is given back here.
+            drop(unsafe { KernelPage::from_raw(page) });
+        })
+    }
+
+    /// `iov_iter_extract_pages()`, as [`get_pages`](Self::get_pages); pages are `pinned` if they are the
+    /// user's.
+    pub fn extract_pages(
+        &mut self,
+        size: usize,
+        max_pages: usize,
+        pinned: bool,
+        mut show: impl FnMut(*mut RawPage),
+    ) -> (isize, usize) {
+        self.pages(kernel_extract_pages, size, max_pages, |page| {
+            show(page);
+            if pinned {
+                // SAFETY: the kernel pinned each page, and the pin is given back here.
+                drop(unsafe { PinnedPage::from_raw(page) });
+            }
+        })
+    }
+
+    /// Asks for pages, and hands over each.
+    fn pages(
+        &mut self,
+        ask: unsafe extern "C" fn(*mut RawIter, *mut *mut RawPage, usize, u32, *mut usize) -> isize,
+        size: usize,
+        max_pages: usize,
+        take: impl FnMut(*mut RawPage),
+    ) -> (isize, usize) {
         let mut pages = [ptr::null_mut(); 16];
         let (max, mut start) = (max_pages.min(pages.len()), 0);
         // SAFETY: there is room for so many pages.
-        let result = unsafe {
-            iov_iter_get_pages2(&mut self.raw, pages.as_mut_ptr(), size, max as u32, &mut start)
-        };
+        let result =
+            unsafe { ask(&mut self.raw, pages.as_mut_ptr(), size, max as u32, &mut start) };
         let held = match usize::try_from(result) {
             Ok(len) if len > 0 => (start + len).div_ceil(4096),
             _ => 0,
         };
-        for page in pages.into_iter().take(held) {
-            show(page);
-            // SAFETY: the kernel took a reference to each page, which is given back here.
-            drop(unsafe { KernelPage::from_raw(page) });
-        }
+        pages.into_iter().take(held).for_each(take);
         (result, start)
     }
 

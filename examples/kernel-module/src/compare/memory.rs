@@ -68,6 +68,35 @@ impl Memory for Run {
     }
 }
 
+/// Folios of several sizes.
+pub struct Folios(pub [Run; Self::COUNT]);
+
+impl Folios {
+    pub const COUNT: usize = 8;
+
+    /// `None` if there is no memory.
+    pub fn new() -> Option<Self> {
+        let run = Run::new;
+        Some(Self([run(0)?, run(1)?, run(0)?, run(0)?, run(1)?, run(0)?, run(2)?, run(0)?]))
+    }
+}
+
+impl Memory for Folios {
+    fn fill(&mut self, seed: u64) {
+        for (run, at) in self.0.iter_mut().zip(0..) {
+            run.fill(seed ^ at);
+        }
+    }
+
+    fn digest(&mut self) -> Digest {
+        let mut digest = Digest::new();
+        for run in &mut self.0 {
+            digest.bytes(run.bytes());
+        }
+        digest
+    }
+}
+
 /// `len` bytes at `address` of the calling process.
 pub fn user<D: Direction>(address: usize, len: usize) -> IovIter<'static, D, Kernel> {
     IovIter::ubuf(CurrentTask::new(), address, len)

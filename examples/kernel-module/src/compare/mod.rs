@@ -12,16 +12,17 @@ mod operation;
 mod rules;
 mod shape;
 
+use iov_iter::segment::{Chain, ChainNode};
 use iov_iter::{BioVec, Dest, InlineVec, IoVec, IovIter, KVec, List, Source};
 
 pub use import::imports;
-use memory::Memory;
 pub use memory::{Arena, Run};
+use memory::{Folios, Memory};
 use operation::{Desk, Operation, Outcome, Way, by_crate, by_kernel};
 use shape::{Kind, MOST, Shape, random_ranges};
 
 use crate::host::Kernel;
-use crate::kernel::{KernelIter, State};
+use crate::kernel::{FolioQueue, KernelIter, State, has_folio_queue};
 use crate::log;
 use crate::random::Random;
 
@@ -62,7 +63,7 @@ impl<D: Way> Round<'_, D> {
         for (operation, outcome) in steps.iter().zip(&mut theirs) {
             let before = self.kernel.state();
             if rules::can_ask(&self.shape, *operation, before) {
-                let after = by_kernel(&mut self.kernel, *operation, desk);
+                let after = by_kernel(&mut self.kernel, &self.shape, *operation, desk);
                 self.wipe(memory, *operation, before, &after);
                 *outcome = Some((before, after));
             }
@@ -128,6 +129,8 @@ trait Ground: Memory {
 
 impl Ground for Run {}
 
+impl Ground for Folios {}
+
 impl Ground for Arena {
     fn wipe(&mut self, range: IoVec) {
         let mut iter =
@@ -148,10 +151,10 @@ impl Ground for Arena {
 }
 
 /// Rounds over memory of the kernel; the tally of each kind, or `None` without memory.
-pub fn kernel_memory(seed: u64, rounds: u64) -> Option<[(&'static str, Tally); 3]> {
-    let (mut run, mut desk) = (Run::new(2)?, Desk::new()?);
+pub fn kernel_memory(seed: u64, rounds: u64) -> Option<[(&'static str, Tally); 4]> {
+    let (mut run, mut desk, mut folios) = (Run::new(2)?, Desk::new()?, Folios::new()?);
     let mut tallies =
-        [("kvec", Tally::default()), ("bvec", Tally::default()), ("discard", Tally::default())];
+        ["kvec", "bvec", "discard", "folio queue"].map(|kind| (kind, Tally::default()));
     let mut random = Random::new(seed);
     for _ in 0..rounds {
         for (kind, (_, tally)) in
@@ -162,6 +165,14 @@ pub fn kernel_memory(seed: u64, rounds: u64) -> Option<[(&'static str, Tally); 3
                 one::<Dest>(kind, seed, &mut run, &mut desk, tally);
             } else {
                 one::<Source>(kind, seed, &mut run, &mut desk, tally);
+            }
+        }
+        let seed = random.next();
+        if has_folio_queue() {
+            let tally = &mut tallies[3].1;
+            match seed.is_multiple_of(2) {
+                true => queue::<Dest>(seed, &mut folios, &mut desk, tally)?,
+                false => queue::<Source>(seed, &mut folios, &mut desk, tally)?,
             }
         }
     }
@@ -215,6 +226,36 @@ fn one<D: Way>(kind: Kind, seed: u64, run: &mut Run, desk: &mut Desk, tally: &mu
             Round::<Dest> { shape, kernel, ours, seed }.run(run, desk, tally);
         }
     }
+}
+
+/// One round over a queue of folios, which for the crate is a chain of two nodes; `None` without memory.
+fn queue<D: Way>(seed: u64, folios: &mut Folios, desk: &mut Desk, tally: &mut Tally) -> Option<()> {
+    const IN_FIRST: usize = Folios::COUNT / 2;
+    let mut random = Random::new(seed);
+    let mut ranges = [IoVec::default(); Folios::COUNT];
+    let mut bvecs = InlineVec::<BioVec<_>, { Folios::COUNT }>::new();
+    for (range, run) in ranges.iter_mut().zip(&folios.0) {
+        *range = IoVec::new(run.address(), run.len());
+        let _ = bvecs.try_push(BioVec::new(run.page.clone(), 0, run.len() as u32).ok()?);
+    }
+    // Anywhere in the first node.
+    let index = random.below(IN_FIRST);
+    let offset = random.below(folios.0[index].len());
+    let before = offset + ranges[..index].iter().map(|range| range.len).sum::<usize>();
+    let left = ranges.iter().map(|range| range.len).sum::<usize>() - before;
+    let count = if random.chance(70) { left } else { random.below(left + 1) };
+
+    let pages = folios.0.each_ref().map(|run| run.page.clone());
+    let nodes = FolioQueue::new(pages.each_ref(), IN_FIRST)?;
+    let kernel = KernelIter::folio_queue(D::IS_DEST, &nodes, index, offset, count);
+    let (first, second) = bvecs.split_at(IN_FIRST);
+    let mut nodes = [ChainNode::new(&first[index..]), ChainNode::new(second)];
+    let (chain, _) = Chain::of_nodes(&mut nodes)?;
+    let mut ours = IovIter::<D, Kernel>::bvec_chain(chain, offset + count);
+    ours.advance(offset);
+    let shape = Shape { kind: Kind::FolioQueue, segments: &ranges[index..], count };
+    Round { shape, kernel, ours, seed }.run(folios, desk, tally);
+    Some(())
 }
 
 /// A constructor refused what it should have taken.

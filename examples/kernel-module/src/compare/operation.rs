@@ -6,7 +6,8 @@ use iov_iter::{
 };
 
 use super::memory::{Memory, Run};
-use crate::host::{Kernel, KernelPage};
+use super::shape::Shape;
+use crate::host::{Kernel, KernelPage, STRUCT_PAGE};
 use crate::kernel::{KernelIter, State};
 use crate::random::{Digest, Random};
 
@@ -43,6 +44,7 @@ pub enum Operation {
     GapAlignment,
     SingleSegment,
     GetPages(usize, usize),
+    ExtractPages(usize, usize),
     /// Where a duplicate stands that has been advanced.
     Duplicate(usize),
 }
@@ -56,7 +58,7 @@ impl Operation {
         let at = random.below(DESK);
         let in_desk = (at, len.min(DESK - at));
         // More copies than anything else.
-        let choices = if random.chance(60) { 9 } else { 22 };
+        let choices = if random.chance(60) { 9 } else { 23 };
         match random.below(choices) {
             0 | 1 if dest => Op::CopyTo(len),
             2 if dest => Op::CopyMcTo(len),
@@ -83,6 +85,7 @@ impl Operation {
             18 => Op::GapAlignment,
             19 => Op::SingleSegment,
             20 => Op::GetPages(len, random.below(8)),
+            21 => Op::ExtractPages(len, random.below(8)),
             _ => Op::Duplicate(len),
         }
     }
@@ -184,7 +187,12 @@ impl Desk {
 }
 
 /// Has the kernel do it.
-pub fn by_kernel(iter: &mut KernelIter<'_>, operation: Operation, desk: &mut Desk) -> Outcome {
+pub fn by_kernel(
+    iter: &mut KernelIter<'_>,
+    shape: &Shape<'_>,
+    operation: Operation,
+    desk: &mut Desk,
+) -> Outcome {
     let (mut found, mut copy) = (Digest::new(), None);
     let count = iter.state().count;
     let result = match operation {
@@ -246,6 +254,15 @@ pub fn by_kernel(iter: &mut KernelIter<'_>, operation: Operation, desk: &mut Des
         Op::SingleSegment => iter.first_segment_len(),
         Op::GetPages(size, max) => {
             let (result, start) = iter.get_pages(size, max, |page| found.number(page as u64));
+            if result > 0 {
+                found.number(start as u64);
+            }
+            result as usize
+        }
+        Op::ExtractPages(size, max) => {
+            let pinned = shape.kind.is_user_backed();
+            let (result, start) =
+                iter.extract_pages(size, max, pinned, |page| found.number(page as u64));
             if result > 0 {
                 found.number(start as u64);
             }
@@ -378,6 +395,27 @@ pub fn by_crate<D: Way>(
             let range = iter.get_pages(size, max, &mut pages);
             for (page, _) in pages.iter().filter_map(HeldPage::page) {
                 found.number(page.as_ptr() as u64);
+            }
+            if let Ok(PageRange { offset, len: 1.., .. }) = range {
+                found.number(offset as u64);
+            }
+            or_errno(range.map(|range| range.len))
+        }
+        Op::ExtractPages(size, max) => {
+            // The kernel ends with the segment. The crate goes on in the next where page follows page.
+            let size = match iter {
+                IovIter::BVec(_) => size.min(iter.first_segment_len()),
+                _ => size,
+            };
+            let mut pages = InlineVec::<HeldPage<'_, KernelPage>, 16>::new();
+            let range = iter.extract_pages(size, max, &mut pages);
+            for page in pages.iter() {
+                // The kernel tells the `struct page`, also of memory that is no page here.
+                let raw = match page.page() {
+                    Some((run, index)) => run.as_ptr().wrapping_byte_add(index * STRUCT_PAGE),
+                    None => page.map(KernelPage::under).unwrap_or_default(),
+                };
+                found.number(raw as u64);
             }
             if let Ok(PageRange { offset, len: 1.., .. }) = range {
                 found.number(offset as u64);

@@ -19,6 +19,8 @@ pub fn agree(
     let same_place = |theirs: State, own: State| match shape.kind {
         // There is but one segment; only the kernel tells the bytes used up when it is at its end.
         Kind::UserBuf | Kind::Discard => theirs.count == own.count,
+        // The kernel does not tell the node; the bytes that follow show it.
+        Kind::FolioQueue => theirs.count == own.count,
         _ => theirs == own,
     };
     // The kernel may stop at an empty segment; the crate never does.
@@ -52,8 +54,15 @@ pub fn agree(
         Operation::SingleSegment if is_at_empty(shape, before) => {
             theirs == 0 && own == shape.next(before, before.count).len
         }
+        // Of a folio the kernel also counts the bytes that are used up.
+        Operation::SingleSegment if shape.kind == Kind::FolioQueue => {
+            theirs == (own + before.offset).min(before.count)
+        }
         // A kind that has no pages refuses even where none is asked for.
         Operation::GetPages(..) if matches!(shape.kind, Kind::KVec | Kind::Discard) => {
+            ours.result == -14 && matches!(kernel.result, -14 | 0)
+        }
+        Operation::ExtractPages(..) if shape.kind == Kind::Discard => {
             ours.result == -14 && matches!(kernel.result, -14 | 0)
         }
         _ => own == theirs,
@@ -107,8 +116,20 @@ pub fn can_ask(shape: &Shape<'_>, operation: Operation, before: State) -> bool {
             shape.kind == Kind::IoVec && before.offset == 0 && before.count > 0
         }
         Operation::CsumTo(_) | Operation::CsumFrom(_) if !kernel::has_partial_checksums() => false,
+        // What the kernel does with a queue as a whole: it shows offsets in folios, takes the nodes for one
+        // segment, and duplicates no node.
+        Operation::Alignment
+        | Operation::IsAligned(..)
+        | Operation::GetPages(..)
+        | Operation::Duplicate(_)
+            if shape.kind == Kind::FolioQueue =>
+        {
+            false
+        }
         Operation::CsumTo(_) => shape.kind != Kind::Discard,
         // It takes a reference to the page of an empty segment, and returns that there is none.
+        Operation::ExtractPages(..) if !kernel::has_extract_pages() => false,
+        Operation::ExtractPages(len, max) => len > 0 && max > 0,
         Operation::GetPages(..) => shape.kind != Kind::BVec || !is_at_empty(shape, before),
         _ => true,
     }

@@ -15,7 +15,14 @@ pub enum Kind {
     IoVec,
     KVec,
     BVec,
+    FolioQueue,
     Discard,
+}
+
+impl Kind {
+    pub fn is_user_backed(self) -> bool {
+        matches!(self, Self::UserBuf | Self::IoVec)
+    }
 }
 
 /// A segment list: addresses and lengths; for pages, offsets in the run.
