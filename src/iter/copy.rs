@@ -183,7 +183,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_from_iter")]
     pub fn copy_from_iter(&mut self, dst: &mut [u8]) -> usize {
-        self.copy_out_buffer(dst.into(), CopyFlags::empty())
+        self.copy_out_buffer(dst.into(), CopyFlags::empty)
     }
 
     /// Fills all of `dst` from the iterator, or does not move it.
@@ -211,7 +211,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[inline]
     #[must_use = "only the returned part is initialised"]
     pub fn copy_from_iter_raw<'b>(&mut self, dst: &'b mut [MaybeUninit<u8>]) -> &'b mut [u8] {
-        let copied = self.copy_out_buffer(KVec::from(&mut *dst), CopyFlags::empty());
+        let copied = self.copy_out_buffer(KVec::from(&mut *dst), CopyFlags::empty);
         let filled = dst.get_mut(..copied).unwrap_or_default();
         // SAFETY: `copy_out` has written every one of the first `copied` bytes, with initialised
         // bytes of a source or by `UserMemory::read`, which must do so; `MaybeUninit<u8>` is laid
@@ -278,7 +278,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[must_use = "fewer bytes than asked may have been copied"]
     #[doc(alias = "_copy_from_iter_nocache")]
     pub fn copy_from_iter_nocache(&mut self, dst: &mut [u8]) -> usize {
-        self.copy_out_buffer(dst.into(), CopyFlags::NON_TEMPORAL)
+        self.copy_out_buffer(dst.into(), || CopyFlags::NON_TEMPORAL)
     }
 
     /// As [`copy_from_iter_full`](Self::copy_from_iter_full), keeping user data out of the CPU
@@ -302,18 +302,21 @@ impl<H: Host> IovIter<'_, Source, H> {
     #[doc(alias = "_copy_from_iter_flushcache")]
     #[doc(alias = "dax_copy_from_iter")]
     pub fn copy_from_iter_flushcache(&mut self, dst: &mut [u8]) -> usize {
-        let copied = self.copy_out_buffer(KVec::from(&mut *dst), CopyFlags::NON_TEMPORAL);
+        let copied = self.copy_out_buffer(KVec::from(&mut *dst), || CopyFlags::NON_TEMPORAL);
         Piece::from(dst).slice(0, copied).flush_cache();
         copied
     }
 
     /// Copies from the iterator into a buffer.
+    // The flags are a function, so that they are constant before the step is looked at for inlining: a
+    // plain copy is small enough, one that asks for its flags is not. See `copy from iovec` in the table
+    // of `examples/kernel-module`.
     #[inline]
-    fn copy_out_buffer(&mut self, dst: KVec<'_, Dest>, flags: CopyFlags) -> usize {
+    fn copy_out_buffer(&mut self, dst: KVec<'_, Dest>, flags: impl Fn() -> CopyFlags) -> usize {
         self.walk_with(
             dst,
             &mut (),
-            |(), user, part| user.read(0, part.into_piece().into_shared(), flags),
+            |(), user, part| user.read(0, part.into_piece().into_shared(), flags()),
             for_both!(|(), piece, part| {
                 part.copy_from(piece);
                 piece.len()

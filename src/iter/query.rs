@@ -239,6 +239,15 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     #[must_use]
     #[doc(alias = "iov_iter_npages")]
     pub fn npages(&self, max_pages: usize) -> usize {
+        match self {
+            // Without the compares that tell the other kinds apart, which are as many as all else.
+            Self::KVec(cursor) => cursor.pages_under::<H::Page>(max_pages),
+            _ => self.npages_of_any(max_pages),
+        }
+    }
+
+    #[inline(never)]
+    fn npages_of_any(&self, max_pages: usize) -> usize {
         if self.is_discarding() {
             return 0;
         }
