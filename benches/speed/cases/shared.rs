@@ -4,12 +4,12 @@ use std::hint::black_box;
 
 use iov_iter::host::SharedOnly;
 use iov_iter::iov::View;
-use iov_iter::{Checksum, Dest, IovIter, Source};
+use iov_iter::{Checksum, Dest, Direction, IovIter, Source};
 
 use super::copy::{every, gather_parts, scatter_parts};
-use super::layouts::{self, Layout};
+use super::layouts::{self, Layout, List};
 use crate::harness::{Case, Suite};
-use crate::memory::{kvecs, shared_vecs, slice, slice_mut};
+use crate::memory::{Memory, Part, kvecs, shared_vecs, slice, slice_mut};
 
 /// The lists that are looked at, summed and filled.
 const SHAPES: [(usize, usize); 6] =
@@ -29,91 +29,72 @@ fn moves_within<'c>(case: Case<'c>, layout: &Layout) -> Case<'c> {
 /// Copies out of the segments, into a buffer.
 pub fn gather(suite: &mut Suite) {
     suite.group("copy out of shared segments");
-    layouts::each(suite, |suite, layout| {
-        let Some(case) = suite.case(&layout.name) else { return };
-        let lists = &layout.lists;
+    copies::<Source>(
+        suite,
+        |layout| &layout.flat,
         // SAFETY: here and below: the memory lives in the layout, no reference into it outlives its
         // closure, and only one closure runs at a time.
-        let iters: Vec<_> = lists
-            .iter()
-            .map(|list| unsafe { (shared_vecs(&list.parts), kvecs(&list.parts), list.flat) })
-            .map(|(shared, exclusive, flat)| {
-                let shared = IovIter::<Source, SharedOnly>::from(shared);
-                (shared, IovIter::<Source>::from(exclusive), flat)
-            })
-            .collect();
-        moves_within(case, layout)
-            .bytes(layout.total())
-            .in_readme(in_readme(layout))
-            .output(&layout.flat)
-            .ours(|| {
-                let mut moved = 0;
-                for (iter, _, flat) in black_box(&iters) {
-                    // SAFETY: as above.
-                    moved += iter.clone().copy_from_iter(unsafe { slice_mut(*flat) }) as u64;
-                }
-                moved
-            })
-            .limit("loop of memcpy", || {
-                every(lists, |list| {
-                    // SAFETY: as above.
-                    unsafe { gather_parts(&list.parts, list.flat.base) };
-                    list.flat.len
-                })
-            })
-            .alternative("KVec", || {
-                let mut moved = 0;
-                for (_, iter, flat) in black_box(&iters) {
-                    // SAFETY: as above.
-                    moved += iter.clone().copy_from_iter(unsafe { slice_mut(*flat) }) as u64;
-                }
-                moved
-            })
-            .finish(suite);
-    });
+        |list| unsafe { gather_parts(&list.parts, list.flat.base) },
+        // SAFETY: as above.
+        |mut iter, flat| iter.copy_from_iter(unsafe { slice_mut(flat) }),
+        // SAFETY: as above.
+        |mut iter, flat| iter.copy_from_iter(unsafe { slice_mut(flat) }),
+    );
 }
 
 /// Copies out of a buffer, into the segments.
 pub fn scatter(suite: &mut Suite) {
     suite.group("copy into shared segments");
+    copies::<Dest>(
+        suite,
+        |layout| &layout.scattered,
+        // SAFETY: as for `gather`.
+        |list| unsafe { scatter_parts(&list.parts, list.flat.base) },
+        // SAFETY: as above.
+        |mut iter, flat| iter.copy_to_iter(unsafe { slice(flat) }),
+        // SAFETY: as above.
+        |mut iter, flat| iter.copy_to_iter(unsafe { slice(flat) }),
+    );
+}
+
+/// Copies between each list and its buffer: over both kinds of segments, and by a bare loop.
+fn copies<D: Direction>(
+    suite: &mut Suite,
+    output: impl Fn(&Layout) -> &Memory,
+    bare: impl Fn(&List),
+    shared: impl Fn(IovIter<'_, D, SharedOnly>, Part) -> usize,
+    exclusive: impl Fn(IovIter<'_, D>, Part) -> usize,
+) {
     layouts::each(suite, |suite, layout| {
         let Some(case) = suite.case(&layout.name) else { return };
         let lists = &layout.lists;
         // SAFETY: as for `gather`.
         let iters: Vec<_> = lists
             .iter()
-            .map(|list| unsafe { (shared_vecs(&list.parts), kvecs(&list.parts), list.flat) })
+            .map(|list| unsafe {
+                (shared_vecs::<D>(&list.parts), kvecs::<D>(&list.parts), list.flat)
+            })
             .map(|(shared, exclusive, flat)| {
-                let shared = IovIter::<Dest, SharedOnly>::from(shared);
-                (shared, IovIter::<Dest>::from(exclusive), flat)
+                (IovIter::from(shared), IovIter::from(exclusive), flat)
             })
             .collect();
         moves_within(case, layout)
             .bytes(layout.total())
             .in_readme(in_readme(layout))
-            .output(&layout.scattered)
+            .output(output(layout))
             .ours(|| {
-                let mut moved = 0;
-                for (iter, _, flat) in black_box(&iters) {
-                    // SAFETY: as for `gather`.
-                    moved += iter.clone().copy_to_iter(unsafe { slice(*flat) }) as u64;
-                }
-                moved
+                let iters = black_box(&iters).iter();
+                iters.map(|(iter, _, flat)| shared(iter.clone(), *flat) as u64).sum()
             })
             .limit("loop of memcpy", || {
                 every(lists, |list| {
-                    // SAFETY: as for `gather`.
-                    unsafe { scatter_parts(&list.parts, list.flat.base) };
+                    bare(list);
                     list.flat.len
                 })
             })
             .alternative("KVec", || {
-                let mut moved = 0;
-                for (_, iter, flat) in black_box(&iters) {
-                    // SAFETY: as for `gather`.
-                    moved += iter.clone().copy_to_iter(unsafe { slice(*flat) }) as u64;
-                }
-                moved
+                let iters = black_box(&iters).iter();
+                iters.map(|(_, iter, flat)| exclusive(iter.clone(), *flat) as u64).sum()
             })
             .finish(suite);
     });
@@ -123,19 +104,29 @@ fn in_readme(layout: &Layout) -> bool {
     matches!(layout.name.as_str(), "16 x 4096" | "1024 x 64" | "1024 x 16")
 }
 
-/// Setting every byte to one value.
-pub fn fill(suite: &mut Suite) {
-    suite.group("fill shared segments");
+/// One case for each of the [`SHAPES`].
+fn each_shape(
+    suite: &mut Suite,
+    group: &'static str,
+    mut run: impl for<'c> FnMut(&mut Suite, Case<'c>, &'c Layout),
+) {
+    suite.group(group);
     for (count, len) in SHAPES {
         let Some(case) = suite.case(format!("{count} x {len}")) else { continue };
-        let layout = Layout::even(count, len);
+        run(suite, case, &Layout::even(count, len));
+    }
+}
+
+/// Setting every byte to one value.
+pub fn fill(suite: &mut Suite) {
+    each_shape(suite, "fill shared segments", |suite, case, layout| {
         let parts = &layout.lists[0].parts;
         // SAFETY: as for `gather`.
         let shared = View::new(unsafe { shared_vecs::<Dest>(parts) });
         // SAFETY: as for `gather`.
         let exclusive = View::new(unsafe { kvecs::<Dest>(parts) });
         let all = layout.total();
-        moves_within(case, &layout)
+        moves_within(case, layout)
             .bytes(all)
             .output(&layout.scattered)
             .ours(|| black_box(&shared).fill_at(0, 7, all).unwrap() as u64)
@@ -148,15 +139,12 @@ pub fn fill(suite: &mut Suite) {
             })
             .alternative("KVec", || black_box(&exclusive).fill_at(0, 7, all).unwrap() as u64)
             .finish(suite);
-    }
+    });
 }
 
 /// Whether all is zero, and where two vectors differ; at least half as fast as for exclusive memory.
 pub fn look(suite: &mut Suite) {
-    suite.group("are shared segments all zero?");
-    for (count, len) in SHAPES {
-        let Some(case) = suite.case(format!("{count} x {len}")) else { continue };
-        let layout = Layout::even(count, len);
+    each_shape(suite, "are shared segments all zero?", |suite, case, layout| {
         layout.scattered.fill(0);
         let parts = &layout.lists[0].parts;
         // SAFETY: as for `gather`.
@@ -165,21 +153,19 @@ pub fn look(suite: &mut Suite) {
         let exclusive = View::new(unsafe { kvecs(parts) });
         case.bytes(layout.total())
             .of_limit(2.0)
-            .in_readme(len == 4096)
+            .in_readme(layout.len == 4096)
             .ours(|| u64::from(black_box(&shared).is_zero()))
             .limit("KVec", || u64::from(black_box(&exclusive).is_zero()))
             .finish(suite);
-    }
-    suite.group("are two shared vectors equal?");
-    for (count, len) in SHAPES {
-        let Some(case) = suite.case(format!("{count} x {len}")) else { continue };
-        let layouts = [Layout::even(count, len), Layout::even(count, len)];
-        let lists = layouts.each_ref().map(|layout| &layout.lists[0].parts[..]);
+    });
+    each_shape(suite, "are two shared vectors equal?", |suite, case, layout| {
+        let other = Layout::even(layout.count, layout.len);
+        let lists = [layout, &other].map(|layout| &layout.lists[0].parts[..]);
         // SAFETY: as for `gather`.
         let shared = lists.map(|parts| View::new(unsafe { shared_vecs(parts) }));
         // SAFETY: as for `gather`.
         let exclusive = lists.map(|parts| View::new(unsafe { kvecs(parts) }));
-        case.bytes(layouts[0].total())
+        case.bytes(layout.total())
             .of_limit(2.0)
             .ours(|| {
                 let [left, right] = black_box(&shared);
@@ -190,15 +176,12 @@ pub fn look(suite: &mut Suite) {
                 u64::from(left.compare(right) == Ok(None))
             })
             .finish(suite);
-    }
+    });
 }
 
 /// The Internet checksum while copying; at least half as fast as for exclusive memory.
 pub fn checksum(suite: &mut Suite) {
-    suite.group("checksum while copying out of shared segments");
-    for (count, len) in SHAPES {
-        let Some(case) = suite.case(format!("{count} x {len}")) else { continue };
-        let layout = Layout::even(count, len);
+    each_shape(suite, "checksum while copying out of shared segments", |suite, case, layout| {
         let list = &layout.lists[0];
         // SAFETY: as for `gather`.
         let shared = IovIter::<Source, SharedOnly>::from(unsafe { shared_vecs(&list.parts) });
@@ -206,7 +189,7 @@ pub fn checksum(suite: &mut Suite) {
         let exclusive = IovIter::<Source>::from(unsafe { kvecs(&list.parts) });
         case.bytes(layout.total())
             .of_limit(2.0)
-            .in_readme(len == 1500)
+            .in_readme(layout.len == 1500)
             .output(&layout.flat)
             .ours(|| {
                 // SAFETY: as for `gather`.
@@ -223,5 +206,5 @@ pub fn checksum(suite: &mut Suite) {
                 u64::from(sum.folded())
             })
             .finish(suite);
-    }
+    });
 }
