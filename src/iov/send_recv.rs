@@ -422,14 +422,14 @@ fn call_from_stack<'p, const N: usize, D: Direction, E>(
     limit: usize,
     call: &mut impl FnMut(&[Piece<'_, D>]) -> Result<usize, E>,
 ) -> Result<usize, E> {
-    let mut budget = MAX_BYTES;
-    let pieces = pieces.map_while(|piece| {
+    let (mut budget, mut list) = (MAX_BYTES, heapless::Vec::<Piece<'p, D>, N>::new());
+    for piece in pieces.take(limit) {
         let piece = piece.slice(0, budget);
         budget = budget.saturating_sub(piece.len());
-        (!piece.is_empty()).then_some(piece)
-    });
-    let mut list = heapless::Vec::<Piece<'p, D>, N>::new();
-    list.extend(pieces.take(limit.min(N)));
+        if piece.is_empty() || list.push(piece).is_err() {
+            break;
+        }
+    }
     call(&list).map(|moved| moved.min(list.as_slice().total()))
 }
 

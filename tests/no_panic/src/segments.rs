@@ -275,7 +275,7 @@ pub fn every_operation() {
     {
         let _ = black_box(write!(Text, "{chained:?}"));
         if let Chained::BVec(cursor) = cloned(&chained) {
-            black_box(cursor.list().chain().nodes().count());
+            black_box(cursor.list().chain().nodes().next().is_some());
             use_a_list(cursor.list());
         }
     }
