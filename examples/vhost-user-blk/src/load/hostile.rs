@@ -40,9 +40,8 @@ const BUFFERS_LEN: u64 = 1 << 20;
 const FAR: u64 = 0x7a5b_1234_5000;
 const FAR_LEN: u64 = 64 << 10;
 const DISK: usize = 4 << 20;
-/// What memory and the disk are full of. As a descriptor it is one to read, of a table, past the end of
-/// memory: who takes it for one writes nowhere.
-const FILLING: u8 = 0xa5;
+/// What the disk is full of.
+const DISK_FILLING: u8 = 0x5a;
 /// Memory that the daemon may have beyond what it has after the first requests: the guest's, and some more.
 const MORE_MEMORY: u64 = 64 << 20;
 
@@ -85,7 +84,7 @@ impl Attack {
         let folder = TempDir::with_prefix_in("hostile-", "/dev/shm")?;
         let path = |name| folder.path().join(name);
         let (socket, image, log) = (path("socket"), path("image"), path("log"));
-        File::create(&image)?.write_all(&vec![FILLING; DISK])?;
+        File::create(&image)?.write_all(&vec![DISK_FILLING; DISK])?;
         let mut command = Command::new(&self.daemon);
         command.args(["--queues", "2"]);
         command.args(self.io.iter().flat_map(|io| ["--io", io]));
@@ -148,8 +147,16 @@ fn well_behaved(socket: &Path, seed: u64) -> Result<()> {
     drive(socket, &load).map(|_| ())
 }
 
-/// A connection with its memory filled, the tables in the first region of data.
-fn connect(socket: &Path, random: &mut Random) -> Result<(Front, Vec<Queue>)> {
+/// What memory is full of, another byte than that of the disk and most often than that of the connection
+/// before, so that data in a wrong place shows. As a descriptor it is one to read, past the end of memory: who
+/// takes it for one writes nowhere.
+fn filling(random: &mut Random) -> u8 {
+    let byte = 0x60 + random.below(0xa0) as u8;
+    byte & !(VRING_DESC_F_WRITE as u8)
+}
+
+/// A connection, and the byte that its memory is full of. The tables are in the first region of data.
+fn connect(socket: &Path, random: &mut Random) -> Result<(Front, Vec<Queue>, u8)> {
     let mut borders = vec![];
     for _ in 0..random.below(4) {
         borders.push(BUFFERS + 4096 * (1 + random.below(BUFFERS_LEN / 4096 - 1)));
@@ -161,22 +168,23 @@ fn connect(socket: &Path, random: &mut Random) -> Result<(Front, Vec<Queue>)> {
     regions.push((FAR, FAR + FAR_LEN));
     let setup = Setup {
         queues: 1 + random.below(2) as usize,
-        queue_size: 1 << random.below(11),
+        queue_size: 1 << random.below(9),
         regions,
         event_idx: random.one_in(2),
     };
     let (front, queues) = setup.connect(socket)?;
+    let filling = filling(random);
     for (start, len) in [(DATA, TABLES), (BUFFERS, BUFFERS_LEN), (FAR, FAR_LEN)] {
-        front.memory.write_slice(&vec![FILLING; len as usize], GuestAddress(start))?;
+        front.memory.write_slice(&vec![filling; len as usize], GuestAddress(start))?;
     }
-    Ok((front, queues))
+    Ok((front, queues, filling))
 }
 
 /// No descriptor points at the far region, and the pages after each region are nobody's.
-fn check_far(memory: &GuestMemoryMmap) -> Result<()> {
+fn check_far(memory: &GuestMemoryMmap, filling: u8) -> Result<()> {
     let mut bytes = vec![0; FAR_LEN as usize];
     memory.read_slice(&mut bytes, GuestAddress(FAR))?;
-    ensure!(bytes.iter().all(|&byte| byte == FILLING), "it wrote to memory that nothing points at");
+    ensure!(bytes.iter().all(|&byte| byte == filling), "it wrote to memory that nothing points at");
     for region in memory.iter() {
         let place = region.file_offset().context("a region without file")?;
         let bytes = &mut bytes[..UNSHARED as usize];
@@ -282,9 +290,11 @@ struct Allowed(Vec<(u64, u64)>);
 
 impl Allowed {
     fn add(&mut self, descriptor: &Descriptor) {
-        if descriptor.is_write_only() {
-            let start = descriptor.addr().0;
-            self.0.push((start, start.saturating_add(u64::from(descriptor.len()))));
+        // A descriptor that leaves the memory allows nothing.
+        let start = descriptor.addr().0;
+        let end = start.saturating_add(u64::from(descriptor.len()));
+        if descriptor.is_write_only() && end <= BUFFERS + BUFFERS_LEN {
+            self.0.push((start, end));
         }
     }
 
@@ -313,11 +323,12 @@ impl Allowed {
 /// Chains that stay as they are. Every byte that no descriptor allows to write has to stay too, and every
 /// chain comes back, unless the ring itself is wrong.
 fn exact(socket: &Path, random: &mut Random) -> Result<()> {
-    let (front, mut queues) = connect(socket, random)?;
+    let (front, mut queues, filling) = connect(socket, random)?;
     let memory = &front.memory;
     let mut allowed = Allowed::default();
+    // Few, so that much of the buffers is not to be written.
     for number in 0..TABLES / 16 {
-        if random.one_in(2) {
+        if random.one_in(32) {
             let descriptor = descriptor(random, memory, number % 64, 64, false);
             allowed.add(&descriptor);
             memory.write_obj(descriptor, GuestAddress(DATA + 16 * number))?;
@@ -403,12 +414,12 @@ fn exact(socket: &Path, random: &mut Random) -> Result<()> {
             }
         }
     }
-    check_far(&memory)
+    check_far(&memory, filling)
 }
 
 /// Chains that point anywhere, tables and rings included, and change all the time.
 fn wild(socket: &Path, random: &mut Random) -> Result<()> {
-    let (front, mut queues) = connect(socket, random)?;
+    let (front, mut queues, filling) = connect(socket, random)?;
     let memory = &front.memory;
     let stop = AtomicBool::new(false);
     let seed = random.next();
@@ -441,7 +452,7 @@ fn wild(socket: &Path, random: &mut Random) -> Result<()> {
     if random.one_in(2) {
         front.stop(&queues)?;
     }
-    check_far(&memory)
+    check_far(&memory, filling)
 }
 
 /// Makes chains available, and more than there are.
