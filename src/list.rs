@@ -69,6 +69,10 @@ pub(crate) use sealed::Sealed;
 impl<T, const N: usize> Sealed<T> for heapless::Vec<T, N> {
     #[inline]
     fn free(&mut self) -> &mut [MaybeUninit<T>] {
+        // Never: so that the optimiser sees that the places after the last element are in the list.
+        if self.as_slice().len() > N {
+            return &mut [];
+        }
         self.spare_capacity_mut()
     }
 
