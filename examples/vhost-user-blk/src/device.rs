@@ -1,7 +1,7 @@
 //! The device: its features and its configuration, and a queue for each thread.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +43,8 @@ pub struct Device {
     generation: AtomicU64,
     queues: Vec<Mutex<Queue>>,
     features: AtomicU64,
+    /// What the threads of the queues wait on for their end.
+    exit_events: Mutex<Vec<OwnedFd>>,
 }
 
 /// What became of the requests.
@@ -78,6 +80,7 @@ impl Device {
             generation: AtomicU64::new(0),
             queues: (0..queues).map(|_| queue()).collect::<io::Result<_>>()?,
             features: AtomicU64::new(0),
+            exit_events: Mutex::default(),
             memory,
         })
     }
@@ -112,8 +115,8 @@ impl Device {
     }
 }
 
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl VhostUserBackend for Device {
@@ -188,7 +191,12 @@ impl VhostUserBackend for Device {
     }
 
     fn exit_event(&self, _thread: usize) -> Option<(EventConsumer, EventNotifier)> {
-        new_event_consumer_and_notifier(EventFlag::NONBLOCK | EventFlag::CLOEXEC).ok()
+        let flags = EventFlag::NONBLOCK | EventFlag::CLOEXEC;
+        let (consumer, notifier) = new_event_consumer_and_notifier(flags).ok()?;
+        // SAFETY: the caller takes the number out of the consumer and never closes it: that is so in the
+        // version that Cargo.toml asks for. The device outlives the threads, which wait on it.
+        lock(&self.exit_events).push(unsafe { OwnedFd::from_raw_fd(consumer.as_raw_fd()) });
+        Some((consumer, notifier))
     }
 
     /// Waits until no request of the queue is under way.
