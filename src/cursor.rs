@@ -446,9 +446,13 @@ impl<L: Segments> Cursor<L, L::Node> {
     /// As [`advance`](Self::advance).
     // Never in line: together, the moves over all kinds of segments save registers that no single one needs;
     // see the table of costs in `examples/kernel-module`.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn advance_apart(&mut self, n: usize) -> usize {
-        self.advance(n)
+        #[inline(never)]
+        fn apart<L: Segments>(cursor: &mut Cursor<L, L::Node>, n: usize) -> usize {
+            cursor.advance(n)
+        }
+        if L::EXISTS { apart(self, n) } else { 0 }
     }
 
     /// Moves back by `n` bytes.

@@ -58,6 +58,17 @@ impl<'a, D: Direction, H: Host> Chained<'a, D, H> {
         on_chain!(self, cursor => cursor.span(0, len, usize::MAX))
     }
 
+    /// As [`Cursor::advance_apart`].
+    #[inline(always)]
+    pub(super) fn advance_apart(&mut self, n: usize) -> usize {
+        match self {
+            Self::IoVec(inner) => inner.advance_apart(n),
+            Self::KVec(cursor) => cursor.advance_apart(n),
+            Self::Shared(cursor) => cursor.advance_apart(n),
+            Self::BVec(cursor) => cursor.advance_apart(n),
+        }
+    }
+
     pub(super) fn restore(&mut self, then: &Self) -> Result<(), Error> {
         match (self, then) {
             (Self::IoVec(now), Self::IoVec(then)) => now.cursor.restore(&then.cursor),

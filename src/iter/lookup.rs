@@ -205,10 +205,6 @@ impl<P: Page> LookupCursor<'_, P> {
         n
     }
 
-    pub(super) fn advance_apart(&mut self, n: usize) -> usize {
-        self.advance(n)
-    }
-
     pub(super) fn revert(&mut self, n: usize) -> Result<(), Error> {
         self.offset = self.offset.checked_sub(n).ok_or(Error::RevertPastStart)?;
         self.count = self.count.saturating_add(n);

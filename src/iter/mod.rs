@@ -334,7 +334,17 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
     #[doc(alias = "iov_iter_advance")]
     pub fn advance(&mut self, n: usize) -> usize {
-        on_cursor!(self, cursor => cursor.advance_apart(n))
+        match self {
+            Self::UserBuf(inner) => inner.advance_apart(n),
+            Self::IoVec(inner) => inner.advance_apart(n),
+            Self::KVec(cursor) => cursor.advance_apart(n),
+            Self::Shared(cursor) => cursor.advance_apart(n),
+            Self::BVec(cursor) => cursor.advance_apart(n),
+            Self::Uniform(cursor) => cursor.advance_apart(n),
+            Self::Discard(cursor) => cursor.advance_apart(n),
+            Self::Chain(chained) => chained.advance_apart(n),
+            Self::Lookup(cursor) => cursor.advance(n),
+        }
     }
 
     /// Moves back by `n` bytes. Data, references and pins stay as they are.

@@ -8,7 +8,7 @@ use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
 use crate::host::{CopyFlags, PageFlags, UserMemory};
 use crate::memory::{Extent, Piece, unlikely};
-use crate::segment::{IoVec, Segments};
+use crate::segment::{Exists, IoVec, Segments};
 
 /// A cursor over user addresses, and the memory that gives them a meaning.
 #[derive(Clone)]
@@ -19,6 +19,9 @@ pub struct UserCursor<U, L, N = ()> {
 }
 
 impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L, L::Node> {
+    /// Whether there can be one: a host without user memory has none, and no machine code for walking it.
+    pub(super) const EXISTS: bool = Exists::of::<U>().0;
+
     /// A cursor over addresses in `memory`.
     #[inline]
     pub const fn new(memory: U, cursor: Cursor<L, L::Node>) -> Self {
@@ -37,6 +40,12 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L, L::Node> {
         &self.cursor
     }
 
+    /// As [`Cursor::advance_apart`].
+    #[inline(always)]
+    pub(super) fn advance_apart(&mut self, n: usize) -> usize {
+        if Self::EXISTS { self.cursor.advance_apart(n) } else { 0 }
+    }
+
     /// As [`Cursor::walk`], with the part of `extent` that corresponds to each piece. Empty segments give a
     /// piece as well: a copy finds out by itself that there is nothing to do.
     #[inline]
@@ -45,6 +54,9 @@ impl<U: UserMemory, L: Segments<Segment = IoVec>> UserCursor<U, L, L::Node> {
         extent: E,
         mut step: impl FnMut(UserPiece<'_, U, D>, E) -> usize,
     ) -> usize {
+        if !Self::EXISTS {
+            return 0;
+        }
         let memory = &self.memory;
         accepted(memory, &mut self.cursor, extent, |address, part| {
             let len = part.len();

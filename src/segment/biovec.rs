@@ -205,8 +205,7 @@ impl<P> fmt::Debug for BioVec<P> {
 }
 
 impl<P> Segment for BioVec<P> {
-    // Only `None` needs no byte to be told from what else there is.
-    const EXISTS: Exists = Exists(size_of::<Option<P>>() > 0);
+    const EXISTS: Exists = Exists::of::<P>();
 
     #[inline]
     fn len(&self) -> usize {

@@ -42,6 +42,14 @@ mod exists {
     /// constant.
     #[derive(Clone, Copy, Debug)]
     pub struct Exists(pub(crate) bool);
+
+    impl Exists {
+        /// Whether there is a value of type `T`.
+        pub(crate) const fn of<T>() -> Self {
+            // Only `None` needs no byte to be told from what else there is.
+            Self(size_of::<Option<T>>() > 0)
+        }
+    }
 }
 pub(crate) use exists::Exists;
 
@@ -337,6 +345,8 @@ impl<D: Direction> PartialEq for Discarded<D> {
 }
 
 impl<D: Direction> Segment for Discarded<D> {
+    const EXISTS: Exists = Exists::of::<D::Discardable>();
+
     #[inline]
     fn len(&self) -> usize {
         self.len

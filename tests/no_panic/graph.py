@@ -33,10 +33,10 @@ MAY_ALLOCATE = [
     r"Vec as List>::(try_push|try_reserve)$",
     r"(Vec|BufferChannel|&) as WriteChannel>::write(_at|_exclusive)?$",
     r"::Cursor::dup$",
-    r"::IovIter::(copy_from_iter_vec|dup|extract_pages|extract_to_scatter_list|import_iovec)$",
+    r"::IovIter::(copy_from_iter_vec|dup|extract_pages|extract_to_scatter_list|extract_to_segments|import_iovec)$",
     r"::IoVector::(add_layout_of|concat|extended|single|try_push|try_with_capacity)$",
     r"::View::describe$",
-    r"::SizedBuffer::(append|from_slice|try_reserve|set_len|shrink_to_fit|try_clone|write_at)$",
+    r"::SizedBuffer::(append|from_slice|try_reserve|set_len|shrink_to_fit|try_clone|write_at|write_piece_at)$",
     r"::FileReader::(new|return_channel|control|stopper)$",
     # Putting may send, which may tidy up the list of what is pending: it keeps its room.
     r"::FileWriter::(new|linear|return_channel|control|stopper|put_|flush|offset|seek|close|into_inner)",

@@ -88,7 +88,8 @@ pub fn any_chain<'a, S: Segment>() -> Chain<'a, S> {
     let slots = unsafe { &mut *black_box(NonNull::<ChainSlots<S, 3>>::dangling()).as_ptr() };
     let node = any_node();
     *node = ChainNode::growing(slots);
-    let _ = black_box(write!(Text, "{node:?}{:?}", default::<ChainSlots<S, 3>>()));
+    let new = black_box(ChainSlots::<S, 3>::new());
+    let _ = black_box(write!(Text, "{node:?}{new:?}{:?}", default::<ChainSlots<S, 3>>()));
     let _ = black_box(ChainNode::new(any_list::<S>()));
     let (chain, mut tail) =
         Chain::of_nodes(nodes).unwrap_or_else(|| Chain::new(&mut *any_node::<S>()));
