@@ -1,4 +1,4 @@
-//! Copies and fills by the 32-byte registers of AVX, where the processor is known to have them.
+//! Copies, fills and comparing by the 32-byte registers of AVX, where the processor is known to have them.
 //!
 //! A block is four registers. Writes are aligned: those that cross cache lines take twice as long.
 //! `vzeroupper` also clears the upper halves of registers that are not named. Nothing is in them: the
@@ -21,6 +21,12 @@ const NO: u8 = 2;
 #[cfg(not(target_feature = "avx"))]
 static AVX: AtomicU8 = AtomicU8::new(0);
 
+#[cfg(not(target_feature = "avx"))]
+#[cold]
+fn ask_processor() {
+    AVX.store(if std::is_x86_feature_detected!("avx") { YES } else { NO }, Relaxed);
+}
+
 /// Returns from a copy or a fill unless the processor has AVX: with false, or, the first time, with true, when
 /// the processor was asked and `otherwise` did the work with the arguments.
 // A closure in its place would have a frame on the stack made for it on the way of every copy.
@@ -32,7 +38,7 @@ macro_rules! need_avx {
             #[cold]
             #[inline(never)]
             unsafe fn ask($($argument: $type),*) {
-                AVX.store(if std::is_x86_feature_detected!("avx") { YES } else { NO }, Relaxed);
+                ask_processor();
                 // SAFETY: the caller's promise.
                 unsafe { $otherwise($($argument),*) };
             }
@@ -163,4 +169,58 @@ pub unsafe fn fill(dst: *mut u8, value: u8, len: usize) -> bool {
         );
     }
     true
+}
+
+/// The number of bytes at the front that are the same at `left` and `right`: whole blocks, up to the first
+/// that differs. 0 where comparing by blocks does not pay.
+///
+/// # Safety
+///
+/// Both must be valid for reads of `len` initialised bytes.
+#[inline(always)]
+pub unsafe fn equal_front(left: *const u8, right: *const u8, len: usize) -> usize {
+    if len < BLOCK {
+        return 0;
+    }
+    #[cfg(not(target_feature = "avx"))]
+    match AVX.load(Relaxed) {
+        YES => {}
+        NO => return 0,
+        _ => {
+            ask_processor();
+            return 0;
+        }
+    }
+    let mut at = 0_usize;
+    // SAFETY: the processor has AVX. The instructions read blocks that end at `len` at most.
+    unsafe {
+        asm!(
+            "2:",
+            "vmovups ymm0, ymmword ptr [{left} + {at}]",
+            "vmovups ymm1, ymmword ptr [{left} + {at} + 32]",
+            "vmovups ymm2, ymmword ptr [{left} + {at} + 64]",
+            "vmovups ymm3, ymmword ptr [{left} + {at} + 96]",
+            "vxorps ymm0, ymm0, ymmword ptr [{right} + {at}]",
+            "vxorps ymm1, ymm1, ymmword ptr [{right} + {at} + 32]",
+            "vxorps ymm2, ymm2, ymmword ptr [{right} + {at} + 64]",
+            "vxorps ymm3, ymm3, ymmword ptr [{right} + {at} + 96]",
+            "vorps ymm0, ymm0, ymm1",
+            "vorps ymm2, ymm2, ymm3",
+            "vorps ymm0, ymm0, ymm2",
+            "vptest ymm0, ymm0",
+            "jnz 3f",
+            "sub {at}, -128",
+            "cmp {at}, {last}",
+            "jbe 2b",
+            "3:",
+            "vzeroupper",
+            left = in(reg) left,
+            right = in(reg) right,
+            last = in(reg) len.wrapping_sub(BLOCK),
+            at = inout(reg) at,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            options(readonly, nostack),
+        );
+    }
+    at
 }

@@ -7,7 +7,7 @@
 //!
 //! | target | 1, 2, 4, 8 bytes | 16 bytes | many |
 //! |---|---|---|---|
-//! | x86-64 | `mov` | `movups`; two `mov` without vector registers | `rep movsb`, `rep movsq`, `rep stosb`, `rep stosq`; `vmovups` of 32 bytes in a loop |
+//! | x86-64 | `mov` | `movups`; two `mov` without vector registers | `rep movsb`, `rep movsq`, `rep stosb`, `rep stosq`; `vmovups` and `vxorps` of 32 bytes in a loop |
 //! | AArch64 | `ldrb`, `ldrh`, `ldr` and `strb`, `strh`, `str` | `ldp`, `stp` | – |
 //! | RISC-V, 64-bit | `lbu`, `lhu`, `lwu`, `ld` and `sb`, `sh`, `sw`, `sd` | two of 8 bytes | – |
 //! | others, and Miri | relaxed atomics, up to the width of a pointer | words | – |
@@ -63,7 +63,7 @@ mod target;
 
 pub use target::{ASSEMBLY, Wide};
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64", not(miri)))]
-pub use target::{copy_string, fill_string};
+pub use target::{copy_string, equal_front, fill_string};
 
 /// What one access reads or writes: an integer, or a [`Wide`] register.
 pub trait Word: Copy {
@@ -126,4 +126,15 @@ pub const unsafe fn copy_string(_src: *const u8, _dst: *mut u8, _len: usize) -> 
 #[inline(always)]
 pub const unsafe fn fill_string(_dst: *mut u8, _value: u8, _len: usize) -> bool {
     false
+}
+
+/// Compares by registers that other targets do not have.
+///
+/// # Safety
+///
+/// None here.
+#[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64", not(miri))))]
+#[inline(always)]
+pub const unsafe fn equal_front(_left: *const u8, _right: *const u8, _len: usize) -> usize {
+    0
 }

@@ -18,6 +18,8 @@ mod avx;
 )))]
 #[path = "no_avx.rs"]
 mod avx;
+pub use avx::equal_front;
+
 use super::Word;
 
 /// Whether accesses are assembly.
