@@ -34,7 +34,7 @@ pub enum Error {
     NotFound,
     #[error("the file is empty")]
     Empty,
-    #[error("behind cluster {cluster} the chain goes on with {next:#06x}, which is no cluster")]
+    #[error("after cluster {cluster} the chain goes on with {next:#06x}, which is no cluster")]
     NoCluster { cluster: u16, next: u16 },
     #[error("the chain of clusters runs in a circle")]
     Circle,
