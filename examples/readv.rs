@@ -65,8 +65,8 @@ mod kernel {
         );
 
         let memory = ProcessMemory::of(child.id())?;
-        let mut storage = InlineVec::<_, 8>::new();
-        let mut iter = IovIter::<Source, Process>::import_iovec(
+        let mut storage: InlineVec<_, 8> = InlineVec::new();
+        let mut iter: IovIter<Source, Process> = IovIter::import_iovec(
             memory,
             layout.array,
             layout.segments,
@@ -98,7 +98,7 @@ mod kernel {
             iter.fault_in_readable(iter.remaining()) == iter.remaining(),
         )?;
 
-        let mut iter = IovIter::<Dest, Process>::import_iovec(
+        let mut iter: IovIter<Dest, Process> = IovIter::import_iovec(
             memory,
             layout.array,
             layout.segments,

@@ -117,7 +117,7 @@ type Segments<'m> = (Vec<SharedVec<'m, Source>>, Vec<SharedVec<'m, Dest>>);
 
 /// Reads `count` descriptors of a request, each once.
 fn read_descriptors(ram: &[AtomicU8], at: usize, count: usize) -> Result<Segments<'_>, Malformed> {
-    let ram_segment = [SharedVec::<Source>::from(ram)];
+    let ram_segment: [SharedVec<Source>; 1] = [SharedVec::from(ram)];
     let table = View::new(&ram_segment).slice(at, count * DESCRIPTOR)?;
     let (mut out, mut input) = (vec![], vec![]);
     for index in 0..count {

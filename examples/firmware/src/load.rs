@@ -8,7 +8,7 @@
 //!   image     ████████████ hole █████████████      IovIter<Dest>
 //! ```
 
-use iov_iter::{Checksum, Dest, IovIter, Source};
+use iov_iter::{Checksum, IovIterDest, IovIterSource};
 
 use crate::disk;
 use crate::fat::{File, Volume};
@@ -51,13 +51,13 @@ pub fn load<const N: usize>(
     let mut runs = 0;
     let mut copied = Checksum::new();
     let segments = image.dest();
-    let mut to = IovIter::<Dest>::from(&segments[..]);
+    let mut to = IovIterDest::from(segments.as_slice());
     to.truncate(size.into());
     for run in volume.runs(file) {
         runs += 1;
         reader.read(run, |from| {
             for chunk in from.chunks() {
-                // Behind the end of the file `to` takes no more.
+                // Past the end of the file `to` takes no more.
                 let _ = to.csum_and_copy_to_iter(chunk, &mut copied);
             }
             Ok::<_, Error>(())
@@ -69,7 +69,7 @@ pub fn load<const N: usize>(
 
     let mut arrived = CRC_32.digest();
     let segments = image.source();
-    let mut bytes = IovIter::<Source>::from(&segments[..]);
+    let mut bytes = IovIterSource::from(segments.as_slice());
     bytes.truncate(size.into());
     bytes.chunks().for_each(|chunk| arrived.update(chunk));
     Ok(Loaded { runs, copied, arrived: arrived.finalize() })

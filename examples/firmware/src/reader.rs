@@ -51,7 +51,7 @@ impl<'m> Reader<'m> {
             let count = (self.parts.size() / SECTOR).min(left.try_into().unwrap_or(usize::MAX));
             self.disk.read(sectors.start, count, &mut self.parts.dest())?;
             let segments = self.parts.source();
-            let mut bytes = IovIter::from(&segments[..]);
+            let mut bytes = IovIter::from(segments.as_slice());
             bytes.truncate((count * SECTOR) as u64);
             step(bytes)?;
             sectors.start += count as u64;
