@@ -7,6 +7,7 @@
 //!   buffer, compress          buffers that grow, zlib             ioviter_buffer_*, ioviter_deflater_*, ioviter_inflater_*
 //!   channel                   what carries a stream: functions of C
 //!   memory, handle, errno     memory of C, things that C holds, errors
+//!   socket                    sendmsg and recvmsg                feature `std`
 //!   qemu                      the names of QEMU's util/iov.c    feature `qemu`
 //! ```
 //!
@@ -39,5 +40,7 @@ mod memory;
 #[cfg(feature = "qemu")]
 mod qemu;
 mod reader;
+#[cfg(feature = "std")]
+mod socket;
 mod vector;
 mod writer;

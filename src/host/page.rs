@@ -140,7 +140,7 @@ pub unsafe trait Page: Clone {
     /// Whether `next` is the page after this one, so that bytes may go on from one to the other.
     ///
     /// [`extract_to_segments`](crate::IovIter::extract_to_segments) makes one segment of such pages of user
-    /// memory. The provided form says no: each page is a segment of its own.
+    /// memory. The provided form returns false, so each page becomes a segment of its own.
     #[doc(alias = "bvec_try_merge_page")]
     fn is_followed_by(&self, next: &Self) -> bool {
         let _ = next;

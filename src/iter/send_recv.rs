@@ -5,8 +5,6 @@ use core::fmt;
 use super::{Chained, IovIter, UserCursor};
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-#[allow(unused_imports, reason = "for the documentation")]
-use crate::host::Page;
 use crate::host::{Host, UserMemory};
 use crate::iov::{
     BATCH, CallError, Limits, MAX_BYTES, Transfer, VectoredRead, VectoredWrite, View, call_pieces,
@@ -67,7 +65,7 @@ impl<H: Host> IovIter<'_, Source, H> {
     /// [`View`] gives it, and so is user memory that the host [maps](UserMemory::map): up to 64 pieces a
     /// call, or [`MAX_SEGMENTS`] for a transport that [keeps messages](VectoredWrite::keeps_messages).
     /// Pages are mapped one at a time, and each call takes one, or a run that is
-    /// [mapped as a whole](Page::CONTIGUOUS).
+    /// [mapped as a whole](crate::Page::CONTIGUOUS).
     ///
     /// The transfer fails with [`TransferError::Memory`] at the first byte that cannot be reached, when all
     /// before it have moved. A transport that keeps messages is not called at all for a message that cannot

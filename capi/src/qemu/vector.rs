@@ -140,9 +140,9 @@ struct Slice {
     tail: usize,
 }
 
-/// The elements before the byte `offset`, and the bytes before it in its own.
+/// The index of the element that holds the byte at `offset`, and the offset of that byte in the element.
 ///
-/// Empty elements at its place are not passed.
+/// Where empty elements come just before that element, the index is that of the first of them.
 fn skip(elements: &[Element], offset: usize) -> (usize, usize) {
     let Position { mut index, offset: here, .. } = elements.forward(Position::default(), offset);
     if here == 0 {

@@ -96,7 +96,7 @@ impl Device {
         (generation, (generation != known).then(|| self.memory.memory().into_inner()))
     }
 
-    /// Whether what the device writes is to be marked, for a live migration.
+    /// Whether the device marks the pages that it writes: a live migration is under way.
     pub fn logs(&self) -> bool {
         self.has(VHOST_F_LOG_ALL)
     }

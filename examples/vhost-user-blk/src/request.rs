@@ -74,7 +74,7 @@ impl From<io::Result<()>> for Status {
     }
 }
 
-/// A range of the disk in bytes, offset and length, and whether it is to be freed.
+/// A range of the disk: the offset and the length in bytes, and whether the guest allows freeing it.
 type Range = (u64, u64, bool);
 
 /// What the device reads after the header.

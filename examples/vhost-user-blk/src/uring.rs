@@ -41,9 +41,9 @@ struct Slot {
 }
 
 enum State {
-    /// The kernel does the work; so many bytes have been moved before.
+    /// The kernel does the work. The number counts the bytes that earlier calls moved.
     Pending(Work, usize),
-    /// The guest is to be told of so many bytes.
+    /// The work is done. The number goes into the used ring: the bytes written to the guest.
     Done(u32),
 }
 

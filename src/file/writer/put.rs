@@ -49,8 +49,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Puts a copy of `bytes`, which others may write meanwhile.
     ///
-    /// It is for memory of which there is no slice: RAM of a guest, a buffer of a C caller. Each byte is read
-    /// once.
+    /// Use it for memory that cannot be borrowed as a slice, such as RAM of a guest or a buffer of a C caller.
+    /// Each byte is read once.
     ///
     /// # Errors
     ///

@@ -490,8 +490,8 @@ impl<'buf> Queue<'buf> {
     ///                                 ├────── sent ─────┤
     /// ```
     ///
-    /// Sent ranges that are to be released stay until the flush has succeeded. Sent buffered
-    /// bytes are dropped: the rest of the buffer moves to its start.
+    /// A sent range with a release stays until the flush has succeeded. Sent buffered bytes are dropped, and
+    /// the rest of the buffer moves to its start.
     pub(in crate::file) fn compact(&mut self) {
         self.close_run();
         let mut sent = self.sent;

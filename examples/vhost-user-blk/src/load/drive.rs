@@ -164,7 +164,7 @@ pub fn drive(socket: &Path, load: &Load) -> Result<Score> {
     }))
 }
 
-/// A request in flight, with a part of memory and a part of the disk that are its own.
+/// Room for one request in flight. It owns a part of the guest memory and a part of the disk.
 struct Slot {
     arena: Arena,
     area: Area,
