@@ -271,11 +271,12 @@ impl Flat {
         bytes.take_while(inside).count()
     }
 
-    /// Whether the byte after the page at `address` is in the page at `next` physically.
+    /// Whether a page ends with `before`, and the page that begins with `next` follows it physically.
     fn page_follows(&self, before: &Byte, next: &Byte) -> bool {
         let (page, following) = (before.address / self.page, next.address / self.page);
         let run = |page: usize| (page - BASE / self.page) / USER_RUN;
-        page + 1 == following
+        next.address.is_multiple_of(self.page)
+            && before.address + 1 == next.address
             && match self.nature {
                 Nature::User => run(page) == run(following),
                 Nature::Pages => before.segment == next.segment,
@@ -308,7 +309,6 @@ impl Flat {
                 let byte = &self.bytes[index];
                 if index == first || byte.address.is_multiple_of(self.page) {
                     let joins = done > 0 && self.page_follows(&self.bytes[index - 1], byte);
-                    let joins = joins && byte.address.is_multiple_of(self.page);
                     if pages == max_pages || !joins && found.len() == most {
                         return (found, false);
                     }
