@@ -2,6 +2,7 @@
 
 mod bytes;
 mod compressed;
+mod counters;
 #[cfg(feature = "embedded-io-v0.7")]
 mod embedded;
 mod integers;
@@ -12,6 +13,7 @@ mod put;
 mod queue;
 mod region;
 mod save_hooks;
+mod send;
 
 pub(in crate::file) use bytes::Bytes;
 pub use into_inner::IntoInnerError;
@@ -21,15 +23,12 @@ pub use save_hooks::{PageSaved, SaveHooks};
 use core::fmt;
 use core::mem::ManuallyDrop;
 
-use crate::direction::Source;
-use crate::file::channel::{ChannelError, Duplex, Features, Ready, WriteChannel};
+use crate::file::channel::{ChannelError, Duplex, Features, WriteChannel};
 use crate::file::error::Error;
 use crate::file::rate::RateLimit;
 use crate::file::status::{Status, shut_down};
 #[cfg(target_has_atomic = "ptr")]
 use crate::file::{control::Control, stop::Stopper};
-use crate::memory::Piece;
-use crate::segment::KVec;
 use queue::Queue;
 
 /// A buffered stream of bytes into a channel.
@@ -373,237 +372,6 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[must_use]
     pub fn is_rate_exceeded(&self) -> bool {
         self.error().is_some() || self.rate().is_exceeded()
-    }
-}
-
-/// Sending.
-impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
-    /// Sends everything that is pending.
-    ///
-    /// With nothing pending the channel is not called.
-    ///
-    /// # Errors
-    ///
-    /// The sticky error; nothing is sent after one, ever. Or [`Error::WouldBlock`]: what the
-    /// channel did not take is still pending.
-    #[doc(alias = "qemu_fflush")]
-    pub fn flush(&mut self) -> Result<(), Error> {
-        self.check()?;
-        self.send()
-    }
-
-    /// Sends if the buffer or the list of entries is full. If the channel would block the bytes
-    /// just wait.
-    pub(in crate::file) fn send_if_due(&mut self) -> Result<(), Error> {
-        if !self.queue.is_due() {
-            return Ok(());
-        }
-        match self.send() {
-            Err(Error::WouldBlock) => Ok(()),
-            result => result,
-        }
-    }
-
-    /// Sends unless there is `room` for what is to be put. A channel that blocks when enough was sent
-    /// is no obstacle.
-    pub(in crate::file) fn send_unless(
-        &mut self,
-        room: impl Fn(&Queue<'buf>) -> bool,
-    ) -> Result<(), Error> {
-        if room(&self.queue) {
-            return Ok(());
-        }
-        match self.send() {
-            Err(Error::WouldBlock) if room(&self.queue) => Ok(()),
-            result => result,
-        }
-    }
-
-    pub(in crate::file) fn send(&mut self) -> Result<(), Error> {
-        while self.queue.pending() > 0 {
-            self.check()?;
-            let answer = self.offer_pending();
-            self.take_answer(answer)?;
-        }
-        self.queue.finish();
-        Ok(())
-    }
-
-    /// Sends `block`, which fills the buffer, from where it lies while nothing is pending: the same
-    /// write as if it had been copied. What the channel does not take at once is copied then.
-    pub(in crate::file) fn send_through(&mut self, block: Bytes<'_>) -> Result<(), Error> {
-        let answer = match self.check() {
-            Ok(()) => {
-                self.finished = true;
-                let answer = block.write_to(&mut self.channel);
-                self.finished = false;
-                answer
-            }
-            // Something stopped the file after it was looked at; the block was put before.
-            Err(error) => {
-                self.queue.copy(block);
-                return Err(error);
-            }
-        };
-        if answer.is_ok_and(|taken| taken >= block.len()) {
-            self.queue.count_bypassed(block.len());
-            self.count(block.len());
-            return Ok(());
-        }
-        self.queue.copy(block);
-        match self.take_answer(answer) {
-            Err(Error::WouldBlock) => Ok(()),
-            result => result.and_then(|()| self.send_if_due()),
-        }
-    }
-
-    /// Handles the answer of the channel to the pending bytes.
-    fn take_answer(&mut self, answer: Result<usize, ChannelError>) -> Result<(), Error> {
-        match answer {
-            Ok(0) => Err(self.fail(Error::WriteZero)),
-            Ok(taken) => {
-                self.queue.advance(taken);
-                self.count(taken);
-                Ok(())
-            }
-            Err(ChannelError::WouldBlock) => match self.channel.wait(Ready::Write) {
-                Ok(()) => Ok(()),
-                Err(ChannelError::WouldBlock) => {
-                    self.queue.compact();
-                    Err(Error::WouldBlock)
-                }
-                Err(error) => Err(self.fail(Error::Write(error))),
-            },
-            Err(error) => Err(self.fail(Error::Write(error))),
-        }
-    }
-
-    /// Counts bytes of the stream that the channel took.
-    pub(crate) fn count(&mut self, flushed: usize) {
-        self.flushed = self.flushed.saturating_add(flushed as u64);
-    }
-
-    /// Offers all pending bytes to the channel once.
-    fn offer_pending(&mut self) -> Result<usize, ChannelError> {
-        let offered = usize::try_from(self.queue.pending()).unwrap_or(usize::MAX);
-        // If the channel panics, a drop must not offer the bytes once more.
-        self.finished = true;
-        let answer = match self.queue.only_copied() {
-            Some(copied) => self.channel.write_exclusive(&[KVec::from(copied)]),
-            None => self.queue.write_to(&mut self.channel),
-        };
-        self.finished = false;
-        answer.map(|taken| taken.min(offered))
-    }
-}
-
-/// Positions and counters, in bytes since the file was opened.
-impl<C: WriteChannel> FileWriter<'_, C> {
-    /// The bytes put so far: sent, pending and [credited](Self::credit).
-    #[doc(alias = "qemu_ftell_fast")]
-    #[must_use]
-    pub fn tell(&self) -> u64 {
-        self.flushed.saturating_add(self.queue.pending())
-    }
-
-    /// Sends what is pending, then tells the position.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`flush`](Self::flush).
-    #[doc(alias = "qemu_ftell")]
-    pub fn flush_and_tell(&mut self) -> Result<u64, Error> {
-        self.flush()?;
-        Ok(self.tell())
-    }
-
-    /// All bytes of this file: those of the stream ([`tell`](Self::tell)) and those put
-    /// [at positions](Self::put_buffer_at).
-    #[doc(alias = "qemu_file_transferred")]
-    #[doc(alias = "qemu_file_total_transferred")]
-    #[doc(alias = "qemu_file_total_transferred_fast")]
-    #[must_use]
-    pub fn transferred(&self) -> u64 {
-        self.tell().saturating_add(self.aside)
-    }
-
-    /// The bytes that the channel has taken, and those [credited](Self::credit).
-    #[must_use]
-    pub const fn flushed(&self) -> u64 {
-        self.flushed
-    }
-
-    /// The bytes put and not sent. After a failure they never will be.
-    #[must_use]
-    pub fn pending(&self) -> u64 {
-        self.queue.pending()
-    }
-
-    /// The number of ranges that wait to be sent.
-    #[must_use]
-    pub fn entries(&self) -> usize {
-        self.queue.entries()
-    }
-
-    /// Whether nothing is pending.
-    #[doc(alias = "qemu_file_buffer_empty")]
-    #[must_use]
-    pub fn is_flushed(&self) -> bool {
-        self.queue.pending() == 0
-    }
-
-    /// Counts `len` bytes that reached the other side in another way.
-    ///
-    /// They move [`tell`](Self::tell), not the stream.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::PositionOverflow`] if `tell` would exceed `i64::MAX`. Nothing has changed then.
-    #[doc(alias = "qemu_update_position")]
-    #[doc(alias = "qemu_file_credit_transfer")]
-    pub fn credit(&mut self, len: u64) -> Result<(), Error> {
-        // Half of the range is left for bytes that really move: they cannot use it up.
-        match self.tell().checked_add(len) {
-            Some(position) if position <= i64::MAX as u64 => {
-                self.flushed = self.flushed.saturating_add(len);
-                Ok(())
-            }
-            _ => Err(Error::PositionOverflow),
-        }
-    }
-
-    /// The bytes put and not sent, as pieces in order: what is lost after a failure.
-    ///
-    /// Others may write those of [shared](crate::file::Region::shared) regions.
-    pub fn unsent(&self) -> impl Iterator<Item = Piece<'_, Source>> {
-        self.queue.unsent().map(Bytes::into_piece)
-    }
-
-    /// Forgets the bytes put and not sent, and returns how many they were. They are not released.
-    ///
-    /// It is for files that have failed; others go on with a hole in the stream.
-    pub fn discard_unsent(&mut self) -> u64 {
-        let pending = self.queue.pending();
-        self.queue.clear();
-        pending
-    }
-}
-
-impl<C: WriteChannel> Drop for FileWriter<'_, C> {
-    fn drop(&mut self) {
-        if self.finished {
-            return;
-        }
-        while self.queue.pending() > 0 && self.is_healthy() {
-            match self.offer_pending() {
-                Ok(taken @ 1..) => self.queue.advance(taken),
-                _ => break,
-            }
-        }
-        match self.queue.pending() {
-            0 => self.queue.finish(),
-            unsent => self.channel.abandoned(unsent),
-        }
     }
 }
 
