@@ -15,3 +15,5 @@ mod zlib;
 
 #[path = "../support/channels.rs"]
 mod channels;
+#[path = "../support/pattern.rs"]
+mod pattern;

@@ -1,15 +1,11 @@
 //! Writing: when data is flushed, what is pending, and how failures show.
 
 use crate::channels::{BLOCK, EIO, Recorder, Step, copied};
+use crate::pattern::pattern;
 use iov_iter::file::{
     BUFFER_SIZE, Channel, ChannelError, Error, FileWriter, Region, Release, Scratch, WriteChannel,
 };
 use iov_iter::{IovIter, IovIterSource, KVec, Piece, Source};
-
-/// Bytes that follow no short period.
-fn data(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i.wrapping_mul(31) ^ (i >> 7)) as u8).collect()
-}
 
 /// Runs `put` on a fresh writer and checks the bytes of each write, the bytes and entries pending
 /// afterwards, and that nothing is lost.
@@ -45,12 +41,12 @@ fn put_byte_n_times() {
         (70000, &[32768, 32768], 4464, 1),
     ] {
         let put = |w: &mut FileWriter<'_, &mut Recorder>| {
-            for byte in data(n) {
+            for byte in pattern(n) {
                 w.put_byte(byte).unwrap();
             }
         };
         let recorder = check(put, writes, pending, entries);
-        assert_eq!(recorder.bytes, data(n));
+        assert_eq!(recorder.bytes, pattern(n));
         assert!(recorder.calls.iter().all(|call| call.len() == 1), "one entry each");
     }
 }
@@ -71,20 +67,20 @@ fn put_buffer_of_many_sizes() {
         (70000, &[32768, 32768], 4464),
     ] {
         let entries = usize::from(pending > 0);
-        let recorder = check(|w| w.put_buffer(&data(len)).unwrap(), writes, pending, entries);
-        assert_eq!(recorder.bytes, data(len));
+        let recorder = check(|w| w.put_buffer(&pattern(len)).unwrap(), writes, pending, entries);
+        assert_eq!(recorder.bytes, pattern(len));
     }
 }
 
 #[test]
 fn put_buffer_10_then_40000() {
     let put = |w: &mut FileWriter<'_, &mut Recorder>| {
-        w.put_buffer(&data(10)).unwrap();
-        w.put_buffer(&data(40000)).unwrap();
+        w.put_buffer(&pattern(10)).unwrap();
+        w.put_buffer(&pattern(40000)).unwrap();
     };
     let recorder = check(put, &[32768], 7242, 1);
     assert_eq!(recorder.calls[0], [32768], "as one entry");
-    assert_eq!(recorder.bytes, [data(10), data(40000)].concat());
+    assert_eq!(recorder.bytes, [pattern(10), pattern(40000)].concat());
 }
 
 static PAGES: [u8; 40000] = [0xa5; 40000];
@@ -166,11 +162,11 @@ fn put_buffer_after_63_asyncs() {
     for (len, pending) in [(32768, 0), (40000, 7232)] {
         let put = |w: &mut FileWriter<'_, &mut Recorder>| {
             asyncs_63(w);
-            w.put_buffer(&data(len)).unwrap();
+            w.put_buffer(&pattern(len)).unwrap();
         };
         let recorder = check(put, &[39068], pending, usize::from(pending > 0));
         assert_eq!(recorder.calls[0].len(), 64);
-        assert_eq!(recorder.bytes[6300..], data(len));
+        assert_eq!(recorder.bytes[6300..], pattern(len));
     }
 }
 
@@ -179,7 +175,7 @@ fn the_buffer_is_used_from_its_start_after_a_flush_by_entries() {
     let put = |w: &mut FileWriter<'_, &mut Recorder>| {
         asyncs_63(w);
         w.put_byte(9).unwrap();
-        w.put_buffer(&data(32768)).unwrap();
+        w.put_buffer(&pattern(32768)).unwrap();
     };
     check(put, &[6301, 32768], 0, 0);
 }
@@ -189,19 +185,19 @@ fn a_linear_file_copies_and_sends_one_range_at_a_time() {
     let mut recorder = Recorder::default();
     let mut writer = FileWriter::linear(&mut recorder).unwrap();
     let mut expected = Vec::new();
-    for byte in data(32768) {
+    for byte in pattern(32768) {
         writer.put_byte(byte).unwrap();
     }
     assert_eq!((writer.channel().offered(), writer.pending()), (vec![32768], 0));
-    writer.put_buffer(&data(32769)).unwrap();
+    writer.put_buffer(&pattern(32769)).unwrap();
     assert_eq!((writer.channel().calls.len(), writer.pending()), (2, 1));
     writer.put_borrowed(&PAGES[..40000]).unwrap();
     assert_eq!((writer.channel().calls.len(), writer.pending()), (3, 7233), "copied");
     assert_eq!(writer.entries(), 1);
     writer.close().unwrap();
     assert!(recorder.calls.iter().all(|call| call.len() == 1));
-    expected.extend(data(32768));
-    expected.extend(data(32769));
+    expected.extend(pattern(32768));
+    expected.extend(pattern(32769));
     expected.extend_from_slice(&PAGES);
     assert_eq!(recorder.bytes, expected);
 }
@@ -225,13 +221,13 @@ fn the_second_flush_of_100000_fails() {
     let mut recorder = Recorder::scripted([Step::Move(32768), Step::Fail(EIO)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     let error = Error::Write(EIO);
-    assert_eq!(writer.put_buffer(&data(100_000)), Err(error));
+    assert_eq!(writer.put_buffer(&pattern(100_000)), Err(error));
     assert_eq!(writer.error(), Some(error));
     assert_eq!(writer.flushed(), 32768);
     assert_eq!(writer.rate().used(), 65536, "the remaining 34464 were never stored");
     assert_eq!(writer.pending(), 32768);
     let unsent: Vec<u8> = writer.unsent().flat_map(copied).collect();
-    assert_eq!(unsent, data(100_000)[32768..65536]);
+    assert_eq!(unsent, pattern(100_000)[32768..65536]);
 
     assert_eq!(writer.put_byte(1), Err(error));
     assert_eq!(writer.put_buffer(&[1, 2]), Err(error));
@@ -244,18 +240,18 @@ fn the_second_flush_of_100000_fails() {
     assert_eq!(writer.close(), Err(error));
     assert_eq!(recorder.offered(), [32768, 32768], "no further call");
     assert_eq!((recorder.closed, recorder.abandoned), (1, None));
-    assert_eq!(recorder.bytes, data(100_000)[..32768]);
+    assert_eq!(recorder.bytes, pattern(100_000)[..32768]);
 }
 
 #[test]
 fn the_second_write_takes_1000_and_then_nothing() {
     let mut recorder = Recorder::scripted([Step::Move(32768), Step::Move(1000), Step::Move(0)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
-    assert_eq!(writer.put_buffer(&data(100_000)), Err(Error::WriteZero));
+    assert_eq!(writer.put_buffer(&pattern(100_000)), Err(Error::WriteZero));
     assert_eq!(writer.flushed(), 33768);
     assert_eq!(writer.unsent().map(|piece| piece.len()).sum::<usize>(), 65536 - 33768);
     assert_eq!(writer.close(), Err(Error::WriteZero));
-    assert_eq!(recorder.bytes, data(100_000)[..33768]);
+    assert_eq!(recorder.bytes, pattern(100_000)[..33768]);
 }
 
 #[test]
@@ -344,7 +340,7 @@ fn a_drop_offers_no_bytes_again_that_a_panicking_channel_may_have_taken() {
         let put = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let mut writer = FileWriter::new(Panics(&mut calls)).unwrap();
             // As much as the buffer holds goes to the channel from where it lies.
-            writer.put_buffer(&data(if large { BUFFER_SIZE } else { 7 })).unwrap();
+            writer.put_buffer(&pattern(if large { BUFFER_SIZE } else { 7 })).unwrap();
             writer.flush()
         }));
         assert!(put.is_err());
@@ -380,7 +376,7 @@ fn a_channel_comes_back_with_all_that_was_put() {
 
 #[test]
 fn an_iterator_is_put_in_order_and_stands_after_what_was_put() {
-    let bytes = data(100_000);
+    let bytes = pattern(100_000);
     for piece in [1000, 32_768, 50_000, 100_000] {
         let segments: Vec<_> = bytes.chunks(piece).map(KVec::from).collect();
         let mut iter = IovIter::<Source>::from(&segments[..]);
@@ -399,7 +395,7 @@ fn an_iterator_is_put_in_order_and_stands_after_what_was_put() {
 
 #[test]
 fn an_iterator_stands_where_a_blocked_or_failed_channel_stopped_it() {
-    let bytes = data(100_000);
+    let bytes = pattern(100_000);
     let segments = [KVec::from(&bytes[..])];
     for (stop, error) in [(ChannelError::WouldBlock, Error::WouldBlock), (EIO, Error::Write(EIO))] {
         let mut iter = IovIter::<Source>::from(&segments[..]);
@@ -418,7 +414,7 @@ fn an_iterator_stands_where_a_blocked_or_failed_channel_stopped_it() {
 #[test]
 fn an_error_after_the_last_byte_of_an_iterator_is_told_by_the_next_call() {
     // The last byte fills the buffer, which is sent.
-    let bytes = data(BUFFER_SIZE);
+    let bytes = pattern(BUFFER_SIZE);
     let mut iter = IovIterSource::from(&bytes);
     let mut writer = FileWriter::new(Recorder::scripted([Step::Fail(EIO)])).unwrap();
     assert_eq!(writer.put_iter(&mut iter, BUFFER_SIZE), Ok(BUFFER_SIZE));
@@ -545,14 +541,14 @@ fn after_an_error_not_even_no_bytes_are_put() {
 fn would_block_loses_nothing() {
     let mut recorder = Recorder::scripted([Step::Move(10), BLOCK, BLOCK, Step::Move(20)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
-    writer.put_buffer(&data(100)).unwrap();
+    writer.put_buffer(&pattern(100)).unwrap();
     assert_eq!(writer.flush(), Err(Error::WouldBlock));
     assert_eq!((writer.flushed(), writer.pending(), writer.tell()), (10, 90, 100));
     assert_eq!(writer.error(), None);
-    writer.put_buffer(&data(50)).unwrap();
+    writer.put_buffer(&pattern(50)).unwrap();
     assert_eq!(writer.flush(), Err(Error::WouldBlock));
     writer.close().unwrap();
-    assert_eq!(recorder.bytes, [data(100), data(50)].concat());
+    assert_eq!(recorder.bytes, [pattern(100), pattern(50)].concat());
 }
 
 #[test]
@@ -560,12 +556,12 @@ fn a_put_that_fits_succeeds_while_the_channel_blocks() {
     let mut recorder = Recorder::scripted([BLOCK; 3]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     // Filling the buffer exactly makes a flush due, which waits.
-    writer.put_buffer(&data(32768)).unwrap();
+    writer.put_buffer(&pattern(32768)).unwrap();
     assert_eq!(writer.put_byte(1), Err(Error::WouldBlock), "no room");
     assert_eq!((writer.tell(), writer.rate().used()), (32768, 32768));
     writer.put_borrowed(&PAGES[..7]).unwrap();
     writer.close().unwrap();
-    assert_eq!(recorder.bytes, [&data(32768)[..], &PAGES[..7]].concat());
+    assert_eq!(recorder.bytes, [&pattern(32768)[..], &PAGES[..7]].concat());
 }
 
 #[test]
@@ -574,18 +570,18 @@ fn a_string_of_which_a_part_was_sent_is_put_entirely() {
     // front before the channel blocks again: there is room then.
     let mut recorder = Recorder::scripted([BLOCK, Step::Move(32768 - 15), BLOCK]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
-    writer.put_buffer(&data(32768 - 67)).unwrap();
-    let text = data(70);
+    writer.put_buffer(&pattern(32768 - 67)).unwrap();
+    let text = pattern(70);
     assert_eq!(writer.put_counted_string(&text), Ok(()));
     assert_eq!((writer.tell(), writer.pending()), (32768 - 67 + 71, 15 + 4));
     writer.close().unwrap();
-    assert_eq!(recorder.bytes, [&data(32768 - 67)[..], &[70], &text].concat());
+    assert_eq!(recorder.bytes, [&pattern(32768 - 67)[..], &[70], &text].concat());
 }
 
 #[test]
 fn a_part_has_room_when_one_before_it_was_sent() {
     // The flush of the full list moves nothing; the one for the next part moves one entry.
-    let memory = data(660);
+    let memory = pattern(660);
     let mut recorder = Recorder::scripted([BLOCK, Step::Move(3), BLOCK, BLOCK, BLOCK]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     let parts: Vec<&[u8]> = (0..66).map(|i| &memory[10 * i..10 * i + 3]).collect();
@@ -600,7 +596,7 @@ fn a_part_has_room_when_one_before_it_was_sent() {
 
 #[test]
 fn an_integer_is_put_entirely_or_not_at_all() {
-    let whole = data(32768);
+    let whole = pattern(32768);
     for room in 0..8 {
         for sent in [0, 1, 32760, 32761, 32764, 32767] {
             let steps = [Step::Move(sent), BLOCK, BLOCK, BLOCK].into_iter();
@@ -698,7 +694,7 @@ fn counted_strings() {
 fn tell_does_not_flush() {
     let mut recorder = Recorder::default();
     let mut writer = FileWriter::new(&mut recorder).unwrap();
-    writer.put_buffer(&data(40000)).unwrap();
+    writer.put_buffer(&pattern(40000)).unwrap();
     writer.put_borrowed(&PAGES[..5000]).unwrap();
     assert_eq!((writer.tell(), writer.flushed(), writer.entries()), (45000, 32768, 2));
     assert_eq!(writer.flush_and_tell(), Ok(45000));
@@ -713,7 +709,7 @@ fn tell_does_not_flush() {
 fn a_credit_beyond_what_can_be_counted_is_refused() {
     const MOST: u64 = i64::MAX as u64;
     let mut writer = FileWriter::new(Vec::new()).unwrap();
-    writer.put_buffer(&data(40000)).unwrap();
+    writer.put_buffer(&pattern(40000)).unwrap();
     for more in [u64::MAX, u64::MAX - 39999, MOST, MOST - 39999] {
         assert_eq!(writer.credit(more), Err(Error::PositionOverflow));
         assert_eq!((writer.tell(), writer.flushed(), writer.error()), (40000, 32768, None));
@@ -732,7 +728,7 @@ fn positions_belong_to_one_file() {
     let (mut one, mut other) = (Vec::new(), Vec::new());
     let mut first = FileWriter::new(&mut one).unwrap();
     let mut second = FileWriter::new(&mut other).unwrap();
-    first.put_buffer(&data(40000)).unwrap();
+    first.put_buffer(&pattern(40000)).unwrap();
     second.put_byte(0).unwrap();
     assert_eq!((first.tell(), first.flushed()), (40000, 32768));
     assert_eq!((second.tell(), second.flushed()), (1, 0));
@@ -747,7 +743,7 @@ fn positions_belong_to_one_file() {
 fn rate_limit_of_10() {
     let mut writer = FileWriter::new(Scratch).unwrap();
     writer.rate_mut().set_limit(10);
-    writer.put_buffer(&data(10)).unwrap();
+    writer.put_buffer(&pattern(10)).unwrap();
     assert!(!writer.is_rate_exceeded());
     writer.put_byte(0).unwrap();
     assert!(writer.is_rate_exceeded());
@@ -766,7 +762,7 @@ fn rate_limit_of_10() {
 fn the_rate_window_counts_every_kind_of_put_once() {
     let region = Region::new(&PAGES[..]);
     let mut writer = FileWriter::new(Vec::new()).unwrap();
-    writer.put_buffer(&data(10)).unwrap();
+    writer.put_buffer(&pattern(10)).unwrap();
     writer.rate_mut().account(3);
     assert_eq!(writer.rate().used(), 13);
     writer.rate_mut().reset();
@@ -779,7 +775,7 @@ fn the_rate_window_counts_every_kind_of_put_once() {
     writer.put_byte(1).unwrap();
     assert_eq!(writer.rate().used(), 32);
     writer.discard_unsent();
-    writer.put_buffer(&data(40_000)).unwrap();
+    writer.put_buffer(&pattern(40_000)).unwrap();
     assert_eq!(writer.rate().used(), 40_032);
     writer.rate_mut().set_limit(40_032);
     assert!(!writer.is_rate_exceeded());

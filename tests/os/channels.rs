@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::alone::is_alone;
+use crate::pattern::pattern;
 use iov_iter::file::{
     Channel, ChannelError, Duplex, Error, Features, FileReader, FileWriter, ReadChannel, SeekFrom,
     WriteChannel,
@@ -42,14 +43,10 @@ impl Drop for Scratch {
     }
 }
 
-fn data(len: usize) -> Vec<u8> {
-    (0..len).map(|i| (i.wrapping_mul(31) ^ (i >> 7)) as u8).collect()
-}
-
 #[test]
 fn a_file_with_many_entries() {
     let scratch = Scratch::new("entries");
-    let data = data(100_000);
+    let data = pattern(100_000);
     let mut writer = FileWriter::new(scratch.open()).unwrap();
     for part in data.chunks(1000) {
         writer.put_be16(part.len() as u16).unwrap();
@@ -72,7 +69,7 @@ fn a_file_with_many_entries() {
 #[test]
 fn a_file_is_read_straight_into_segments() {
     let scratch = Scratch::new("segments");
-    let data = data(100_000);
+    let data = pattern(100_000);
     fs::write(&scratch.0, &data).unwrap();
     let mut reader = FileReader::new(scratch.open()).unwrap();
     let mut into = vec![0; data.len() + 1];
@@ -87,7 +84,7 @@ fn positions_of_a_file() {
     let scratch = Scratch::new("positions");
     let mut writer = FileWriter::new(scratch.open()).unwrap();
     assert!(writer.is_seekable());
-    writer.put_buffer(&data(1000)).unwrap();
+    writer.put_buffer(&pattern(1000)).unwrap();
     writer.put_buffer_at(b"there", 5000).unwrap();
     assert_eq!(writer.offset(), Ok(1000));
     writer.put_byte(7).unwrap();
@@ -95,7 +92,7 @@ fn positions_of_a_file() {
     writer.put_byte(8).unwrap();
     assert_eq!((writer.tell(), writer.transferred()), (1002, 1007));
     writer.close().unwrap();
-    let mut expected = data(1000);
+    let mut expected = pattern(1000);
     expected.push(7);
     expected.resize(5000, 0);
     expected.extend_from_slice(b"there\x08");
@@ -120,7 +117,7 @@ fn positions_of_a_file() {
 #[test]
 fn hundreds_of_segments_are_written_and_read_at_a_position_by_one_call() {
     let scratch = Scratch::new("vectors");
-    let data = data(30_000);
+    let data = pattern(30_000);
     let segments: Vec<_> = data.chunks(100).map(KVec::from).collect();
     let mut file = scratch.open();
     let from: Vec<_> = data.chunks(100).map(Piece::from).collect();
@@ -241,7 +238,7 @@ fn a_file_opened_for_reading_cannot_be_written() {
 fn pipes() {
     let (from, to) = io::pipe().unwrap();
     let worker = thread::spawn(move || {
-        let data = data(200_000);
+        let data = pattern(200_000);
         let mut writer = FileWriter::new(to).unwrap();
         writer.put_borrowed(&data).unwrap();
         writer.close().unwrap();
@@ -251,7 +248,7 @@ fn pipes() {
     reader.get_exact(&mut got).unwrap();
     assert!(reader.is_at_end().unwrap());
     worker.join().unwrap();
-    assert_eq!(got, data(200_000));
+    assert_eq!(got, pattern(200_000));
 }
 
 #[test]
@@ -264,7 +261,7 @@ fn a_pipe_opened_as_a_file_has_no_positions() {
 
 #[test]
 fn a_pipe_that_may_not_wait() {
-    let data = data(1_000_000);
+    let data = pattern(1_000_000);
     let (from, to) = io::pipe().unwrap();
     let mut reader = FileReader::new(from).unwrap();
     let mut writer = FileWriter::new(to).unwrap();
@@ -389,7 +386,7 @@ fn an_unread_report_does_not_keep_a_reader_from_waiting() {
 
 #[test]
 fn an_unread_report_does_not_keep_a_writer_from_waiting() {
-    let data = data(20_000_000);
+    let data = pattern(20_000_000);
     let (here, mut there) = with_unread_report();
     let mut writer = FileWriter::new(here).unwrap();
     let worker = thread::spawn(move || {
@@ -426,7 +423,7 @@ fn hung_up_terminal() -> (File, PathBuf) {
 
 #[test]
 fn a_hang_up_does_not_keep_a_writer_from_waiting() {
-    let data = data(100_000);
+    let data = pattern(100_000);
     let (mut terminal, name) = hung_up_terminal();
     terminal.set_blocking(false).unwrap();
     let terminal = WaitingChannel::new(Counted { inner: terminal, blocked: 0 });
@@ -477,12 +474,12 @@ where
         let len = reader.get_be32().unwrap();
         let mut got = vec![0; len as usize];
         reader.get_exact(&mut got).unwrap();
-        answer.put_be32(u32::from(got == data(300_000))).unwrap();
+        answer.put_be32(u32::from(got == pattern(300_000))).unwrap();
         answer.close().unwrap();
         // The other side stops its file, which ends this direction.
         reader.get_byte()
     });
-    let data = data(300_000);
+    let data = pattern(300_000);
     let mut writer = FileWriter::new(here).unwrap();
     let mut answer = FileReader::new(writer.return_channel().unwrap()).unwrap();
     writer.put_be32(300_000).unwrap();
@@ -528,7 +525,7 @@ fn a_socket_that_may_not_wait() {
 
 #[test]
 fn a_socket_closed_while_data_is_sent() {
-    let data = data(3_000_000);
+    let data = pattern(3_000_000);
     let (here, mut there) = UnixStream::pair().unwrap();
     let worker = thread::spawn(move || there.read_exact(&mut [0; 100_000]));
     let mut writer = FileWriter::new(here).unwrap();
@@ -746,7 +743,7 @@ fn files_as_readers_and_writers_of_the_standard_library() {
     let mut sent = Vec::new();
     let mut writer = FileWriter::new(&mut sent).unwrap();
     write!(writer, "line {}\nsecond\n", 1).unwrap();
-    io::copy(&mut &data(50_000)[..], &mut writer).unwrap();
+    io::copy(&mut &pattern(50_000)[..], &mut writer).unwrap();
     writer.close().unwrap();
 
     let mut reader = FileReader::new(&sent[..]).unwrap();
@@ -756,7 +753,7 @@ fn files_as_readers_and_writers_of_the_standard_library() {
     reader.skip(7).unwrap();
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).unwrap();
-    assert_eq!(rest, data(50_000));
+    assert_eq!(rest, pattern(50_000));
     assert_eq!(Read::read(&mut reader, &mut [0; 4]).unwrap(), 0);
     reader.close().unwrap();
 

@@ -10,3 +10,5 @@ mod sockets;
 
 #[path = "../support/flat.rs"]
 mod flat;
+#[path = "../support/pattern.rs"]
+mod pattern;

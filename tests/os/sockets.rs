@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::flat::{cut, cut_mut};
+use crate::pattern::pattern;
 use iov_iter::iov::{CallError, Stop, View};
 use iov_iter::os::io::{FileAt, Socket, Stream};
 use iov_iter::segment::as_pieces;
@@ -27,10 +28,15 @@ const LENGTHS: [usize; 300] = {
     }
     lengths
 };
-
-fn pattern() -> Vec<u8> {
-    (0..LENGTHS.iter().sum::<usize>()).map(|at| (at % 251) as u8).collect()
-}
+/// Their sum.
+const TOTAL: usize = {
+    let (mut total, mut at) = (0, 0);
+    while at < LENGTHS.len() {
+        total += LENGTHS[at];
+        at += 1;
+    }
+    total
+};
 
 /// Makes the kernel's buffer of a socket as small as it can be.
 fn shrink(socket: &impl AsRawFd, option: libc::c_int) {
@@ -58,7 +64,7 @@ fn small_pair() -> (UnixStream, UnixStream) {
 #[test]
 fn a_slow_reader_gets_every_byte() {
     let (sender, mut receiver) = small_pair();
-    let data = pattern();
+    let data = pattern(TOTAL);
     let segments = cut(&data, &LENGTHS);
     let reader = thread::spawn(move || {
         let (mut all, mut part) = (Vec::new(), [0; 700]);
@@ -82,7 +88,7 @@ fn a_slow_reader_gets_every_byte() {
 fn a_sender_that_would_block_goes_on_where_it_stopped() {
     let (sender, mut receiver) = small_pair();
     sender.set_nonblocking(true).unwrap();
-    let data = pattern();
+    let data = pattern(TOTAL);
     let segments = cut(&data, &LENGTHS);
     let mut rest = View::new(&segments);
     let (mut received, mut part, mut stops) = (vec![], [0; 5000], 0);
@@ -108,7 +114,7 @@ fn a_sender_that_would_block_goes_on_where_it_stopped() {
 #[test]
 fn a_peer_that_closes_leaves_the_progress() {
     let (sender, mut receiver) = small_pair();
-    let data = pattern();
+    let data = pattern(TOTAL);
     let segments = cut(&data, &LENGTHS);
     let reader = thread::spawn(move || {
         let mut some = [0; 6000];
@@ -125,7 +131,7 @@ fn a_peer_that_closes_leaves_the_progress() {
 #[test]
 fn receiving_ends_with_the_stream() {
     let (mut sender, receiver) = UnixStream::pair().unwrap();
-    let data = pattern();
+    let data = pattern(TOTAL);
     let half = data.len() / 2;
     let first = data[..half].to_vec();
     let writer = thread::spawn(move || {
@@ -153,7 +159,7 @@ fn flags_reach_the_socket() {
     let mut waiting = Socket { socket: &receiver, flags: libc::MSG_DONTWAIT };
     let received = into.receive(&mut waiting);
     assert!(matches!(received.stop, Stop::WouldBlock));
-    let data = pattern();
+    let data = pattern(TOTAL);
     let from = cut(&data, &LENGTHS);
     let mut waiting = Socket { socket: &sender, flags: libc::MSG_DONTWAIT };
     let sent = View::new(&from).send(&mut waiting);
@@ -231,7 +237,7 @@ fn tcp_both_ways() {
         let sent = View::new(&segments).send(&mut Stream(&there));
         (received.finished().unwrap(), sent.finished().unwrap())
     });
-    let data = &pattern()[..5000];
+    let data = &pattern(TOTAL)[..5000];
     let segments = cut(data, &[100; 50]);
     assert_eq!(View::new(&segments).send(&mut Stream(&here)).finished().unwrap(), 5000);
     let mut back = vec![0; 4998];
@@ -244,7 +250,7 @@ fn tcp_both_ways() {
 
 #[test]
 fn a_datagram_of_many_pieces_is_one() {
-    let data = pattern();
+    let data = pattern(TOTAL);
     let [hundred, with_empty, most] =
         [vec![3; 100], [vec![3; 60], vec![0], vec![3; 40]].concat(), vec![3; 1024]];
     for (lengths, skip) in
@@ -275,7 +281,7 @@ fn a_datagram_of_many_pieces_is_one() {
 
 #[test]
 fn one_datagram_at_a_time_is_received() {
-    let data = pattern();
+    let data = pattern(TOTAL);
     let (here, there) = UnixDatagram::pair().unwrap();
     there.set_nonblocking(true).unwrap();
     let mut memory = [0xff; 400];
@@ -322,7 +328,7 @@ fn what_ends_a_transfer_is_an_error_of_std() {
 
 #[test]
 fn packets_that_are_sent_once_are_not_merged() {
-    let data = pattern();
+    let data = pattern(TOTAL);
     let (here, there) = UnixDatagram::pair().unwrap();
     here.set_nonblocking(true).unwrap();
     let segments = cut(&data[..190], &[[1; 70].as_slice(), &[0], &[2; 60]].concat());
@@ -354,7 +360,7 @@ fn temporary(name: &str) -> File {
 #[test]
 fn files_at_offsets() {
     let mut file = temporary("offsets");
-    let data = pattern();
+    let data = pattern(TOTAL);
     let segments = cut(&data, &LENGTHS);
     let mut at = FileAt { file: &file, offset: 1000 };
     let written = View::new(&segments).send(&mut at);

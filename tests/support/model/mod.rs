@@ -9,6 +9,8 @@
 pub mod flat;
 pub mod ops;
 pub mod page;
+#[path = "../pattern.rs"]
+mod pattern;
 pub mod run;
 pub mod scene;
 pub mod user;
@@ -22,6 +24,7 @@ use iov_iter::{
 };
 
 pub use page::{Poison, TestPage};
+pub use pattern::pattern;
 pub use user::{LIMIT, UserSpace};
 
 /// The host of all tests: user memory that faults, and counted pages of `P` bytes.
@@ -75,23 +78,6 @@ pub fn place<D: Direction, H: Host>(iter: &IovIter<'_, D, H>) -> At {
         _ => panic!("unknown kind"),
     };
     at(index, offset, iter.segment_count(), iter.remaining())
-}
-
-/// `len` bytes in which every neighbourhood is different.
-pub fn pattern(len: usize) -> Vec<u8> {
-    // Short blocks of an odd length, each with its number stamped in.
-    let mut block: Vec<_> = (0..len.min(251)).map(|at| at as u8).collect();
-    let mut bytes = Vec::with_capacity(len + 251);
-    let mut number = 0u32;
-    while bytes.len() < len {
-        bytes.extend_from_slice(&block);
-        number += 1;
-        if let Some(stamp) = block.first_chunk_mut() {
-            *stamp = number.to_le_bytes();
-        }
-    }
-    bytes.truncate(len);
-    bytes
 }
 
 /// The 16-bit ones'-complement sum of `bytes` in native byte order, word by word.
