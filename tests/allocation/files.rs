@@ -27,7 +27,7 @@ fn at_every_allocation<T, E: core::fmt::Debug + PartialEq>(
 }
 
 #[test]
-fn opening() {
+fn opening_a_file_survives_every_allocation_that_fails() {
     let writer =
         at_every_allocation(2, Error::NoMemory, || FileWriter::new(iov_iter::file::Scratch));
     drop(writer);
@@ -167,7 +167,7 @@ fn lengths_that_no_memory_holds_are_refused_at_once() {
 
 #[test]
 #[cfg(feature = "std")]
-fn pairs_and_stoppers() {
+fn pairs_and_handles_survive_every_allocation_that_fails() {
     let (here, _there) = at_every_allocation(3, Error::NoMemory, || iov_iter::os::pair(100));
     let mut writer = FileWriter::new(here).unwrap();
     drop(at_every_allocation(1, Error::NoMemory, || writer.control()));
@@ -217,7 +217,7 @@ fn a_buffer_as_a_channel_takes_all_or_nothing() {
 
 #[test]
 #[cfg(feature = "zlib")]
-fn codecs() {
+fn codecs_allocate_when_made_and_never_again() {
     use iov_iter::file::zlib::{Deflater, Inflater};
 
     let mut deflater = at_every_allocation(1, Error::NoMemory, || Deflater::new(6));

@@ -289,7 +289,7 @@ mod failing {
     }
 
     #[test]
-    fn vector_of_bytes() {
+    fn a_vector_of_bytes_is_as_before_where_memory_ends() {
         let segments = [KVec::from(&b"scatter"[..]), KVec::from(&b"gather"[..])];
         let mut iter = Iter::<Source>::kvec(&segments, 13).unwrap();
         iter.advance(2);
@@ -338,7 +338,7 @@ mod failing {
     }
 
     #[test]
-    fn duplicates() {
+    fn a_duplicate_without_memory_holds_nothing() {
         let page = TestPage::run(1);
         let bvecs: Vec<_> =
             (0..4).map(|at| BioVec::new(page.clone(), at * 8, 8).unwrap()).collect();
@@ -365,7 +365,7 @@ mod failing {
     }
 
     #[test]
-    fn pages_and_scatter_entries() {
+    fn pages_and_scatter_entries_come_as_far_as_memory_lasts() {
         let space = UserSpace::<4096>::new();
         space.add(0x10000, 0x10000, true);
         let segments = [IoVec::new(0x10ff0, 0x3020), IoVec::new(0x18000, 0x3000)];
@@ -410,7 +410,7 @@ mod failing {
     }
 
     #[test]
-    fn pages_of_other_kinds() {
+    fn pages_of_other_kinds_come_as_far_as_memory_lasts() {
         let page = TestPage::run(3);
         let bvecs = [BioVec::new(page.clone(), 0, 0x3000).unwrap()];
         let before = page.references();

@@ -96,7 +96,7 @@ fn a_layout_is_all_or_nothing() {
 }
 
 #[test]
-fn construction_without_memory() {
+fn a_vector_without_memory_is_an_error() {
     let ones = ones();
     let view = View::new(&ones);
     let none = KVec::from(&[][..]);
@@ -115,7 +115,7 @@ fn construction_without_memory() {
 }
 
 #[test]
-fn describe_without_memory() {
+fn a_description_without_memory_leaves_the_list_as_it_was() {
     let ones = ones();
     let view = View::new(&ones);
     let mut list = InlineVec::<_, 4>::new();

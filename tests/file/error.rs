@@ -38,7 +38,7 @@ const ALL: [(Error, i32, bool); 26] = [
 ];
 
 #[test]
-fn numbers_and_words() {
+fn every_error_has_its_number_and_words_of_its_own() {
     let mut texts = Vec::new();
     for (error, errno, _) in ALL {
         assert_eq!(error.errno(), errno, "{error:?}");
@@ -52,7 +52,7 @@ fn numbers_and_words() {
 }
 
 #[test]
-fn only_some_stick() {
+fn only_some_errors_stick() {
     for (error, _, sticks) in ALL {
         assert_eq!(error.is_sticky(), sticks, "{error:?}");
         let expected = sticks.then_some(error);
@@ -68,7 +68,7 @@ fn only_some_stick() {
 }
 
 #[test]
-fn errnos_of_channels() {
+fn errors_of_channels_keep_their_number() {
     for (error, errno) in [
         (ChannelError::WouldBlock, 11),
         (ChannelError::Unsupported, 38),

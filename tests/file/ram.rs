@@ -93,7 +93,7 @@ fn release_waits_while_the_channel_blocks() {
 }
 
 #[test]
-fn a_flush_by_the_64th_entry_releases_too() {
+fn a_flush_by_the_last_entry_releases_too() {
     let log = Log::default();
     let region = releasable(&log);
     let mut writer = FileWriter::new(Recorder::default()).unwrap();
@@ -285,7 +285,7 @@ fn without_hooks_only_the_stream_may_not_ask() {
 }
 
 #[test]
-fn load_hooks() {
+fn load_hooks_are_told_and_their_failures_stick() {
     let mut hooks = Told::new(Ok(PageSaved::Delayed));
     let mut reader = FileReader::new(&b"xyz"[..]).unwrap();
     let hooks_object: &mut dyn LoadHooks<&[u8]> = &mut hooks;

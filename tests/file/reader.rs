@@ -19,7 +19,7 @@ fn asked(reader: &FileReader<Feeder>) -> &[usize] {
 }
 
 #[test]
-fn get_be32_from_3_and_5_bytes() {
+fn an_integer_is_put_together_from_two_reads() {
     let mut reader = reader([3, 5]);
     assert_eq!(reader.get_be32(), Ok(0x0001_0203));
     assert_eq!(asked(&reader).len(), 2);
@@ -29,7 +29,7 @@ fn get_be32_from_3_and_5_bytes() {
 }
 
 #[test]
-fn get_25_from_3_times_10() {
+fn a_buffer_is_filled_from_several_short_reads() {
     let mut reader = reader([10, 10, 10]);
     let mut into = [0; 25];
     assert_eq!(reader.get_buffer(&mut into), Ok(25));
@@ -55,7 +55,7 @@ fn peek_moves_what_is_left_to_the_front() {
 }
 
 #[test]
-fn peek_32768_needs_two_reads() {
+fn a_peek_of_the_whole_buffer_needs_two_reads() {
     let mut reader = reader([20000, 20000]);
     assert_eq!(reader.peek(32768, 0).unwrap(), bytes_at(0, 32768));
     assert_eq!(asked(&reader), [32768, 12768]);
@@ -243,7 +243,7 @@ fn get_exact_of_more_than_the_buffer() {
 }
 
 #[test]
-fn scattered_memory() {
+fn scattered_memory_is_filled_in_order() {
     let mut reader = reader([7; 8]);
     let (mut a, mut b, mut c) = ([0; 10], [0; 0], [0; 35]);
     let into = [KVec::from(&mut a[..]), KVec::from(&mut b[..]), KVec::from(&mut c[..])];
@@ -322,7 +322,7 @@ fn large_scattered_reads_bypass_the_buffer() {
 }
 
 #[test]
-fn counted_strings() {
+fn a_counted_string_comes_whole_or_not_at_all() {
     let mut reader = FileReader::new(&b"\0\x03abc\x05de"[..]).unwrap();
     assert_eq!(reader.get_counted_string().unwrap(), b"");
     assert_eq!(reader.error(), None);

@@ -15,7 +15,7 @@ fn contents(buffer: &SizedBuffer) -> Vec<u8> {
 }
 
 #[test]
-fn creating() {
+fn a_buffer_of_a_slice_holds_its_bytes() {
     let empty = SizedBuffer::new();
     assert_eq!((empty.len(), empty.capacity(), empty.is_empty()), (0, 0, true));
     let data = vec![3; 40000];
@@ -103,7 +103,7 @@ fn memory_is_given_back() {
 }
 
 #[test]
-fn several_chunks() {
+fn bytes_run_on_over_several_chunks() {
     let mut buffer = SizedBuffer::new();
     // No chunk is a multiple of this length: no two of them are alike.
     let block: Vec<u8> = (0..10_007_u32).map(|i| (i ^ (i >> 9)) as u8).collect();
@@ -188,7 +188,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 128 }))]
 
     #[test]
-    fn equals_a_vector(operations in prop::collection::vec(operation(), 1..20)) {
+    fn a_buffer_equals_a_vector_after_any_operations(operations in prop::collection::vec(operation(), 1..20)) {
         let mut buffer = SizedBuffer::new();
         let mut model = Vec::new();
         for operation in operations {
@@ -269,7 +269,7 @@ fn a_limit_is_a_failure_of_the_stream() {
 }
 
 #[test]
-fn positions() {
+fn a_file_over_a_buffer_has_positions() {
     let mut channel = BufferChannel::default();
     let mut writer = FileWriter::new(&mut channel).unwrap();
     assert!(writer.is_seekable());

@@ -4,7 +4,7 @@ use crate::channels::{BLOCK, EIO, Feeder, Recorder, Step, bytes_at};
 use iov_iter::file::{ChannelError, Error, FileReader, FileWriter, Region, Scratch, WriteChannel};
 
 #[test]
-fn copying_15_of_10_and_10() {
+fn a_copy_takes_what_it_needs_of_two_reads() {
     let mut reader = FileReader::new(Feeder::new([10, 10])).unwrap();
     let mut sink = Recorder::default();
     reader.copy_to(&mut sink, 15).unwrap();
@@ -106,7 +106,7 @@ fn a_large_credit_does_not_hide_what_is_put() {
 static DATA: [u8; 40000] = [0x3c; 40000];
 
 #[test]
-fn a_scratch_file_of_1001_bytes() {
+fn a_scratch_file_counts_every_byte() {
     let mut scratch = FileWriter::new(Scratch).unwrap();
     scratch.put_buffer(&DATA[..1000]).unwrap();
     scratch.put_byte(1).unwrap();

@@ -31,7 +31,7 @@ fn check(
 }
 
 #[test]
-fn put_byte_n_times() {
+fn bytes_are_sent_when_the_buffer_is_full() {
     for (n, writes, pending, entries) in [
         (0, &[][..], 0, 0),
         (32767, &[], 32767, 1),
@@ -52,13 +52,13 @@ fn put_byte_n_times() {
 }
 
 #[test]
-fn put_be64() {
+fn an_integer_is_put_big_endian() {
     let recorder = check(|w| w.put_be64(0x0102_0304_0506_0708).unwrap(), &[], 8, 1);
     assert_eq!(recorder.bytes, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[test]
-fn put_buffer_of_many_sizes() {
+fn buffers_of_many_sizes_are_sent_as_far_as_they_fill_it() {
     for (len, writes, pending) in [
         (0, &[][..], 0),
         (32768, &[32768], 0),
@@ -73,7 +73,7 @@ fn put_buffer_of_many_sizes() {
 }
 
 #[test]
-fn put_buffer_10_then_40000() {
+fn a_large_buffer_fills_up_what_a_small_one_left() {
     let put = |w: &mut FileWriter<'_, &mut Recorder>| {
         w.put_buffer(&pattern(10)).unwrap();
         w.put_buffer(&pattern(40000)).unwrap();
@@ -94,7 +94,7 @@ fn byte_and_async(w: &mut FileWriter<'_, &mut Recorder>, times: usize) {
 }
 
 #[test]
-fn byte_and_async_31_32_and_100_times() {
+fn the_last_free_entry_makes_a_flush_due() {
     check(|w| byte_and_async(w, 31), &[], 3131, 62);
     let recorder = check(|w| byte_and_async(w, 32), &[3232], 0, 0);
     assert_eq!(recorder.calls[0].len(), 64);
@@ -103,7 +103,7 @@ fn byte_and_async_31_32_and_100_times() {
 }
 
 #[test]
-fn async_100_times_each_adjacent_to_the_previous() {
+fn borrowed_neighbours_become_one_entry() {
     let put = |w: &mut FileWriter<'static, &mut Recorder>| {
         let region = Region::new(&PAGES[..]);
         for i in 0..100 {
@@ -147,7 +147,7 @@ fn asyncs_63(w: &mut FileWriter<'_, &mut Recorder>) {
 }
 
 #[test]
-fn put_byte_after_63_asyncs() {
+fn a_byte_takes_the_last_free_entry() {
     let put = |w: &mut FileWriter<'_, &mut Recorder>| {
         asyncs_63(w);
         w.put_byte(9).unwrap();
@@ -158,7 +158,7 @@ fn put_byte_after_63_asyncs() {
 }
 
 #[test]
-fn put_buffer_after_63_asyncs() {
+fn a_buffer_takes_the_last_free_entry() {
     for (len, pending) in [(32768, 0), (40000, 7232)] {
         let put = |w: &mut FileWriter<'_, &mut Recorder>| {
             asyncs_63(w);
@@ -217,7 +217,7 @@ fn flushing_nothing_does_not_call_the_channel() {
 }
 
 #[test]
-fn the_second_flush_of_100000_fails() {
+fn after_a_failed_flush_the_rest_was_never_stored() {
     let mut recorder = Recorder::scripted([Step::Move(32768), Step::Fail(EIO)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     let error = Error::Write(EIO);
@@ -244,7 +244,7 @@ fn the_second_flush_of_100000_fails() {
 }
 
 #[test]
-fn the_second_write_takes_1000_and_then_nothing() {
+fn a_channel_that_takes_nothing_is_an_error() {
     let mut recorder = Recorder::scripted([Step::Move(32768), Step::Move(1000), Step::Move(0)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     assert_eq!(writer.put_buffer(&pattern(100_000)), Err(Error::WriteZero));
@@ -674,7 +674,7 @@ fn integers_in_both_orders() {
 }
 
 #[test]
-fn counted_strings() {
+fn a_counted_string_is_one_entry_with_its_length() {
     let put = |bytes: &'static [u8]| {
         move |w: &mut FileWriter<'static, &mut Recorder>| w.put_counted_string(bytes).unwrap()
     };
@@ -740,7 +740,7 @@ fn positions_belong_to_one_file() {
 }
 
 #[test]
-fn rate_limit_of_10() {
+fn the_rate_is_exceeded_by_the_byte_after_the_limit() {
     let mut writer = FileWriter::new(Scratch).unwrap();
     writer.rate_mut().set_limit(10);
     writer.put_buffer(&pattern(10)).unwrap();

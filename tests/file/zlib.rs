@@ -18,7 +18,7 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn bounds() {
+fn the_bound_is_that_of_zlib() {
     for (len, most) in [(0, 13), (1, 14), (100, 113), (4096, 4110), (32743, 32764), (32744, 32765)]
     {
         assert_eq!(bound(len), Some(most));
@@ -26,7 +26,7 @@ fn bounds() {
 }
 
 #[test]
-fn an_empty_block_at_level_1() {
+fn an_empty_block_is_a_whole_stream() {
     let mut sent = Vec::new();
     let mut writer = FileWriter::new(&mut sent).unwrap();
     assert_eq!(writer.put_compressed(&mut Deflater::new(1).unwrap(), &[]), Ok(12));
@@ -71,7 +71,7 @@ fn zeros_become_small() {
 }
 
 #[test]
-fn levels() {
+fn a_level_above_nine_is_an_error() {
     assert_eq!(Deflater::new(42).unwrap_err(), Error::InvalidLevel);
     assert_eq!(Deflater::new(10).unwrap_err(), Error::InvalidLevel);
 }
@@ -102,7 +102,7 @@ fn room_must_be_enough_for_the_bound() {
 }
 
 #[test]
-fn a_block_of_32744_never_fits() {
+fn a_block_larger_than_the_buffer_never_fits() {
     let mut deflater = Deflater::new(9).unwrap();
     let mut writer = FileWriter::new(Vec::new()).unwrap();
     assert_eq!(writer.put_compressed(&mut deflater, &[0; 32744]), Err(Error::NoSpace));
@@ -122,7 +122,7 @@ fn flushing_makes_room() {
 }
 
 #[test]
-fn behind_63_entries_the_block_is_sent_in_one_piece() {
+fn a_block_in_the_last_free_entry_is_sent_in_one_piece() {
     static DATA: [u8; 200] = [1; 200];
     let mut recorder = Recorder::default();
     let mut writer = FileWriter::new(&mut recorder).unwrap();

@@ -95,7 +95,7 @@ fn every_pair_of_short_lists() {
 }
 
 #[test]
-fn zeros_in_ranges() {
+fn zeros_are_found_in_ranges() {
     let mut bytes = [0; 12];
     bytes[6] = 1;
     let segments = cut(&bytes, &[4, 0, 6, 2]);

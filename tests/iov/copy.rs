@@ -114,7 +114,7 @@ fn a_destination_may_be_uninitialised() {
 }
 
 #[test]
-fn sizes() {
+fn the_length_is_the_sum_of_the_segments() {
     let v = V::new();
     assert_eq!(View::new(&v.source()).len(), 12);
     assert_eq!(View::<Source>::new(&[]).len(), 0);
@@ -208,7 +208,7 @@ fn describe_appends_to_any_list() {
 }
 
 #[test]
-fn slices_and_their_pieces() {
+fn a_slice_has_the_pieces_that_hold_bytes() {
     let v = V::new();
     let segments = v.source();
     let view = View::new(&segments);

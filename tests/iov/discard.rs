@@ -38,7 +38,7 @@ fn row(
 }
 
 #[test]
-fn front() {
+fn discarding_at_the_front_can_be_undone() {
     row(|view| view.discard_front_undoable(0), 0, &[A, C, D]);
     row(|view| view.discard_front_undoable(3), 3, &[(3, 1), C, D]);
     row(|view| view.discard_front_undoable(4), 4, &[C, D]);
@@ -50,7 +50,7 @@ fn front() {
 }
 
 #[test]
-fn back() {
+fn discarding_at_the_back_can_be_undone() {
     row(|view| view.discard_back_undoable(0), 0, &[A, C, D]);
     row(|view| view.discard_back_undoable(1), 1, &[A, C, (10, 1)]);
     row(|view| view.discard_back_undoable(2), 2, &[A, C]);
@@ -63,7 +63,7 @@ fn back() {
 }
 
 #[test]
-fn without_a_token() {
+fn discarding_without_undo_stops_at_the_other_end() {
     let segments = v();
     let mut view = View::new(&segments);
     assert_eq!((view.discard_front(3), view.discard_back(3)), (3, 3));
@@ -279,7 +279,7 @@ fn block_request(out: &[usize], input: &[usize]) -> (Vec<usize>, Vec<usize>) {
 }
 
 #[test]
-fn block_device_layouts() {
+fn a_block_request_has_its_header_and_status_cut_off() {
     assert_eq!(block_request(&[16, 4096], &[1]), (vec![4096], vec![]));
     assert_eq!(block_request(&[16], &[4096, 1]), (vec![], vec![4096]));
     assert_eq!(block_request(&[4112], &[1]), (vec![4096], vec![]));

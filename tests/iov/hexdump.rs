@@ -19,7 +19,7 @@ const EXAMPLE: [&[u8]; 2] = [
 ];
 
 #[test]
-fn two_elements() {
+fn lines_run_on_over_elements() {
     let expected = "\
 p: 0000:  1c 1d 1e 1f  20 80 22 23  24 25 26 27  28 29 2a 2b .... .\"#$%&'()*+
 p: 0010:  2c 7e 7f 2f                                        ,~./
@@ -28,20 +28,20 @@ p: 0010:  2c 7e 7f 2f                                        ,~./
 }
 
 #[test]
-fn a_limit() {
+fn a_limit_cuts_the_dump() {
     let expected = "p: 0000:  1c 1d 1e                                           ...\n";
     assert_eq!(dump(&EXAMPLE, "p", 3), expected);
     assert_eq!(dump(&EXAMPLE, "p", 0), "");
 }
 
 #[test]
-fn nothing() {
+fn no_bytes_make_no_line() {
     assert_eq!(dump(&[], "p", 100), "");
     assert_eq!(dump(&[&[], &[]], "p", 100), "");
 }
 
 #[test]
-fn a_full_line_has_74_characters_behind_the_prefix() {
+fn a_full_line_is_as_long_as_in_qemu() {
     let line = dump(&[&[0; 16]], "", 16);
     assert_eq!((line.len(), line.lines().count()), (": ".len() + 74 + 1, 1));
 }

@@ -129,7 +129,7 @@ fn a_copy_of_a_view_sees_the_same() {
 }
 
 #[test]
-fn borrowed_slices() {
+fn a_slice_can_be_borrowed_by_a_vector() {
     let segments = v();
     let view = View::new(&segments);
     let slice = |offset, len| view.slice(offset, len).map(IoVector::<Source>::borrowed);

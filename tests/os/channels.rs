@@ -80,7 +80,7 @@ fn a_file_is_read_straight_into_segments() {
 }
 
 #[test]
-fn positions_of_a_file() {
+fn a_file_has_positions() {
     let scratch = Scratch::new("positions");
     let mut writer = FileWriter::new(scratch.open()).unwrap();
     assert!(writer.is_seekable());
@@ -215,7 +215,7 @@ fn every_ability_of_a_channel_is_that_of_a_pointer_to_it() {
 }
 
 #[test]
-fn a_full_disk() {
+fn a_full_disk_is_an_error_that_sticks() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut writer = FileWriter::new(full).unwrap();
     writer.put_buffer(&[1; 100]).unwrap();
@@ -235,7 +235,7 @@ fn a_file_opened_for_reading_cannot_be_written() {
 }
 
 #[test]
-fn pipes() {
+fn a_pipe_is_a_channel() {
     let (from, to) = io::pipe().unwrap();
     let worker = thread::spawn(move || {
         let data = pattern(200_000);
@@ -452,7 +452,7 @@ fn a_reader_that_went_away() {
 }
 
 #[test]
-fn child_processes() {
+fn pipes_of_a_child_process_are_channels() {
     let mut child =
         Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut writer = FileWriter::new(child.stdin.take().unwrap()).unwrap();
@@ -496,7 +496,7 @@ where
 }
 
 #[test]
-fn unix_sockets() {
+fn unix_sockets_are_channels() {
     let (here, there) = UnixStream::pair().unwrap();
     exchange(here, there);
     let (here, there) = UnixStream::pair().unwrap();
@@ -504,7 +504,7 @@ fn unix_sockets() {
 }
 
 #[test]
-fn tcp_sockets() {
+fn tcp_sockets_are_channels() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (there, _) = listener.accept().unwrap();
@@ -578,7 +578,7 @@ fn descriptors_arrive_in_order_and_at_their_places() {
 }
 
 #[test]
-fn a_carrier_without_descriptor() {
+fn a_carrier_without_descriptor_stays_in_the_stream() {
     let (here, there) = UnixStream::pair().unwrap();
     (&here).write_all(b" ").unwrap();
     let mut reader = FileReader::new(DescriptorChannel::new(there)).unwrap();
@@ -693,7 +693,7 @@ fn unclaimed_descriptors_are_an_error_of_closing() {
 }
 
 #[test]
-fn any_reader_or_writer() {
+fn any_reader_or_writer_of_std_is_a_channel() {
     let scratch = Scratch::new("buffered");
     let mut writer = FileWriter::new(IoChannel::new(io::BufWriter::new(scratch.open()))).unwrap();
     writer.put_be32(5).unwrap();

@@ -223,7 +223,7 @@ fn flags_with_which_a_count_misleads_are_refused() {
 }
 
 #[test]
-fn tcp_both_ways() {
+fn vectors_go_both_ways_over_tcp() {
     let (here, there) = tcp_pair();
     shrink(&here, libc::SO_SNDBUF);
     shrink(&there, libc::SO_RCVBUF);
@@ -358,7 +358,7 @@ fn temporary(name: &str) -> File {
 }
 
 #[test]
-fn files_at_offsets() {
+fn a_file_is_written_at_an_offset() {
     let mut file = temporary("offsets");
     let data = pattern(TOTAL);
     let segments = cut(&data, &LENGTHS);
