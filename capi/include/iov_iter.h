@@ -52,10 +52,10 @@ extern "C" {
 /* ------------------------------------------------------------------------------------------------------------------
  * VECTORS: whole arrays of struct iovec
  *
- * A range of a vector starts `offset` bytes after its first one. It is cut where the vector ends; an offset past the end
- * is -EINVAL, one at the end means no bytes. No function looks at an element after the range. An element up to its end
- * that cannot be memory is -EFAULT (NULL with a length) or -EINVAL (a length out of range). A copy or a fill that has
- * moved bytes before returns their number instead.
+ * A range of a vector starts `offset` bytes after its first one. It is cut where the vector ends; an offset past the
+ * end is -EINVAL, one at the end means no bytes. No function looks at an element after the range. An element up to its
+ * end that cannot be memory is -EFAULT (NULL with a length) or -EINVAL (a length out of range). A copy or a fill that
+ * has moved bytes before returns their number instead.
  */
 
 /* The bytes of all elements together; -EINVAL if they are more than SSIZE_MAX. */
@@ -96,26 +96,29 @@ struct ioviter_undo {
 };
 
 /*
- * Takes bytes off the front, or the back, of the vector `*iov` of `*count` elements: `*iov` and `*count` change, and the
- * element that is cut is edited in place. Returns the bytes taken: `len`, or all there are. No memory of an element is
- * accessed. `undo` may be NULL.
+ * Takes bytes off the front, or the back, of the vector `*iov` of `*count` elements: `*iov` and `*count` change, and
+ * the element that is cut is edited in place. Returns the bytes taken: `len`, or all there are. No memory of an element
+ * is accessed. `undo` may be NULL.
  */
 ssize_t ioviter_vec_discard_front(struct iovec **iov, size_t *count, size_t len, struct ioviter_undo *undo);
 ssize_t ioviter_vec_discard_back(struct iovec **iov, size_t *count, size_t len, struct ioviter_undo *undo);
 
-/* Makes the array, `*iov` and `*count` what they were before a discard. Undo several in the reverse order. Returns 0. */
+/*
+ * Makes the array, `*iov` and `*count` what they were before a discard. Undo several in the reverse order. Returns 0.
+ */
 int ioviter_vec_undo(struct iovec **iov, size_t *count, const struct ioviter_undo *undo);
 
 /*
- * Prints the first `limit` bytes, 16 to a line, each line with `prefix` and the offset. `print` gets parts of lines, which
- * do not end with 0; what it returns, unless that is 0, ends it and is returned. -EINVAL if `prefix` is not UTF-8.
+ * Prints the first `limit` bytes, 16 to a line, each line with `prefix` and the offset. `print` gets parts of lines,
+ * which do not end with 0; what it returns, unless that is 0, ends it and is returned. -EINVAL if `prefix` is not
+ * UTF-8.
  */
 int ioviter_vec_hexdump(const struct iovec *iov, size_t count, const char *prefix, size_t limit,
                         int (*print)(void *opaque, const char *text, size_t len), void *opaque);
 
 /*
- * Sends a range over a socket, or receives into it, until it is done, the socket would block, the peer has closed, or an
- * error. Returns the bytes moved; the error if none moved. `flags` are those of sendmsg and recvmsg (MSG_NOSIGNAL).
+ * Sends a range over a socket, or receives into it, until it is done, the socket would block, the peer has closed, or
+ * an error. Returns the bytes moved; the error if none moved. `flags` are those of sendmsg and recvmsg (MSG_NOSIGNAL).
  * Interrupted calls are made again. Only in a library with an operating system.
  */
 ssize_t ioviter_vec_send(int socket, const struct iovec *iov, size_t count, size_t offset, size_t len, int flags);
@@ -124,9 +127,9 @@ ssize_t ioviter_vec_receive(int socket, const struct iovec *iov, size_t count, s
 /* ------------------------------------------------------------------------------------------------------------------
  * ITERATORS: a place in scattered memory, which copies move
  *
- * The structure is the caller's, on the stack or anywhere. All zeros (IOVITER_INIT) are an iterator without a kind, which
- * every function refuses. An iterator needs no freeing. It may be copied by assignment: that saves its state. The array
- * that it was made of must stay as it is, and where it is, for as long as the iterator or a copy is used.
+ * The structure is the caller's, on the stack or anywhere. All zeros (IOVITER_INIT) are an iterator without a kind,
+ * which every function refuses. An iterator needs no freeing. It may be copied by assignment: that saves its state. The
+ * array that it was made of must stay as it is, and where it is, for as long as the iterator or a copy is used.
  *
  * An iterator is a source, which is copied from, or a destination, which is copied to; the other direction is -EINVAL.
  * A copy returns the bytes that moved, and the iterator advances by that many. They are fewer than asked for if the
@@ -154,8 +157,8 @@ int ioviter_init_shared(struct ioviter *iter, int direction, const struct iovec 
 int ioviter_init_discard(struct ioviter *iter, size_t len);
 
 /*
- * Memory of another address space: a user process, a guest. Addresses are numbers. The structure must live as long as the
- * iterators over it. `size` is sizeof(struct ioviter_user_ops); an operation that is NULL or past it is not there.
+ * Memory of another address space: a user process, a guest. Addresses are numbers. The structure must live as long as
+ * the iterators over it. `size` is sizeof(struct ioviter_user_ops); an operation that is NULL or past it is not there.
  */
 struct ioviter_user_ops {
     size_t size;
@@ -170,7 +173,10 @@ struct ioviter_user_ops {
     size_t (*write)(void *opaque, uintptr_t address, const void *src, size_t len);
     /* Writes zeros, likewise. NULL: `write` does. */
     size_t (*zero)(void *opaque, uintptr_t address, size_t len);
-    /* Makes memory present, page by page, and returns the bytes before the first page out of reach. NULL: all are there. */
+    /*
+     * Makes memory present, page by page, and returns the bytes before the first page out of reach. NULL: all are
+     * there.
+     */
     size_t (*fault_in_readable)(void *opaque, uintptr_t address, size_t len);
     size_t (*fault_in_writeable)(void *opaque, uintptr_t address, size_t len);
 };
@@ -227,7 +233,10 @@ int ioviter_restore(struct ioviter *iter, const struct ioviter *saved);
 
 /* The elements left that are not empty. */
 size_t ioviter_segment_count(const struct ioviter *iter);
-/* Describes the next bytes that follow each other, in memory or user memory. 1; 0 if there are none, or nothing holds them. */
+/*
+ * Describes the next bytes that follow each other, in memory or user memory. 1; 0 if there are none, or nothing holds
+ * them.
+ */
 int ioviter_segment(const struct ioviter *iter, struct iovec *segment);
 /* All addresses and lengths left, or-ed. 0 for a discard. */
 size_t ioviter_alignment(const struct ioviter *iter);
@@ -235,7 +244,10 @@ size_t ioviter_alignment(const struct ioviter *iter);
 size_t ioviter_gap_alignment(const struct ioviter *iter);
 /* 1 if no address has a bit of `address_mask` and no length one of `len_mask`; else 0. */
 int ioviter_is_aligned(const struct ioviter *iter, size_t address_mask, size_t len_mask);
-/* The pages of 4096 bytes that the bytes left touch, at most `max_pages`; one that several elements touch counts for each. */
+/*
+ * The pages of 4096 bytes that the bytes left touch, at most `max_pages`; one that several elements touch counts for
+ * each.
+ */
 size_t ioviter_npages(const struct ioviter *iter, size_t max_pages);
 /* Makes the next `len` bytes of user memory present. Returns the bytes that could not be; 0 for other memory. */
 size_t ioviter_fault_in(const struct ioviter *iter, size_t len);
@@ -329,8 +341,8 @@ struct ioviter_channel_ops {
  * A file is a buffered stream of bytes in one direction over a channel. Its buffer has 32768 bytes.
  *
  * The first failure of the channel sticks: it is the error of the file, each later call that needs the channel returns
- * it, and so does the closing. -EAGAIN does not stick. Nor does an argument out of its range. What a function returns is
- * always negative; ioviter_writer_error and ioviter_reader_error return an error as it was set.
+ * it, and so does the closing. -EAGAIN does not stick. Nor does an argument out of its range. What a function returns
+ * is always negative; ioviter_writer_error and ioviter_reader_error return an error as it was set.
  *
  * For both directions of a connection open two files over the same functions and pointer.
  */
@@ -378,22 +390,23 @@ enum {
 };
 
 /*
- * Opens a channel for writing, with flags (IOVITER_LINEAR) or 0. Returns 0; -EINVAL for unknown flags or a `size` that is
- * less than its own; -EFAULT for NULL. `out` is written only if it returns 0. -ENOMEM: `free` was called, and nothing else.
+ * Opens a channel for writing, with flags (IOVITER_LINEAR) or 0. Returns 0; -EINVAL for unknown flags or a `size` that
+ * is less than its own; -EFAULT for NULL. `out` is written only if it returns 0. -ENOMEM: `free` was called, and
+ * nothing else.
  */
 int ioviter_writer_open(struct ioviter_writer **out, const struct ioviter_channel_ops *ops, void *opaque,
                         unsigned flags);
 
 /*
- * Sends what is pending, closes the channel and frees the file, in any case. Returns 0, or the first error of the file's
- * life, or that of the channel's closing. If the channel would block, what is pending is lost: flush before. NULL is
- * nothing.
+ * Sends what is pending, closes the channel and frees the file, in any case. Returns 0, or the first error of the
+ * file's life, or that of the channel's closing. If the channel would block, what is pending is lost: flush before.
+ * NULL is nothing.
  */
 int ioviter_writer_close(struct ioviter_writer *writer);
 
 /*
- * Sends what is pending. Returns 0; the file's error, after which nothing is sent; -EAGAIN, and what the channel did not
- * take is still pending.
+ * Sends what is pending. Returns 0; the file's error, after which nothing is sent; -EAGAIN, and what the channel did
+ * not take is still pending.
  */
 int ioviter_writer_flush(struct ioviter_writer *writer);
 
@@ -415,8 +428,8 @@ int ioviter_writer_is_seekable(const struct ioviter_writer *writer);
 /* ---- Writing: putting
  *
  * Each returns 0, or the file's error; then nothing was put. -EAGAIN if the channel would block and the buffer is full:
- * of an integer or a string nothing was put then; of longer bytes a part may have been, by which ioviter_writer_tell has
- * grown.
+ * of an integer or a string nothing was put then; of longer bytes a part may have been, by which ioviter_writer_tell
+ * has grown.
  */
 
 /* Integers, most significant byte first (be) or last (le). For a signed one cast the value. */
@@ -446,9 +459,9 @@ int ioviter_writer_put_counted_string(struct ioviter_writer *writer, const char 
 int ioviter_writer_put_async(struct ioviter_writer *writer, const void *buf, size_t len, int may_release);
 
 /*
- * Sends what is pending, then writes all bytes at a position of the channel; the stream goes on where it was. They count
- * in ioviter_writer_transferred, not in ioviter_writer_tell. -ENOSYS without `pwritev`; -EOVERFLOW if they end past
- * UINT64_MAX; -EAGAIN if nothing was written.
+ * Sends what is pending, then writes all bytes at a position of the channel; the stream goes on where it was. They
+ * count in ioviter_writer_transferred, not in ioviter_writer_tell. -ENOSYS without `pwritev`; -EOVERFLOW if they end
+ * past UINT64_MAX; -EAGAIN if nothing was written.
  */
 int ioviter_writer_put_at(struct ioviter_writer *writer, const void *buf, size_t len, uint64_t position);
 int ioviter_writer_put_iov_at(struct ioviter_writer *writer, const struct iovec *iov, size_t count,
@@ -465,7 +478,9 @@ int64_t ioviter_writer_put_writer(struct ioviter_writer *writer, struct ioviter_
 
 /* ---- Writing: positions and counters */
 
-/* Sends what is pending and moves the channel. Returns the new position; -ENOSYS without `seek`; -EINVAL for a whence. */
+/*
+ * Sends what is pending and moves the channel. Returns the new position; -ENOSYS without `seek`; -EINVAL for a whence.
+ */
 int64_t ioviter_writer_seek(struct ioviter_writer *writer, int64_t distance, int whence);
 /* Sends what is pending and returns the channel's position. */
 int64_t ioviter_writer_offset(struct ioviter_writer *writer);
@@ -484,8 +499,8 @@ uint64_t ioviter_writer_pending(const struct ioviter_writer *writer);
 size_t ioviter_writer_entries(const struct ioviter_writer *writer);
 
 /*
- * Describes the bytes put and not sent by at most `count` elements, valid until the next call. Returns how many elements
- * there are, which may be more.
+ * Describes the bytes put and not sent by at most `count` elements, valid until the next call. Returns how many
+ * elements there are, which may be more.
  */
 ssize_t ioviter_writer_unsent(const struct ioviter_writer *writer, struct iovec *iov, size_t count);
 /* Forgets them, without releasing them, and returns the bytes. For files that have failed. */
@@ -495,8 +510,8 @@ uint64_t ioviter_writer_discard_unsent(struct ioviter_writer *writer);
 int ioviter_writer_credit(struct ioviter_writer *writer, uint64_t len);
 
 /*
- * How fast a stream should be. Nothing waits for it: the caller asks whether the window's limit is exceeded, pauses, and
- * opens the next window. A limit of 0 is none.
+ * How fast a stream should be. Nothing waits for it: the caller asks whether the window's limit is exceeded, pauses,
+ * and opens the next window. A limit of 0 is none.
  */
 void ioviter_writer_set_rate_limit(struct ioviter_writer *writer, uint64_t limit);
 uint64_t ioviter_writer_rate_limit(const struct ioviter_writer *writer);
@@ -541,8 +556,8 @@ uint32_t ioviter_reader_get_le32(struct ioviter_reader *reader);
 uint64_t ioviter_reader_get_le64(struct ioviter_reader *reader);
 
 /*
- * Gets the next bytes. Returns how many: fewer than asked only if an error came after the first one. It is returned when
- * more is asked for, or when not even one byte was got.
+ * Gets the next bytes. Returns how many: fewer than asked only if an error came after the first one. It is returned
+ * when more is asked for, or when not even one byte was got.
  */
 ssize_t ioviter_reader_get(struct ioviter_reader *reader, void *buf, size_t len);
 ssize_t ioviter_reader_get_iov(struct ioviter_reader *reader, const struct iovec *iov, size_t count);
@@ -552,12 +567,15 @@ int ioviter_reader_get_or_end(struct ioviter_reader *reader, void *buf, size_t l
 int ioviter_reader_get_iov_or_end(struct ioviter_reader *reader, const struct iovec *iov, size_t count);
 
 /*
- * As ioviter_reader_get, without a copy where the bytes lie in the buffer together: `bytes` then points there, until the
- * next call. Otherwise they are in `buf`, and `bytes` points at that. `bytes` may be NULL.
+ * As ioviter_reader_get, without a copy where the bytes lie in the buffer together: `bytes` then points there, until
+ * the next call. Otherwise they are in `buf`, and `bytes` points at that. `bytes` may be NULL.
  */
 ssize_t ioviter_reader_get_in_place(struct ioviter_reader *reader, const void **bytes, void *buf, size_t len);
 
-/* Gets a length byte, and that many bytes into `string`, which has room for 256, with a 0 after them. Returns the length. */
+/*
+ * Gets a length byte, and that many bytes into `string`, which has room for 256, with a 0 after them. Returns the
+ * length.
+ */
 ssize_t ioviter_reader_get_counted_string(struct ioviter_reader *reader, char *string);
 
 /* Fills the memory with the bytes at a position of the channel; the stream goes on where it was. Returns 0. */
@@ -566,8 +584,8 @@ int ioviter_reader_get_iov_at(struct ioviter_reader *reader, const struct iovec 
                               uint64_t position);
 
 /*
- * Writes the next `len` bytes to another channel, by its `writev` and `wait` only. Returns 0, or the error of either; that
- * of the other channel does not stick, and what it did not take is still in this file.
+ * Writes the next `len` bytes to another channel, by its `writev` and `wait` only. Returns 0, or the error of either;
+ * that of the other channel does not stick, and what it did not take is still in this file.
  */
 int ioviter_reader_copy_to(struct ioviter_reader *reader, const struct ioviter_channel_ops *ops, void *opaque,
                            uint64_t len);
@@ -603,14 +621,16 @@ size_t ioviter_reader_buffered(const struct ioviter_reader *reader);
 /* ---- Files and iterators */
 
 /*
- * Puts, or gets, the next bytes of an iterator, and moves it by exactly what moved in the stream. Returns that: fewer than
- * `len` if the iterator ends, its memory faults, or an error came after the first byte; the error if nothing moved.
+ * Puts, or gets, the next bytes of an iterator, and moves it by exactly what moved in the stream. Returns that: fewer
+ * than `len` if the iterator ends, its memory faults, or an error came after the first byte; the error if nothing
+ * moved.
  */
 ssize_t ioviter_writer_put_iter(struct ioviter_writer *writer, struct ioviter *iter, size_t len);
 ssize_t ioviter_reader_get_iter(struct ioviter_reader *reader, struct ioviter *iter, size_t len);
 
-/* ---- Compressed blocks: a length in 4 bytes, most significant first, and as many bytes of zlib. Only in a library that was
- * built with zlib.
+/*
+ * ---- Compressed blocks: a length in 4 bytes, most significant first, and as many bytes of zlib. Only in a library that
+ * was built with zlib.
  */
 
 struct ioviter_deflater;
@@ -623,16 +643,16 @@ int ioviter_inflater_new(struct ioviter_inflater **out);
 void ioviter_inflater_free(struct ioviter_inflater *inflater);
 
 /*
- * Puts a block with all of the bytes into the buffer. Returns the bytes put, length included; -ENOSPC if the buffer's free
- * part might be too small, which with `may_flush` (not 0) means that not even the empty buffer is large enough. Nothing
- * was put then, and it does not stick.
+ * Puts a block with all of the bytes into the buffer. Returns the bytes put, length included; -ENOSPC if the buffer's
+ * free part might be too small, which with `may_flush` (not 0) means that not even the empty buffer is large enough.
+ * Nothing was put then, and it does not stick.
  */
 ssize_t ioviter_writer_put_compressed(struct ioviter_writer *writer, struct ioviter_deflater *deflater, const void *buf,
                                       size_t len, int may_flush);
 
 /*
- * Gets a block and decompresses it into the front of the memory. Returns the bytes that it gave. -EIO if it is damaged or
- * gives more than `len` bytes: it was not consumed then, and that does not stick.
+ * Gets a block and decompresses it into the front of the memory. Returns the bytes that it gave. -EIO if it is damaged
+ * or gives more than `len` bytes: it was not consumed then, and that does not stick.
  */
 ssize_t ioviter_reader_get_compressed(struct ioviter_reader *reader, struct ioviter_inflater *inflater, void *buf,
                                       size_t len);
@@ -644,8 +664,8 @@ ssize_t ioviter_reader_get_compressed(struct ioviter_reader *reader, struct iovi
 struct ioviter_buffer;
 
 /*
- * A buffer without bytes, which never holds more than `limit` (SIZE_MAX: any number). Where somebody else chooses positions
- * or lengths, set one. Returns 0 or -ENOMEM. A clone has the same bytes and limit.
+ * A buffer without bytes, which never holds more than `limit` (SIZE_MAX: any number). Where somebody else chooses
+ * positions or lengths, set one. Returns 0 or -ENOMEM. A clone has the same bytes and limit.
  */
 int ioviter_buffer_new(struct ioviter_buffer **out, size_t limit);
 int ioviter_buffer_clone(struct ioviter_buffer **out, const struct ioviter_buffer *buffer);
@@ -659,8 +679,8 @@ size_t ioviter_buffer_capacity(const struct ioviter_buffer *buffer);
 ssize_t ioviter_buffer_read_at(const struct ioviter_buffer *buffer, size_t position, void *buf, size_t len);
 
 /*
- * Writes bytes at a position, or at the end; a gap is zeros. Returns 0; -EFBIG past the limit; -ENOMEM. Nothing has changed
- * then.
+ * Writes bytes at a position, or at the end; a gap is zeros. Returns 0; -EFBIG past the limit; -ENOMEM. Nothing has
+ * changed then.
  */
 int ioviter_buffer_write_at(struct ioviter_buffer *buffer, size_t position, const void *buf, size_t len);
 int ioviter_buffer_append(struct ioviter_buffer *buffer, const void *buf, size_t len);
