@@ -1,14 +1,16 @@
 //! A virtio block device in a process of its own, which hypervisors reach by vhost-user.
 //!
 //! ```text
-//!   main      command line; one front-end after the other
-//!   device    features, configuration, a queue per thread    vhost-user-backend
-//!   queue     takes requests from a ring and completes them   virtio-queue
-//!   request   what a request asks for, and what it gets       iov-iter
-//!   uring     many requests at the same time                 io-uring
-//!   disk      the file
+//!   main          command line; one front-end after the other
+//!   device        features, configuration, a queue per thread     vhost-user-backend
+//!   queue         takes requests from a ring and completes them   virtio-queue
+//!   descriptors   what a request consists of                      iov-iter
+//!   request       what a request asks for, and what it gets       iov-iter
+//!   uring         many requests at the same time                  io-uring
+//!   disk          the file
 //! ```
 
+mod descriptors;
 mod device;
 mod disk;
 mod queue;

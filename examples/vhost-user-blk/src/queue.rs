@@ -8,14 +8,14 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, MutexGuard};
 
-use iov_iter::guest::Descriptor;
 use vhost_user_backend::{VringMutex, VringState, VringStateMutGuard, VringT};
 use virtio_queue::{Error, QueueOwnedT, QueueT};
 use vm_memory::GuestMemoryAtomic;
 
 use crate::Io;
+use crate::descriptors::Descriptors;
 use crate::device::Device;
-use crate::request::{self, Chain, Memory};
+use crate::request::{self, Buffer, Chain, Memory};
 use crate::uring::Uring;
 
 pub type Vring = VringMutex<GuestMemoryAtomic<Memory>>;
@@ -47,7 +47,7 @@ pub struct Queue {
 #[expect(clippy::large_enum_variant, reason = "there is one for each queue")]
 enum Engine {
     /// One request after the other.
-    Sync(Chain),
+    Sync(Chain, Buffer),
     /// Many at the same time.
     Uring(Uring),
 }
@@ -63,7 +63,7 @@ pub struct Taken {
 impl Queue {
     pub fn new(io: Io, memory: Arc<Memory>) -> io::Result<Self> {
         let engine = match io {
-            Io::Sync => Engine::Sync(Chain::new(Arc::clone(&memory))),
+            Io::Sync => Engine::Sync(Chain::new(Arc::clone(&memory)), request::buffer()),
             Io::Uring => Engine::Uring(Uring::new(&memory)?),
         };
         Ok(Self {
@@ -80,7 +80,7 @@ impl Queue {
     /// What becomes readable when requests are done that the queue did not wait for.
     pub fn completions(&self) -> Option<RawFd> {
         match &self.engine {
-            Engine::Sync(_) => None,
+            Engine::Sync(..) => None,
             Engine::Uring(uring) => Some(uring.as_raw_fd()),
         }
     }
@@ -91,7 +91,7 @@ impl Queue {
         if let Some(memory) = memory {
             self.generation = generation;
             match &mut self.engine {
-                Engine::Sync(chain) => drop(chain.replace_memory(Arc::clone(&memory))),
+                Engine::Sync(chain, _) => drop(chain.replace_memory(Arc::clone(&memory))),
                 Engine::Uring(uring) => uring.replace_memory(&memory),
             }
             self.memory = memory;
@@ -160,9 +160,9 @@ impl Queue {
         loop {
             self.refresh(device);
             match &mut self.engine {
-                Engine::Sync(chain) => {
+                Engine::Sync(chain, buffer) => {
                     let Some(taken) = take(vring, &self.memory, chain)? else { return Ok(count) };
-                    let len = serve(&taken, chain, device);
+                    let len = serve(&taken, chain, buffer, device);
                     vring.add_used(taken.head, len)?;
                     self.untold += 1;
                     if self.untold == BATCH {
@@ -221,33 +221,23 @@ fn take(vring: &Vring, memory: &Memory, chain: &mut Chain) -> Result<Option<Take
     chain.clear();
     let Some(mut ring) = active(vring) else { return Ok(None) };
     let queue = ring.get_queue_mut();
-    let Some(descriptors) = queue.iter(memory)?.next() else {
+    let Some(head) = queue.iter(memory)?.next().map(|chain| chain.head_index()) else {
         return Ok(None);
     };
+    let mut descriptors = Descriptors::new(memory, queue.desc_table(), queue.size(), head);
     drop(ring);
-    let head = descriptors.head_index();
-    let mut more = true;
-    let descriptors = descriptors.map(|descriptor| {
-        more = descriptor.has_next();
-        Descriptor {
-            address: descriptor.addr().0,
-            len: descriptor.len(),
-            writable: descriptor.is_write_only(),
-        }
-    });
-    let all = chain.append(descriptors);
-    // A chain that ends before its last descriptor goes on where there is none.
-    let well_formed = all.is_ok() && !more && !chain.writable().is_empty();
+    let all = chain.append(&mut descriptors);
+    let well_formed = all.is_ok() && descriptors.are_complete() && !chain.writable().is_empty();
     Ok(Some(Taken { head, well_formed }))
 }
 
 /// Serves a request. Returns the bytes that the guest is told of.
-fn serve(taken: &Taken, chain: &Chain, device: &Device) -> u32 {
+fn serve(taken: &Taken, chain: &Chain, buffer: &mut Buffer, device: &Device) -> u32 {
     if !device.counters.count(taken) {
         return 0;
     }
     let status = match request::parse(chain, &device.disk) {
-        Ok(work) => device.settle(work, request::serve(chain, work, &device.disk)),
+        Ok(work) => device.settle(work, request::serve(chain, buffer, work, &device.disk)),
         Err(status) => status,
     };
     request::finish(chain, status, device.logs())

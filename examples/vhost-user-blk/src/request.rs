@@ -9,11 +9,12 @@
 //! here is therefore copied first, once.
 
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use iov_iter::iov::{Transfer, View};
 use iov_iter::os::io::FileAt;
-use iov_iter::{Dest, Shared, Source, guest};
+use iov_iter::{Dest, Direction, Shared, Source, guest};
 use vhost_user_backend::bitmap::BitmapMmapRegion;
 use virtio_bindings::virtio_blk::{
     VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK, VIRTIO_BLK_S_UNSUPP, VIRTIO_BLK_T_DISCARD,
@@ -36,11 +37,20 @@ pub const MAX_SEGMENTS: u32 = 254;
 /// How many segments of a request have room without an allocation. Most have few; a request with more
 /// allocates once, and its room is used again.
 const INLINE: usize = 36;
+/// How many bytes at most move through a buffer if they are scattered.
+const SCATTERED: usize = 8 << 10;
 
 /// The guest's memory, with the log of pages that a live migration has to copy again.
 pub type Memory = GuestMemoryMmap<BitmapMmapRegion>;
 /// The segments of a request.
 pub type Chain = guest::Chain<Arc<Memory>, INLINE>;
+/// Room for data that is [scattered](is_scattered).
+pub type Buffer = Box<[u8; SCATTERED]>;
+
+/// Room that is zero.
+pub fn buffer() -> Buffer {
+    Box::new([0; SCATTERED])
+}
 
 /// What a request asks for, once it is checked.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +99,16 @@ pub fn data_in(chain: &Chain) -> View<'_, Dest, Shared> {
     let mut data = chain.writable();
     data.discard_back(1);
     data
+}
+
+/// Whether it costs less to move data between the disk and a buffer, and to copy it.
+///
+/// For the kernel each segment is work. A copy of a few kilobytes costs less than that from the third segment
+/// of a `preadv` on, and from about the ninth of a `pwritev`: on tmpfs, 16 segments of 32 bytes take 2.6 µs and
+/// 1.0 µs with a buffer; over 8 KiB in 16 segments both take the same.
+pub fn is_scattered<D: Direction>(data: View<'_, D, Shared>) -> bool {
+    let few = if D::IS_DEST { 2 } else { 8 };
+    data.segment_count() > few && data.len() <= SCATTERED
 }
 
 /// What a request asks for, or why it gets nothing.
@@ -155,11 +175,10 @@ fn parse_range(bytes: [u8; RANGE], disk: &Disk, allowed_flags: u32) -> Result<Ra
 }
 
 /// Does what a request asks for, and waits for the end.
-pub fn serve(chain: &Chain, work: Work, disk: &Disk) -> Status {
-    let at = |offset| FileAt { file: &disk.file, offset };
+pub fn serve(chain: &Chain, buffer: &mut Buffer, work: Work, disk: &Disk) -> Status {
     match work {
-        Work::Read { offset } => moved(data_in(chain).receive(&mut at(offset))),
-        Work::Write { offset } => moved(data_out(chain).send(&mut at(offset))),
+        Work::Read { offset } => read(data_in(chain), buffer, disk, offset).into(),
+        Work::Write { offset } => write(data_out(chain), buffer, disk, offset).into(),
         Work::Flush => disk.flush().into(),
         Work::GetId => {
             let serial = &disk.serial[..data_in(chain).len().min(SERIAL_LEN)];
@@ -177,8 +196,40 @@ pub fn serve(chain: &Chain, work: Work, disk: &Disk) -> Status {
     }
 }
 
-fn moved(transfer: Transfer<io::Error>) -> Status {
-    if transfer.finished().is_ok() { Status::Ok } else { Status::IoError }
+/// Reads from the disk.
+fn read(
+    data: View<'_, Dest, Shared>,
+    buffer: &mut Buffer,
+    disk: &Disk,
+    offset: u64,
+) -> io::Result<()> {
+    if is_scattered(data) {
+        let buffer = &mut buffer[..data.len()];
+        disk.file.read_exact_at(buffer, offset)?;
+        data.write_all_at(0, buffer).map_err(io::Error::other)
+    } else {
+        finished(data.receive(&mut FileAt { file: &disk.file, offset }))
+    }
+}
+
+/// Writes to the disk.
+fn write(
+    data: View<'_, Source, Shared>,
+    buffer: &mut Buffer,
+    disk: &Disk,
+    offset: u64,
+) -> io::Result<()> {
+    if is_scattered(data) {
+        let buffer = &mut buffer[..data.len()];
+        data.read_exact_at(0, buffer).map_err(io::Error::other)?;
+        disk.file.write_all_at(buffer, offset)
+    } else {
+        finished(data.send(&mut FileAt { file: &disk.file, offset }))
+    }
+}
+
+fn finished(transfer: Transfer<io::Error>) -> io::Result<()> {
+    transfer.finished().map(drop).map_err(io::Error::other)
 }
 
 /// Writes the status. Returns the number of bytes that the guest is told of.

@@ -69,7 +69,7 @@ fn submit(readable: &[u8], writable: usize, read_only: bool) -> (u8, Vec<u8>, Di
         chain.append(cut(to, writable, size, true)).unwrap();
 
         let status = match parse(&chain, &disk) {
-            Ok(work) => serve(&chain, work, &disk),
+            Ok(work) => serve(&chain, &mut buffer(), work, &disk),
             Err(status) => status,
         };
         assert_eq!(finish(&chain, status, true), writable as u32);

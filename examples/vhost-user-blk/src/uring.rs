@@ -1,6 +1,7 @@
 //! Requests that are under way at the same time, by io_uring.
 //!
-//! The kernel gets the segments of a request as they are, and moves the data between them and the disk.
+//! The kernel gets the segments of a request as they are, and moves the data between them and the disk. It
+//! gets a buffer for data that is scattered in small pieces.
 //! Requests may be done in any order, and are completed in that in which they were taken.
 
 use std::collections::VecDeque;
@@ -15,7 +16,7 @@ use iov_iter::{Direction, IoVec, Shared};
 
 use crate::device::Device;
 use crate::queue::Taken;
-use crate::request::{self, Chain, Memory, Status, Work};
+use crate::request::{self, Buffer, Chain, Memory, Status, Work};
 
 /// How many requests of a queue are under way at most.
 const DEPTH: usize = 256;
@@ -38,6 +39,8 @@ struct Slot {
     state: State,
     /// What the kernel gets: the segments that are left to move.
     segments: Vec<IoVec>,
+    /// Where scattered data moves through.
+    buffer: Buffer,
 }
 
 enum State {
@@ -54,6 +57,7 @@ impl Uring {
             head: 0,
             state: State::Done(0),
             segments: Vec::new(),
+            buffer: request::buffer(),
         };
         Ok(Self {
             ring: IoUring::new(DEPTH as u32)?,
@@ -105,7 +109,7 @@ impl Uring {
             }
             // The others are rare, and quick.
             Ok(work) => {
-                let status = request::serve(&slot.chain, work, &device.disk);
+                let status = request::serve(&slot.chain, &mut slot.buffer, work, &device.disk);
                 slot.finish(work, status, device);
             }
             Err(status) => slot.answer(status, device),
@@ -117,16 +121,21 @@ impl Uring {
     fn submit(&mut self, index: usize, work: Work, moved: usize, device: &Device) {
         let slot = &mut self.slots[index];
         let disk = Fd(device.disk.file.as_raw_fd());
-        let Slot { chain, segments, .. } = slot;
+        let Slot { chain, segments, buffer, .. } = slot;
         let entry = match work {
             Work::Read { offset } => {
-                describe(request::data_in(chain), moved, segments);
+                describe(request::data_in(chain), moved, segments, buffer);
                 opcode::Readv::new(disk, segments.as_ptr().cast(), segments.len() as u32)
                     .offset(offset + moved as u64)
                     .build()
             }
             Work::Write { offset } => {
-                describe(request::data_out(chain), moved, segments);
+                let data = request::data_out(chain);
+                if request::is_scattered(data) {
+                    // It has room for all of them.
+                    let _ = data.read_at(0, &mut buffer[..]);
+                }
+                describe(data, moved, segments, buffer);
                 opcode::Writev::new(disk, segments.as_ptr().cast(), segments.len() as u32)
                     .offset(offset + moved as u64)
                     .build()
@@ -138,8 +147,8 @@ impl Uring {
     }
 
     fn push(&mut self, entry: &squeue::Entry) {
-        // SAFETY: the segments are in memory that the slot keeps mapped, and their list is in the slot. The
-        // slot is left alone until the kernel is done with the request, and dropped after that only.
+        // SAFETY: the segments are in memory that the slot keeps mapped, or in its buffer, and their list is in
+        // the slot. The slot is left alone until the kernel is done with the request, and dropped after that only.
         while unsafe { self.ring.submission().push(entry) }.is_err() {
             // There is an entry for each slot, unless the kernel has not yet taken those of before.
             let _ = self.ring.submit();
@@ -182,7 +191,7 @@ impl Uring {
             _ => 0,
         };
         let status = match usize::try_from(result) {
-            Ok(now) if before + now >= size => Status::Ok,
+            Ok(now) if before + now >= size => slot.distribute(work).into(),
             Ok(now @ 1..) => return self.submit(index, work, before + now, device),
             Err(_) if [-libc::EINTR, -libc::EAGAIN].contains(&result) => {
                 return self.submit(index, work, before, device);
@@ -212,6 +221,15 @@ impl Uring {
 }
 
 impl Slot {
+    /// Copies what was read from the buffer to the guest, if it went there.
+    fn distribute(&self, work: Work) -> io::Result<()> {
+        let data = request::data_in(&self.chain);
+        if matches!(work, Work::Read { .. }) && request::is_scattered(data) {
+            data.write_all_at(0, &self.buffer[..data.len()]).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
     fn finish(&mut self, work: Work, status: Status, device: &Device) {
         self.answer(device.settle(work, status), device);
     }
@@ -221,13 +239,23 @@ impl Slot {
     }
 }
 
-/// Lists the segments of a view after its first `skip` bytes.
-fn describe<D: Direction>(mut view: View<'_, D, Shared>, skip: usize, segments: &mut Vec<IoVec>) {
-    view.discard_front(skip);
+/// Lists the segments of a view after its first `skip` bytes, or those of the buffer that stand for them.
+fn describe<D: Direction>(
+    mut view: View<'_, D, Shared>,
+    skip: usize,
+    segments: &mut Vec<IoVec>,
+    buffer: &mut Buffer,
+) {
     segments.clear();
-    segments.extend(
-        view.pieces().map(|piece| IoVec::new(piece.as_ptr().expose_provenance(), piece.len())),
-    );
+    if request::is_scattered(view) {
+        let rest = &mut buffer[skip..view.len()];
+        segments.push(IoVec::new(rest.as_mut_ptr().expose_provenance(), rest.len()));
+    } else {
+        view.discard_front(skip);
+        segments.extend(
+            view.pieces().map(|piece| IoVec::new(piece.as_ptr().expose_provenance(), piece.len())),
+        );
+    }
 }
 
 impl Drop for Uring {
