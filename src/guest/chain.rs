@@ -5,7 +5,10 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::Deref;
 
-use vm_memory::{GuestAddress, GuestMemory, Permissions};
+use vm_memory::{
+    GuestAddress, GuestMemory, GuestMemoryBackend, GuestMemoryRegion, MemoryRegionAddress,
+    Permissions,
+};
 
 use super::ram::Ram;
 use super::{STAYS_MAPPED, first_bytes};
@@ -174,7 +177,9 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
         descriptors: impl IntoIterator<Item = Descriptor>,
     ) -> Result<(), Error> {
         let before = (self.readable.len(), self.writable.len(), self.written.len());
-        let result = descriptors.into_iter().try_for_each(|descriptor| self.add(descriptor));
+        let mut region = None;
+        let mut descriptors = descriptors.into_iter();
+        let result = descriptors.try_for_each(|descriptor| self.add(descriptor, &mut region));
         if result.is_err() {
             let (readable, writable, written) = before;
             self.readable.truncate(readable);
@@ -184,8 +189,8 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
         result
     }
 
-    /// Appends the segments of a descriptor, or some of them and an error.
-    fn add(&mut self, descriptor: Descriptor) -> Result<(), Error> {
+    /// Appends the segments of a descriptor, or some of them and an error. `region` is as for [`segments`].
+    fn add(&mut self, descriptor: Descriptor, region: &mut Option<Region>) -> Result<(), Error> {
         let range = Range {
             address: usize::try_from(descriptor.address).map_err(|_| Error::OutOfRange)?,
             len: usize::try_from(descriptor.len).map_err(|_| Error::OutOfRange)?,
@@ -195,10 +200,10 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
             return Ok(());
         }
         if descriptor.writable {
-            segments(&self.memory, range, Permissions::Write, &mut self.writable)?;
+            segments(&self.memory, range, Permissions::Write, region, &mut self.writable)?;
             self.written.try_push(range).map_err(|_| Error::NoMemory)
         } else {
-            segments(&self.memory, range, Permissions::Read, &mut self.readable)
+            segments(&self.memory, range, Permissions::Read, region, &mut self.readable)
         }
     }
 
@@ -238,33 +243,76 @@ impl<T: Snapshot, const N: usize> Chain<T, N> {
     }
 }
 
+/// A region of guest memory, as it is mapped here.
+#[derive(Clone, Copy)]
+struct Region {
+    /// The guest's address of the first byte.
+    address: usize,
+    start: *mut u8,
+    len: usize,
+}
+
+impl Region {
+    /// The region that has `address`, if guest addresses are those of regions: an IOMMU translates them.
+    fn with<M: GuestMemory + ?Sized>(memory: &M, address: usize) -> Option<Self> {
+        let region = memory.physical_memory()?.find_region(GuestAddress(address as u64))?;
+        let address = usize::try_from(region.start_addr().0).ok()?;
+        let len = usize::try_from(region.len()).ok()?;
+        let (start, len) = first_bytes(&region.get_slice(MemoryRegionAddress(0), len).ok()?, len);
+        Some(Self { address, start, len })
+    }
+
+    /// Where `range` is mapped, if the region has all of it.
+    fn find(&self, range: Range) -> Option<*mut u8> {
+        let offset = range.address.checked_sub(self.address)?;
+        let fits = range.len <= self.len.checked_sub(offset)?;
+        fits.then(|| self.start.wrapping_add(offset))
+    }
+}
+
 /// Appends the segments of `range` to `list`, or some of them and an error.
+///
+/// `region` is the one that an earlier range was in, of the same borrow of the memory. Most requests are in
+/// one, so it is looked up once for all their descriptors.
 fn segments<T: Snapshot, D: Direction, const N: usize>(
     memory: &T,
     range: Range,
     access: Permissions,
+    region: &mut Option<Region>,
     list: &mut InlineVec<SharedVec<'static, D>, N>,
 ) -> Result<(), Error> {
     if !STAYS_MAPPED {
         return Err(Error::NoMapping);
     }
+    let mut push = |start, len| {
+        if list.len() >= MAX_SEGMENTS {
+            return Err(Error::TooManySegments);
+        }
+        // SAFETY: `len` bytes of guest memory, by both calls below, that no reference points into. They stay
+        // mapped for as long as `memory` is borrowed, which the chain may do for as long as it keeps the
+        // handle.
+        let segment = unsafe { SharedVec::from_raw_parts(start, len) };
+        list.try_push(segment).map_err(|_| Error::NoMemory)
+    };
     let Range { address, len } = range;
+    let find = |region: &Option<Region>| region.as_ref()?.find(range);
+    let start = find(region).or_else(|| {
+        *region = Region::with(&**memory, address);
+        find(region)
+    });
+    if let Some(start) = start {
+        return push(start, len);
+    }
     let slices =
         memory.get_slices(GuestAddress(address as u64), len, access).map_err(|_| Error::Fault)?;
     let mut left = len;
     for slice in slices {
-        if list.len() >= MAX_SEGMENTS {
-            return Err(Error::TooManySegments);
-        }
         let (start, len) = first_bytes(&slice.map_err(|_| Error::Fault)?, left);
         if len == 0 {
             break;
         }
         left = left.saturating_sub(len);
-        // SAFETY: `len` bytes of guest memory that no reference points into. They stay mapped for as long as
-        // `memory` is borrowed, which the chain may do for as long as it keeps the handle.
-        let segment = unsafe { SharedVec::from_raw_parts(start, len) };
-        list.try_push(segment).map_err(|_| Error::NoMemory)?;
+        push(start, len)?;
     }
     if left > 0 { Err(Error::Fault) } else { Ok(()) }
 }

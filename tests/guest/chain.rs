@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use iov_iter::guest::{Chain, Descriptor};
 use iov_iter::{Dest, Error, MAX_SEGMENTS, Source};
-use vm_memory::{GuestAddressSpace, GuestMemoryAtomic};
+use vm_memory::bitmap::BS;
+use vm_memory::guest_memory::{GuestMemorySliceIterator, Result as MemoryResult};
+use vm_memory::{GuestAddressSpace, GuestMemory, GuestMemoryAtomic, Permissions};
 
 use super::*;
 
@@ -71,6 +73,43 @@ fn an_error_leaves_the_chain_as_it_was() {
     chain.push(writable(7 * PAGE, 1)).unwrap();
     chain.mark_written(2, 1);
     assert_eq!(dirty(&memory), [7]);
+}
+
+/// Memory whose addresses are translated: they begin a page later. The guest may only read the page 3.
+struct Translated(Memory);
+
+impl GuestMemory for Translated {
+    type PhysicalMemory = Memory;
+    type Bitmap = AtomicBitmap;
+
+    fn check_range(&self, _: GuestAddress, _: usize, _: Permissions) -> bool {
+        unimplemented!("chains ask for slices")
+    }
+
+    fn get_slices<'a>(
+        &'a self,
+        address: GuestAddress,
+        len: usize,
+        access: Permissions,
+    ) -> MemoryResult<impl GuestMemorySliceIterator<'a, BS<'a, AtomicBitmap>>> {
+        let refused = address.0 as usize / PAGE == 3 && access == Permissions::Write;
+        // The page 5 is a hole.
+        let address = if refused { 5 * PAGE as u64 } else { address.0 - PAGE as u64 };
+        GuestMemory::get_slices(&self.0, GuestAddress(address), len, Permissions::No)
+    }
+}
+
+#[test]
+fn each_range_of_memory_with_translated_addresses_is_asked_for() {
+    let memory = Translated(memory());
+    let mut chain = Chain::<_, 4>::new(&memory);
+    chain.append([readable(PAGE, 1), readable(3 * PAGE - 1, 3), writable(2 * PAGE, 1)]).unwrap();
+    let mut header = [0; 4];
+    assert_eq!(chain.readable().read_at(0, &mut header), Ok(4));
+    assert_eq!(header, [0, 2 * PAGE - 1, 2 * PAGE, 2 * PAGE + 1].map(pattern));
+    let error = chain.append([readable(3 * PAGE, 1), writable(3 * PAGE, 1)]);
+    assert_eq!(error, Err(Error::Fault));
+    assert_eq!([chain.readable().len(), chain.writable().len()], [4, 1]);
 }
 
 #[test]

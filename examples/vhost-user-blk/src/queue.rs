@@ -24,7 +24,7 @@ type Ring<'v> = <Vring as VringStateMutGuard<'v, GuestMemoryAtomic<Memory>>>::G;
 /// How often requests may be announced that are not there.
 const MAX_STALLED: usize = 100;
 /// How many requests are completed between two looks whether the guest wants to be told.
-const BATCH: usize = 8;
+const BATCH: usize = 16;
 
 /// A queue, on the thread that serves it.
 pub struct Queue {
