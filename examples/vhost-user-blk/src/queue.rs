@@ -242,3 +242,7 @@ fn serve(taken: &Taken, chain: &Chain, buffer: &mut Buffer, device: &Device) -> 
     };
     request::finish(chain, status, device.logs())
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

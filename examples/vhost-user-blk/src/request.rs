@@ -36,7 +36,7 @@ pub const MAX_RANGE_SECTORS: u32 = (1 << 30) / SECTOR as u32;
 pub const MAX_SEGMENTS: u32 = 254;
 /// How many segments of a request have room without an allocation. Most have few; a request with more
 /// allocates once, and its room is used again.
-const INLINE: usize = 36;
+pub const INLINE: usize = 36;
 /// How many bytes at most move through a buffer if they are scattered.
 const SCATTERED: usize = 8 << 10;
 

@@ -56,7 +56,7 @@ impl Uring {
             chain: Chain::new(Arc::clone(memory)),
             head: 0,
             state: State::Done(0),
-            segments: Vec::new(),
+            segments: Vec::with_capacity(request::INLINE),
             buffer: request::buffer(),
         };
         Ok(Self {
