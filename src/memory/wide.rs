@@ -12,13 +12,15 @@
 use core::ffi::{c_int, c_void};
 
 use super::access::{Access, Exclusive, Sealed as _};
-use super::defined::{Wide, equal_front};
+use super::defined::{Wide, equal_front, zero_front};
 use super::unlikely;
 
 /// Words in a block: a cache line on 64-bit machines.
 const BLOCK: usize = 8;
 const WORD: usize = size_of::<usize>();
 const TWO_WORDS: usize = 2 * WORD;
+/// Bytes from which on looking for others than 0 is a call.
+const LONG: usize = 128;
 
 /// Whether `memcmp` is asked about more than two words: a C library has one made for the processor it
 /// finds. That of a kernel, a firmware or no system at all goes byte by byte.
@@ -36,6 +38,36 @@ unsafe extern "C" {
 /// They must be valid for reads and initialised. What is `Exclusive` must not be written meanwhile.
 #[inline]
 pub unsafe fn is_zero<A: Access>(base: *const u8, len: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match len < LONG {
+            true => by_words::<A>(base, len),
+            false => long_is_zero::<A>(base, len),
+        }
+    }
+}
+
+/// As [`is_zero`], of many bytes, which pay for a call.
+///
+/// # Safety
+///
+/// As there.
+#[inline(never)]
+unsafe fn long_is_zero<A: Access>(base: *const u8, len: usize) -> bool {
+    // SAFETY: the caller's promise; the front is at most `len` bytes.
+    unsafe {
+        let front = zero_front(base, len);
+        by_words::<A>(base.add(front), len.wrapping_sub(front))
+    }
+}
+
+/// As [`is_zero`], by the words of this target.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+unsafe fn by_words<A: Access>(base: *const u8, len: usize) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         match A::UNALIGNED {

@@ -34,9 +34,15 @@ impl<C: ReadChannel> FileReader<C> {
     /// [errors of getting](Self#errors-of-getting).
     #[inline]
     pub fn get_array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
-        if let Some(bytes) = self.buffer.take() {
-            return Ok(bytes);
+        match self.buffer.take() {
+            Some(bytes) => Ok(bytes),
+            None => self.get_array_slow(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn get_array_slow<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         self.buffer_more(N)?;
         self.buffer.take().ok_or(Error::PeekOutOfRange)
     }

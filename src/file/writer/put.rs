@@ -326,7 +326,27 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         // SAFETY: the caller keeps the memory valid until the queue has forgotten the range, which is never
         // later than the file has sent it.
         let range = unsafe { RegionRange::raw(bytes, release) };
-        if self.queue.queue_fast(range) { Ok(()) } else { self.queue_slow(range) }
+        if self.queue.queue_fast(range) {
+            return Ok(());
+        }
+        // SAFETY: the same promise; nothing was queued.
+        unsafe { self.put_raw_slow(bytes, release) }
+    }
+
+    /// As [`put_raw`](Self::put_raw), by a call, so that the fast way saves no registers for this one.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[cold]
+    #[inline(never)]
+    unsafe fn put_raw_slow(
+        &mut self,
+        bytes: Piece<'_, Source>,
+        release: Option<&'buf (dyn Release + Sync)>,
+    ) -> Result<(), Error> {
+        // SAFETY: the caller's promise, as in `put_raw`.
+        self.queue_slow(unsafe { RegionRange::raw(bytes, release) })
     }
 
     /// Puts a length byte and that many bytes.

@@ -1,4 +1,4 @@
-//! Copies, fills and comparing by the 32-byte registers of AVX, where the processor is known to have them.
+//! Copies, fills and looking at bytes by the 32-byte registers of AVX, where the processor is known to have them.
 //!
 //! A block is four registers. Writes are aligned: those that cross cache lines take twice as long.
 //! `vzeroupper` also clears the upper halves of registers that are not named. Nothing is in them: the
@@ -25,6 +25,21 @@ static AVX: AtomicU8 = AtomicU8::new(0);
 #[cold]
 fn ask_processor() {
     AVX.store(if std::is_x86_feature_detected!("avx") { YES } else { NO }, Relaxed);
+}
+
+/// Whether the processor has AVX. The first time it is asked, and the answer is no.
+#[inline(always)]
+fn has_avx() -> bool {
+    #[cfg(not(target_feature = "avx"))]
+    match AVX.load(Relaxed) {
+        YES => {}
+        NO => return false,
+        _ => {
+            ask_processor();
+            return false;
+        }
+    }
+    true
 }
 
 /// Returns from a copy or a fill unless the processor has AVX: with false, or, the first time, with true, when
@@ -182,14 +197,8 @@ pub unsafe fn equal_front(left: *const u8, right: *const u8, len: usize) -> usiz
     if len < BLOCK {
         return 0;
     }
-    #[cfg(not(target_feature = "avx"))]
-    match AVX.load(Relaxed) {
-        YES => {}
-        NO => return 0,
-        _ => {
-            ask_processor();
-            return 0;
-        }
+    if !has_avx() {
+        return 0;
     }
     let mut at = 0_usize;
     // SAFETY: the processor has AVX. The instructions read blocks that end at `len` at most.
@@ -219,6 +228,44 @@ pub unsafe fn equal_front(left: *const u8, right: *const u8, len: usize) -> usiz
             last = in(reg) len.wrapping_sub(BLOCK),
             at = inout(reg) at,
             out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            options(readonly, nostack),
+        );
+    }
+    at
+}
+
+/// The number of bytes at the front that are 0: whole blocks, up to the first that has others. 0 where looking at
+/// blocks does not pay.
+///
+/// # Safety
+///
+/// `len` bytes at `base` must be valid for reads and initialised.
+#[inline(always)]
+pub unsafe fn zero_front(base: *const u8, len: usize) -> usize {
+    if len < BLOCK || !has_avx() {
+        return 0;
+    }
+    let mut at = 0_usize;
+    // SAFETY: the processor has AVX. The instructions read blocks that end at `len` at most.
+    unsafe {
+        asm!(
+            "2:",
+            "vmovups ymm0, ymmword ptr [{base} + {at}]",
+            "vmovups ymm1, ymmword ptr [{base} + {at} + 32]",
+            "vorps ymm0, ymm0, ymmword ptr [{base} + {at} + 64]",
+            "vorps ymm1, ymm1, ymmword ptr [{base} + {at} + 96]",
+            "vorps ymm0, ymm0, ymm1",
+            "vptest ymm0, ymm0",
+            "jnz 3f",
+            "sub {at}, -128",
+            "cmp {at}, {last}",
+            "jbe 2b",
+            "3:",
+            "vzeroupper",
+            base = in(reg) base,
+            last = in(reg) len.wrapping_sub(BLOCK),
+            at = inout(reg) at,
+            out("xmm0") _, out("xmm1") _,
             options(readonly, nostack),
         );
     }

@@ -63,7 +63,7 @@ mod target;
 
 pub use target::{ASSEMBLY, Wide};
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64", not(miri)))]
-pub use target::{copy_string, equal_front, fill_string};
+pub use target::{copy_string, equal_front, fill_string, zero_front};
 
 /// What one access reads or writes: an integer, or a [`Wide`] register.
 pub trait Word: Copy {
@@ -136,5 +136,16 @@ pub const unsafe fn fill_string(_dst: *mut u8, _value: u8, _len: usize) -> bool 
 #[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64", not(miri))))]
 #[inline(always)]
 pub const unsafe fn equal_front(_left: *const u8, _right: *const u8, _len: usize) -> usize {
+    0
+}
+
+/// Looks at nothing, and returns 0.
+///
+/// # Safety
+///
+/// None here.
+#[cfg(not(all(target_arch = "x86_64", target_pointer_width = "64", not(miri))))]
+#[inline(always)]
+pub const unsafe fn zero_front(_base: *const u8, _len: usize) -> usize {
     0
 }

@@ -18,7 +18,7 @@ mod avx;
 )))]
 #[path = "no_avx.rs"]
 mod avx;
-pub use avx::equal_front;
+pub use avx::{equal_front, zero_front};
 
 use super::Word;
 
