@@ -40,23 +40,20 @@ pub unsafe extern "C" fn iov_discard_front_undoable(
     unsafe {
         let (mut first, mut count) = (*iov, *iov_cnt);
         let mut left = bytes;
-        let mut modified = core::ptr::null_mut();
         while count > 0 {
-            let len = (*first).len();
-            if left < len {
-                modified = first;
-                break;
-            }
-            left = left.wrapping_sub(len);
+            let Some(rest) = left.checked_sub((*first).len()) else {
+                let rest = element((*first).piece(left, usize::MAX));
+                (*iov, *iov_cnt) = (first, count);
+                note(undo, first);
+                first.write(rest);
+                return bytes;
+            };
+            left = rest;
             first = first.add(1);
             count = count.wrapping_sub(1);
         }
         (*iov, *iov_cnt) = (first, count);
-        note(undo, modified);
-        if !modified.is_null() {
-            (*modified).advance(left);
-            left = 0;
-        }
+        note(undo, core::ptr::null_mut());
         bytes.wrapping_sub(left)
     }
 }
@@ -82,23 +79,21 @@ pub unsafe extern "C" fn iov_discard_back_undoable(
     unsafe {
         let mut count = *iov_cnt;
         let mut left = bytes;
-        let mut modified = core::ptr::null_mut();
         while count > 0 {
             let last = iov.add(count as usize).sub(1);
             let len = (*last).len();
-            if left < len {
-                modified = last;
-                break;
-            }
-            left = left.wrapping_sub(len);
+            let Some(rest) = left.checked_sub(len) else {
+                let rest = element((*last).piece(0, len.wrapping_sub(left)));
+                *iov_cnt = count;
+                note(undo, last);
+                last.write(rest);
+                return bytes;
+            };
+            left = rest;
             count = count.wrapping_sub(1);
         }
         *iov_cnt = count;
-        note(undo, modified);
-        if !modified.is_null() {
-            (*modified).truncate((*modified).len().wrapping_sub(left));
-            left = 0;
-        }
+        note(undo, core::ptr::null_mut());
         bytes.wrapping_sub(left)
     }
 }

@@ -2,6 +2,27 @@
 
 use super::*;
 
+/// The `bytes` from `offset` on, if they are some and the first element holds them.
+///
+/// It nearly always does. What copies or fills the bytes of several elements is a call, for which the functions save no
+/// registers otherwise.
+///
+/// # Safety
+///
+/// As for [`elements`].
+#[inline(always)]
+unsafe fn in_first<'a>(
+    iov: *const Element,
+    iov_cnt: c_uint,
+    offset: usize,
+    bytes: usize,
+) -> Option<Piece<'a, Dest>> {
+    // SAFETY: the caller's promise.
+    let first = unsafe { elements::<'a>(iov, iov_cnt as usize) }.first()?;
+    let here = first.len().checked_sub(offset)?;
+    (1..=here).contains(&bytes).then(|| first.piece(offset, bytes))
+}
+
 /// The bytes at `buf` that a copy of `bytes` may use.
 ///
 /// C code asks for all there are with the largest number.
@@ -23,6 +44,10 @@ unsafe fn linear<'a, P: Direction, D: Direction>(
 /// The bytes of all elements together.
 #[inline]
 pub(super) fn size(elements: &[Element]) -> usize {
+    // Most vectors have one. The loop is one over vector registers, and costs some instructions before it starts.
+    if let [one] = elements {
+        return one.len();
+    }
     elements.iter().fold(0, |size, element| size.wrapping_add(element.len()))
 }
 
@@ -30,6 +55,26 @@ pub(super) fn size(elements: &[Element]) -> usize {
 pub unsafe extern "C" fn iov_size(iov: *const Element, iov_cnt: c_uint) -> usize {
     // SAFETY: C's contract.
     size(unsafe { elements(iov, iov_cnt as usize) })
+}
+
+/// Copies from `buf`, by any number of elements.
+///
+/// # Safety
+///
+/// As C's contract of [`iov_from_buf_full`].
+#[inline(never)]
+unsafe fn scatter(
+    iov: *const Element,
+    count: usize,
+    offset: usize,
+    buf: *const c_void,
+    bytes: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let into = view::<Dest>(iov, count);
+        into.write_piece_at(offset, linear::<Source, _>(buf, bytes, &into)).unwrap_or(0)
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -42,8 +87,30 @@ pub unsafe extern "C" fn iov_from_buf_full(
 ) -> usize {
     // SAFETY: C's contract.
     unsafe {
-        let into = view::<Dest>(iov, iov_cnt as usize);
-        into.write_piece_at(offset, linear::<Source, _>(buf, bytes, &into)).unwrap_or(0)
+        match in_first(iov, iov_cnt, offset, bytes) {
+            Some(piece) => piece.copy_from(Piece::from_raw_parts(buf.cast_mut().cast(), bytes)),
+            None => scatter(iov, iov_cnt as usize, offset, buf, bytes),
+        }
+    }
+}
+
+/// Copies to `buf`, by any number of elements.
+///
+/// # Safety
+///
+/// As C's contract of [`iov_to_buf_full`].
+#[inline(never)]
+unsafe fn gather(
+    iov: *const Element,
+    count: usize,
+    offset: usize,
+    buf: *mut c_void,
+    bytes: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let from = view::<Source>(iov, count);
+        from.read_piece_at(offset, linear::<Dest, _>(buf, bytes, &from)).unwrap_or(0)
     }
 }
 
@@ -57,9 +124,24 @@ pub unsafe extern "C" fn iov_to_buf_full(
 ) -> usize {
     // SAFETY: C's contract.
     unsafe {
-        let from = view::<Source>(iov, iov_cnt as usize);
-        from.read_piece_at(offset, linear::<Dest, _>(buf, bytes, &from)).unwrap_or(0)
+        match in_first(iov, iov_cnt, offset, bytes) {
+            Some(piece) => {
+                Piece::<Dest>::from_raw_parts(buf.cast(), bytes).copy_from(source(piece))
+            }
+            None => gather(iov, iov_cnt as usize, offset, buf, bytes),
+        }
     }
+}
+
+/// Fills by any number of elements.
+///
+/// # Safety
+///
+/// As C's contract of [`iov_memset`].
+#[inline(never)]
+unsafe fn fill(iov: *const Element, count: usize, offset: usize, value: u8, bytes: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { view::<Dest>(iov, count) }.fill_at(offset, value, bytes).unwrap_or(0)
 }
 
 #[unsafe(no_mangle)]
@@ -71,9 +153,14 @@ pub unsafe extern "C" fn iov_memset(
     bytes: usize,
 ) -> usize {
     // SAFETY: C's contract.
-    let into = unsafe { view::<Dest>(iov, iov_cnt as usize) };
-    // As memset does, the low 8 bits.
-    into.fill_at(offset, fillc as u8, bytes).unwrap_or(0)
+    unsafe {
+        // As memset does, the low 8 bits.
+        let value = fillc as u8;
+        match in_first(iov, iov_cnt, offset, bytes) {
+            Some(piece) => piece.fill(value),
+            None => fill(iov, iov_cnt as usize, offset, value, bytes),
+        }
+    }
 }
 
 #[unsafe(no_mangle)]

@@ -134,3 +134,14 @@ unsafe fn lent(base: *const c_void, len: usize) -> Element {
     // SAFETY: the caller's promise. An element is an address and a length, laid out as `struct iovec`.
     unsafe { core::mem::transmute::<Raw, Element>(Raw { base, len }) }
 }
+
+/// The bytes of a piece, to read.
+///
+/// # Safety
+///
+/// They are valid for reads.
+#[inline]
+unsafe fn source<'p>(piece: Piece<'p, Dest>) -> Piece<'p, Source> {
+    // SAFETY: the caller's promise.
+    unsafe { Piece::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
+}

@@ -116,6 +116,7 @@ impl Vector {
     /// # Safety
     ///
     /// As for [`elements`].
+    #[inline]
     unsafe fn slice(&self, offset: usize, len: usize) -> Slice {
         self.require_range(offset, len);
         // SAFETY: the caller's promise.
@@ -131,6 +132,30 @@ impl Vector {
             _ => Slice { first, count: whole, head, tail: 0 },
         }
     }
+
+    /// As [`slice`](Self::slice), with the elements themselves.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline]
+    unsafe fn part(&self, offset: usize, len: usize) -> Part<'_> {
+        // SAFETY: the caller's promise.
+        let (slice, elements) = unsafe { (self.slice(offset, len), self.elements()) };
+        let elements = elements.get(slice.first..).and_then(|rest| rest.get(..slice.count));
+        Part { elements: elements.unwrap_or_default(), before: slice.head, after: slice.tail }
+    }
+}
+
+/// Elements of a vector, and the bytes of the first and of the last that are not meant.
+struct Part<'e> {
+    elements: &'e [Element],
+    before: usize,
+    after: usize,
+}
+
+impl Part<'_> {
+    const NONE: Self = Self { elements: &[], before: 0, after: 0 };
 }
 
 struct Slice {
@@ -191,20 +216,34 @@ pub unsafe extern "C" fn qemu_iovec_init_extended(
     let Some(total) = total else { return -libc::EINVAL };
     // SAFETY: C's contract.
     unsafe {
-        let (mut middle, mut cut): (&[Element], _) = (&[], (0, 0));
-        if mid_len > 0 {
-            let slice = (*mid_qiov).slice(mid_offset, mid_len);
-            middle = (*mid_qiov).elements().get(slice.first..).unwrap_or_default();
-            middle = middle.get(..slice.count).unwrap_or_default();
-            cut = (slice.head, slice.tail);
-        }
-        let ends = usize::from(head_len > 0).wrapping_add(usize::from(tail_len > 0));
-        let count = middle.len().wrapping_add(ends);
-        if count > IOV_MAX {
-            return -libc::EINVAL;
-        }
-        // At most IOV_MAX.
-        let niov = count as c_int;
+        let middle = if mid_len > 0 { (*mid_qiov).part(mid_offset, mid_len) } else { Part::NONE };
+        let ends = [lent(head_buf, head_len), lent(tail_buf, tail_len)];
+        if join(qiov, total, &middle, ends) { 0 } else { -libc::EINVAL }
+    }
+}
+
+/// Makes a vector of `total` bytes of a part of another and what comes before and after it, unless that is empty.
+/// Returns false, and makes none, if the elements are too many.
+///
+/// # Safety
+///
+/// `qiov` is valid for writes.
+unsafe fn join(
+    qiov: *mut Vector,
+    total: usize,
+    middle: &Part<'_>,
+    [head, tail]: [Element; 2],
+) -> bool {
+    let Part { elements, before, after } = *middle;
+    let ends = usize::from(!head.is_empty()).wrapping_add(usize::from(!tail.is_empty()));
+    let count = elements.len().wrapping_add(ends);
+    if count > IOV_MAX {
+        return false;
+    }
+    // At most IOV_MAX.
+    let niov = count as c_int;
+    // SAFETY: the caller's promise; there is room for `count` elements.
+    unsafe {
         let (nalloc, iov) = match niov {
             // The element inside.
             1 => (FIXED, (&raw mut (*qiov).storage.inside).cast::<Element>()),
@@ -212,25 +251,22 @@ pub unsafe extern "C" fn qemu_iovec_init_extended(
         };
         qiov.write(Vector::new(iov, niov, nalloc, total));
         let mut next = iov;
-        let mut put = |element: Element| {
-            next.write(element);
+        if !head.is_empty() {
+            next.write(head);
             next = next.add(1);
-        };
-        if head_len > 0 {
-            put(lent(head_buf, head_len));
         }
-        middle.iter().for_each(|element| put(*element));
-        if let Some(last) = middle.len().checked_sub(1) {
-            let first = iov.add(usize::from(head_len > 0));
-            let last = first.add(last);
-            (*last).truncate((*last).len().wrapping_sub(cut.1));
-            (*first).advance(cut.0);
+        if let Some(last) = elements.len().checked_sub(1) {
+            next.copy_from_nonoverlapping(elements.as_ptr(), elements.len());
+            let last = next.add(last);
+            (*last).truncate((*last).len().wrapping_sub(after));
+            (*next).advance(before);
+            next = last.add(1);
         }
-        if tail_len > 0 {
-            put(lent(tail_buf, tail_len));
+        if !tail.is_empty() {
+            next.write(tail);
         }
     }
-    0
+    true
 }
 
 #[unsafe(no_mangle)]
@@ -240,12 +276,20 @@ pub unsafe extern "C" fn qemu_iovec_init_slice(
     offset: usize,
     len: usize,
 ) {
-    let none = ptr::null_mut();
     // SAFETY: C's contract.
     unsafe {
-        (*source).require_range(offset, len);
-        let made = qemu_iovec_init_extended(qiov, none, 0, source, offset, len, none, 0);
-        require(made == 0, c"too many elements for a slice");
+        let part = (*source).part(offset, len);
+        if len == 0 {
+            qiov.write(Vector::new(ptr::null_mut(), 0, 0, 0));
+        } else if let [one] = part.elements {
+            // The element inside, which most slices are.
+            let inside = &raw mut (*qiov).storage.inside;
+            qiov.write(Vector::new(inside.cast(), 1, FIXED, len));
+            (*inside).base = one.as_ptr().wrapping_add(part.before).cast();
+        } else {
+            let none = [lent(ptr::null(), 0); 2];
+            require(join(qiov, len, &part, none), c"too many elements for a slice");
+        }
     }
 }
 
@@ -337,17 +381,6 @@ pub unsafe extern "C" fn qemu_iovec_is_zero(
         });
         zero
     }
-}
-
-/// The bytes of a piece, to read.
-///
-/// # Safety
-///
-/// They are valid for reads.
-#[inline]
-unsafe fn source<'p>(piece: Piece<'p, Dest>) -> Piece<'p, Source> {
-    // SAFETY: the caller's promise.
-    unsafe { Piece::from_raw_parts(piece.as_ptr().cast_mut(), piece.len()) }
 }
 
 #[unsafe(no_mangle)]
