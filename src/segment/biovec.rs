@@ -143,7 +143,7 @@ impl<P: Page> BioVec<P> {
     #[inline]
     pub(crate) fn tail(&self, offset: usize) -> PageTail<'_, P> {
         let len = (self.len as usize).saturating_sub(offset);
-        PageTail { page: &self.page, at: (self.offset as usize).saturating_add(offset), len }
+        PageTail { page: &self.page, at: (self.offset as usize).wrapping_add(offset), len }
     }
 }
 
