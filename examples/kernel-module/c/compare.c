@@ -197,6 +197,34 @@ void kernel_iter_folio_queue(struct iov_iter *iter, unsigned int direction,
 	iov_iter_folio_queue(iter, direction, nodes, slot, offset, count);
 }
 
+void kernel_free_xarray(struct xarray *array)
+{
+	xa_destroy(array);
+	kfree(array);
+}
+
+/* The folios one after the other, from that index on, which the size of each divides; NULL without memory. */
+struct xarray *kernel_new_xarray(struct page *const *folios, unsigned int nr, unsigned long index)
+{
+	struct xarray *array = kmalloc(sizeof(*array), GFP_KERNEL);
+	unsigned int i;
+
+	if (!array)
+		return NULL;
+	xa_init(array);
+	for (i = 0; i < nr; i++) {
+		struct folio *folio = page_folio(folios[i]);
+		unsigned long next = index + folio_nr_pages(folio);
+
+		if (xa_err(xa_store_range(array, index, next - 1, folio, GFP_KERNEL))) {
+			kernel_free_xarray(array);
+			return NULL;
+		}
+		index = next;
+	}
+	return array;
+}
+
 size_t kernel_csum_and_copy_from_iter(void *to, size_t len, __wsum *sum, struct iov_iter *iter)
 {
 	return csum_and_copy_from_iter(to, len, sum, iter);

@@ -7,6 +7,7 @@
 #include <linux/uio.h>
 
 struct folio_queue;
+struct xarray;
 
 void kernel_save_state(struct iov_iter *iter, struct iov_iter_state *state);
 void kernel_truncate(struct iov_iter *iter, u64 count);
@@ -23,6 +24,8 @@ struct folio_queue *kernel_new_folio_queue(struct page *const *folios, unsigned 
 void kernel_iter_folio_queue(struct iov_iter *iter, unsigned int direction,
 			     const struct folio_queue *nodes, unsigned int in_first,
 			     unsigned int index, size_t offset, size_t count);
+void kernel_free_xarray(struct xarray *array);
+struct xarray *kernel_new_xarray(struct page *const *folios, unsigned int nr, unsigned long index);
 ssize_t kernel_extract_pages(struct iov_iter *iter, struct page **pages, size_t max_size,
 			     unsigned int max_pages, size_t *offset);
 size_t kernel_csum_and_copy_from_iter(void *to, size_t len, __wsum *sum, struct iov_iter *iter);

@@ -30,6 +30,7 @@ unsafe extern "C" {
     fn iov_iter_kvec(i: *mut RawIter, dir: u32, segs: *const IoVec, nr: usize, count: usize);
     fn iov_iter_bvec(i: *mut RawIter, dir: u32, segs: *const c_void, nr: usize, count: usize);
     fn iov_iter_discard(i: *mut RawIter, dir: u32, count: usize);
+    fn iov_iter_xarray(i: *mut RawIter, dir: u32, pages: NonNull<c_void>, start: i64, count: usize);
     fn iov_iter_init(i: *mut RawIter, dir: u32, segs: *const IoVec, nr: usize, count: usize);
     fn iov_iter_advance(i: *mut RawIter, len: usize);
     fn iov_iter_revert(i: *mut RawIter, len: usize);
@@ -99,6 +100,12 @@ unsafe extern "C" {
         offset: usize,
         count: usize,
     );
+    fn kernel_new_xarray(
+        folios: *const *mut RawPage,
+        nr: u32,
+        index: usize,
+    ) -> Option<NonNull<c_void>>;
+    fn kernel_free_xarray(array: NonNull<c_void>);
     fn kernel_extract_pages(
         i: *mut RawIter,
         pages: *mut *mut RawPage,
@@ -166,6 +173,30 @@ impl Drop for FolioQueue<'_> {
     fn drop(&mut self) {
         // SAFETY: it was allocated, and iterators over it borrow it.
         unsafe { kfree(self.nodes.as_ptr()) };
+    }
+}
+
+/// The kernel's `struct xarray`, with folios in it.
+pub struct XArray<'a> {
+    array: NonNull<c_void>,
+    _folios: PhantomData<&'a KernelPage>,
+}
+
+impl<'a> XArray<'a> {
+    /// These folios one after the other, from the page `index` of a file on, which the size of each divides;
+    /// `None` without memory.
+    pub fn new<const N: usize>(folios: [&'a KernelPage; N], index: usize) -> Option<Self> {
+        let folios = folios.map(KernelPage::as_ptr);
+        // SAFETY: so many folios are in the array, and live for `'a`.
+        let array = unsafe { kernel_new_xarray(folios.as_ptr(), N as u32, index) }?;
+        Some(Self { array, _folios: PhantomData })
+    }
+}
+
+impl Drop for XArray<'_> {
+    fn drop(&mut self) {
+        // SAFETY: it was allocated, and iterators over it borrow it.
+        unsafe { kernel_free_xarray(self.array) };
     }
 }
 
@@ -246,6 +277,14 @@ impl<'a> KernelIter<'a> {
                 offset,
                 count,
             )
+        })
+    }
+
+    /// Iterates from a position in the file on. There are `count` bytes or more.
+    pub fn xarray(dest: bool, pages: &'a XArray<'_>, position: u64, count: usize) -> Self {
+        // SAFETY: the array outlives the iterator.
+        Self::made(|i| unsafe {
+            iov_iter_xarray(i, direction(dest), pages.array, position as i64, count)
         })
     }
 

@@ -3,7 +3,7 @@
 use core::ptr::NonNull;
 use core::slice;
 
-use iov_iter::{Dest, Direction, IovIter, Page, Source};
+use iov_iter::{Dest, Direction, FoundPages, IovIter, Page, PageLookup, Source};
 
 use crate::host::{CurrentTask, Kernel, KernelPage};
 use crate::random::{Digest, Random};
@@ -68,7 +68,7 @@ impl Memory for Run {
     }
 }
 
-/// Folios of several sizes.
+/// Folios of several sizes, each of which divides the sum of those before.
 pub struct Folios(pub [Run; Self::COUNT]);
 
 impl Folios {
@@ -77,7 +77,17 @@ impl Folios {
     /// `None` if there is no memory.
     pub fn new() -> Option<Self> {
         let run = Run::new;
-        Some(Self([run(0)?, run(1)?, run(0)?, run(0)?, run(1)?, run(0)?, run(2)?, run(0)?]))
+        Some(Self([run(1)?, run(0)?, run(0)?, run(2)?, run(1)?, run(0)?, run(0)?, run(0)?]))
+    }
+
+    /// The folios as a file.
+    pub fn file(&self) -> File {
+        let mut start = File::START;
+        File(self.0.each_ref().map(|run| {
+            let found = FoundPages { start, pages: run.page.clone() };
+            start += run.len() as u64;
+            found
+        }))
     }
 }
 
@@ -94,6 +104,30 @@ impl Memory for Folios {
             digest.bytes(run.bytes());
         }
         digest
+    }
+}
+
+/// [`Folios`] as pages of a file, one after the other.
+pub struct File([FoundPages<KernelPage>; Folios::COUNT]);
+
+// SAFETY: each round makes one, which stays on its thread.
+unsafe impl Sync for File {}
+
+impl File {
+    /// The page of the file that the first folio begins with: the size of the largest divides it.
+    pub const FIRST_PAGE: usize = 12;
+    /// The position of the first byte.
+    pub const START: u64 = (Self::FIRST_PAGE * PAGE) as u64;
+
+    /// The first page of each folio.
+    pub fn pages(&self) -> [&KernelPage; Folios::COUNT] {
+        self.0.each_ref().map(|found| &found.pages)
+    }
+}
+
+impl PageLookup<KernelPage> for File {
+    fn find(&self, position: u64) -> Option<FoundPages<KernelPage>> {
+        self.0.iter().rev().find(|found| found.start <= position).cloned()
     }
 }
 

@@ -17,12 +17,12 @@ use iov_iter::{BioVec, Dest, InlineVec, IoVec, IovIter, KVec, List, Source};
 
 pub use import::imports;
 pub use memory::{Arena, Run};
-use memory::{Folios, Memory};
+use memory::{File, Folios, Memory};
 use operation::{Desk, Operation, Outcome, Way, by_crate, by_kernel};
 use shape::{Kind, MOST, Shape, random_ranges};
 
 use crate::host::Kernel;
-use crate::kernel::{FolioQueue, KernelIter, State, has_folio_queue};
+use crate::kernel::{FolioQueue, KernelIter, State, XArray, has_folio_queue};
 use crate::log;
 use crate::random::Random;
 
@@ -151,10 +151,10 @@ impl Ground for Arena {
 }
 
 /// Rounds over memory of the kernel; the tally of each kind, or `None` without memory.
-pub fn kernel_memory(seed: u64, rounds: u64) -> Option<[(&'static str, Tally); 4]> {
+pub fn kernel_memory(seed: u64, rounds: u64) -> Option<[(&'static str, Tally); 5]> {
     let (mut run, mut desk, mut folios) = (Run::new(2)?, Desk::new()?, Folios::new()?);
     let mut tallies =
-        ["kvec", "bvec", "discard", "folio queue"].map(|kind| (kind, Tally::default()));
+        ["kvec", "bvec", "discard", "xarray", "folio queue"].map(|kind| (kind, Tally::default()));
     let mut random = Random::new(seed);
     for _ in 0..rounds {
         for (kind, (_, tally)) in
@@ -167,9 +167,14 @@ pub fn kernel_memory(seed: u64, rounds: u64) -> Option<[(&'static str, Tally); 4
                 one::<Source>(kind, seed, &mut run, &mut desk, tally);
             }
         }
+        let (seed, tally) = (random.next(), &mut tallies[3].1);
+        match seed.is_multiple_of(2) {
+            true => file::<Dest>(seed, &mut folios, &mut desk, tally)?,
+            false => file::<Source>(seed, &mut folios, &mut desk, tally)?,
+        }
         let seed = random.next();
         if has_folio_queue() {
-            let tally = &mut tallies[3].1;
+            let tally = &mut tallies[4].1;
             match seed.is_multiple_of(2) {
                 true => queue::<Dest>(seed, &mut folios, &mut desk, tally)?,
                 false => queue::<Source>(seed, &mut folios, &mut desk, tally)?,
@@ -226,6 +231,25 @@ fn one<D: Way>(kind: Kind, seed: u64, run: &mut Run, desk: &mut Desk, tally: &mu
             Round::<Dest> { shape, kernel, ours, seed }.run(run, desk, tally);
         }
     }
+}
+
+/// One round over folios that are looked up by their position in a file; `None` without memory.
+fn file<D: Way>(seed: u64, folios: &mut Folios, desk: &mut Desk, tally: &mut Tally) -> Option<()> {
+    let mut random = Random::new(seed);
+    let size = folios.0.iter().map(Run::len).sum::<usize>();
+    let before = random.below(size);
+    let left = size - before;
+    let count = if random.chance(70) { left } else { random.below(left + 1) };
+
+    let file = folios.file();
+    let array = XArray::new(file.pages(), File::FIRST_PAGE)?;
+    let position = File::START + before as u64;
+    let kernel = KernelIter::xarray(D::IS_DEST, &array, position, count);
+    let ours = IovIter::<D, Kernel>::lookup(&file, position, count);
+    let only = [IoVec::new(before, count)];
+    let shape = Shape { kind: Kind::XArray, segments: &only, count };
+    Round { shape, kernel, ours, seed }.run(folios, desk, tally);
+    Some(())
 }
 
 /// One round over a queue of folios, which for the crate is a chain of two nodes; `None` without memory.

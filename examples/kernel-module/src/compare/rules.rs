@@ -19,8 +19,8 @@ pub fn agree(
     let same_place = |theirs: State, own: State| match shape.kind {
         // There is but one segment; only the kernel tells the bytes used up when it is at its end.
         Kind::UserBuf | Kind::Discard => theirs.count == own.count,
-        // The kernel does not tell the node; the bytes that follow show it.
-        Kind::FolioQueue => theirs.count == own.count,
+        // The kernel does not tell the node, or the position; the bytes that follow show it.
+        Kind::FolioQueue | Kind::XArray => theirs.count == own.count,
         _ => theirs == own,
     };
     // The kernel may stop at an empty segment; the crate never does.
@@ -57,6 +57,10 @@ pub fn agree(
         // Of a folio the kernel also counts the bytes that are used up.
         Operation::SingleSegment if shape.kind == Kind::FolioQueue => {
             theirs == (own + before.offset).min(before.count)
+        }
+        // For the kernel an xarray is one segment; the crate tells the folio.
+        Operation::SingleSegment if shape.kind == Kind::XArray => {
+            theirs == before.count && (own > 0) == (theirs > 0) && own <= theirs
         }
         // A kind that has no pages refuses even where none is asked for.
         Operation::GetPages(..) if matches!(shape.kind, Kind::KVec | Kind::Discard) => {
@@ -116,13 +120,13 @@ pub fn can_ask(shape: &Shape<'_>, operation: Operation, before: State) -> bool {
             shape.kind == Kind::IoVec && before.offset == 0 && before.count > 0
         }
         Operation::CsumTo(_) | Operation::CsumFrom(_) if !kernel::has_partial_checksums() => false,
-        // What the kernel does with a queue as a whole: it shows offsets in folios, takes the nodes for one
-        // segment, and duplicates no node.
+        // What the kernel does with a queue or an xarray as a whole: it shows offsets in folios, or the
+        // position and the count, takes all for one segment, and duplicates none.
         Operation::Alignment
         | Operation::IsAligned(..)
         | Operation::GetPages(..)
         | Operation::Duplicate(_)
-            if shape.kind == Kind::FolioQueue =>
+            if matches!(shape.kind, Kind::FolioQueue | Kind::XArray) =>
         {
             false
         }

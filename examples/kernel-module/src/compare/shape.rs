@@ -16,6 +16,7 @@ pub enum Kind {
     KVec,
     BVec,
     FolioQueue,
+    XArray,
     Discard,
 }
 
