@@ -209,8 +209,8 @@ fn copy(stream: &Stream<'_>, to: &Path) -> u8 {
     if completed.is_ok() { code } else { FAILED }
 }
 
-/// Copies a file whose memory is mapped, or that does not begin with the stream, as a whole: it has
-/// holes, and the places of the pages must stay. Whether it is such a file.
+/// Copies a file whose memory is mapped as a whole: it has holes, and the places of the pages must
+/// stay. Whether it is such a file.
 fn copy_file(
     stream: &Stream<'_>,
     opened: &Opened,
@@ -219,12 +219,11 @@ fn copy_file(
     let Some((file, start)) = opened.file()? else { return Ok(false) };
     let handle = |file: &File| file.try_clone().map_err(|error| Failure::Input(error.to_string()));
     // What is no stream is refused when it is read.
-    let mapped = maps_ram(Box::new(handle(&file)?), start).unwrap_or(false);
-    if !mapped && start == 0 {
+    if !maps_ram(Box::new(handle(&file)?), start).unwrap_or(false) {
         return Ok(false);
     }
     let Some(to) = destination.file()? else {
-        return Err(Failure::Output("a file with places is copied into an ordinary file".into()));
+        return Err(Failure::Output("mapped memory is copied into an ordinary file only".into()));
     };
     let mut report = Report::new(io::sink());
     stream.parse_opened(Box::new(handle(&file)?), start, &mut Discard, &mut report)?;

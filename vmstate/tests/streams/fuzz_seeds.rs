@@ -90,6 +90,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("part-of-the-description-twice", change(3, [0x84, 40, 0, 60])),
         ("page-size-that-is-given", raw(0x10, SHIPPED)),
         ("pages-of-1-kib", change(6, [6, 100, 0, 2])),
+        ("zero-before-the-stream", change(1, [3, 0, 0, 0])),
         ("device-before-the-end", change(7, [1, 60, 16, 40])),
     ]
 }

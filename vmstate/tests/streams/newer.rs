@@ -321,6 +321,18 @@ fn other_files_are_named_with_what_to_do() {
 }
 
 #[test]
+fn a_file_is_copied_with_what_is_before_its_stream() {
+    let header = [&b"LibvirtQemudSave"[..], &2_u32.to_le_bytes(), &300_u32.to_le_bytes()].concat();
+    for before in [vec![0], vec![0; 5000], [&header[..], &[0; 368]].concat()] {
+        let file = [&before, SHIPPED].concat();
+        assert!(inspect(&file).unwrap().ends_with("ok\n"));
+        assert!(copy(&file, Options::default()).unwrap() == file, "{} bytes", before.len());
+        let cut = &file[..file.len() - 1];
+        assert!(inspect(cut).is_err() && copy(cut, Options::default()).is_err());
+    }
+}
+
+#[test]
 fn a_save_image_of_libvirt_tells_where_the_stream_begins() {
     let image = |magic: &[u8], orders: fn(u32) -> [u8; 4], numbers: [u32; 4]| {
         let header = Builder::default().bytes(magic);

@@ -180,7 +180,9 @@ fn inspect_channel<'a>(
 /// What `vmstate copy` writes for a file of these bytes.
 pub fn copy(stream: &[u8], options: Options) -> Result<Vec<u8>, Failure> {
     let mut written = Vec::new();
-    let copied = vmstate::copy(Box::new(Bytes::new(stream)), 0, &mut written, options)?;
+    let mut file = Bytes::new(stream);
+    let start = find_start(&mut file)?;
+    let copied = vmstate::copy(Box::new(file), start, &mut written, options)?;
     assert!(matches!(copied, Copied::Checked), "{copied:?}");
     Ok(written)
 }
