@@ -6,12 +6,20 @@ use crate::Failure;
 
 /// The usual size, taken where nothing tells another.
 pub const USUAL: u64 = 4096;
-/// The smallest size. What a record's header has below it are flags.
-pub const SMALLEST: u64 = 1024;
+/// The smallest size, that of AVR.
+pub const SMALLEST: u64 = 256;
 pub const LARGEST: u64 = 65536;
+/// The smallest size that is guessed: a smaller one would have flags of larger pages in its offsets.
+const SMALLEST_GUESS: u64 = 1024;
 
 /// Sizes in the order in which they are guessed.
-pub const GUESSES: [u64; 5] = [USUAL, SMALLEST, 2048, 8192, 16384];
+pub const GUESSES: [u64; 5] = [USUAL, SMALLEST_GUESS, 2048, 8192, 16384];
+
+/// The bits of a record's header that are flags, if pages have `size` bytes; the others are an address.
+pub const fn flags(size: u64) -> u64 {
+    let least = if size < SMALLEST_GUESS { size } else { SMALLEST_GUESS };
+    least.saturating_sub(1)
+}
 
 /// Whether pages may have this size.
 pub fn is_valid(size: u64) -> bool {
@@ -61,6 +69,11 @@ impl PageSize {
         self.known.map(|(size, _)| size)
     }
 
+    /// The bits of a record's header that are flags; the others are an address.
+    pub fn flags(&self) -> u64 {
+        flags(self.get().unwrap_or(SMALLEST_GUESS))
+    }
+
     /// The largest size that fits what was read.
     pub fn most(&self) -> u64 {
         let lowest_bit = self.multiples & self.multiples.wrapping_neg();
@@ -104,7 +117,7 @@ impl PageSize {
             return value & size.wrapping_sub(1) == 0;
         }
         self.multiples |= value;
-        value & SMALLEST.wrapping_sub(1) == 0
+        value & SMALLEST_GUESS.wrapping_sub(1) == 0
     }
 
     /// What to add to a message about a record that cannot be read.

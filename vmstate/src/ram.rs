@@ -7,7 +7,7 @@ use crate::configuration::Configuration;
 use crate::mapped::{Mapped, Region, check_regions};
 use crate::multifd::Channels;
 use crate::output::{Encoding, Output, Place};
-use crate::page_size::{GUESSES, PageSize, USUAL};
+use crate::page_size::{GUESSES, PageSize, USUAL, flags};
 use crate::report::Escaped;
 use crate::{Failure, Input};
 
@@ -17,8 +17,7 @@ const COMPRESS_EXCESS: usize = 4096;
 /// The longest name of a block and the byte that tells its length.
 const LONGEST_NAME: usize = 1 + 255;
 
-/// The bits of a record's header that are flags; the others are an address.
-const FLAGS: u64 = 0x3ff;
+// Flags of a record: the bits of its header that are below the page size.
 const FULL: u64 = 0x001;
 pub const ZERO: u64 = 0x002;
 pub const MEM_SIZE: u64 = 0x004;
@@ -98,10 +97,11 @@ impl Ram {
         let at = input.begin("list of RAM blocks");
         input.output().begin_records().map_err(|why| input.stopped(why))?;
         let header = input.be64()?;
-        if header & FLAGS != MEM_SIZE {
+        let flags = self.page_size.flags();
+        if header & flags != MEM_SIZE {
             return Err(Failure::at(at, "the ram section does not begin with its blocks"));
         }
-        self.total = header & !FLAGS;
+        self.total = header & !flags;
         let mut rest = self.total;
         let mut regions = Vec::new();
         while rest > 0 {
@@ -186,8 +186,8 @@ impl Ram {
     ) -> Result<bool, Failure> {
         let at = input.begin("RAM record");
         let header = input.be64()?;
-        let flags = header & FLAGS;
-        let address = header & !FLAGS;
+        let mask = self.page_size.flags();
+        let (flags, address) = (header & mask, header & !mask);
         match flags {
             EOS if address == 0 => {
                 let page_size = self.page_size.get();
@@ -209,7 +209,7 @@ impl Ram {
         }
         let kind = flags & !CONTINUE;
         if !is_page(kind) {
-            return Err(self.wrong(at, unknown(header)));
+            return Err(self.wrong(at, unknown(header, flags)));
         }
         if !self.page_size.fits(address) {
             return Err(self.wrong(at, format!("page {address:#x} is not at a whole page")));
@@ -286,7 +286,8 @@ impl Ram {
     fn begins_record(&self, bytes: &[u8], size: u64) -> bool {
         let Some((header, rest)) = bytes.split_first_chunk() else { return false };
         let header = u64::from_be_bytes(*header);
-        let (flags, address) = (header & FLAGS, header & !FLAGS);
+        let mask = flags(size);
+        let (flags, address) = (header & mask, header & !mask);
         if flags == EOS {
             return address == 0;
         }
@@ -315,15 +316,15 @@ fn is_page(kind: u64) -> bool {
 }
 
 /// What a record is that does not belong into the stream.
-fn unknown(header: u64) -> String {
-    match header & FLAGS & !CONTINUE {
+fn unknown(header: u64, flags: u64) -> String {
+    match flags & !CONTINUE {
         0 => format!("record {header:#x} has no flags: a hole in the file?"),
         FULL => "RAM flag 0x1 (pages of QEMU before 0.11) is not supported".into(),
         HOOK => "RAM flag 0x80 (hook of RDMA) is not supported: migrate without RDMA".into(),
         MULTIFD_FLUSH => "RAM flag 0x200 (multifd): the pages are in other channels, whose files \
                           are to be named after this one"
             .into(),
-        _ => format!("unknown combination of RAM flags {:#x}", header & FLAGS),
+        _ => format!("unknown combination of RAM flags {flags:#x}"),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Streams as newer QEMUs write them, with sections in other places, pages of other sizes, and what
 //! is not supported.
 
+use crate::data::{extract, to_mapped};
 use crate::support::{
     Builder, SHIPPED, T2_TEXT, copy, copy_pipe, inspect, inspect_pipe, inspect_pipe_with,
-    inspect_with, t1, t1_sections, t2,
+    inspect_with, t1, t1_sections, t2, to_ordinary,
 };
 use vmstate::Options;
 
@@ -120,6 +121,26 @@ fn page_sizes_that_are_not_guessed_can_be_given() {
         for cut in [100, 40_000, stream.len() - 40_000] {
             assert!(copy_pipe(&stream[..cut], 4096, page_size(size)).is_err());
         }
+    }
+}
+
+#[test]
+fn pages_of_256_bytes_have_offsets_where_larger_ones_have_flags() {
+    let page: Vec<u8> = (0..=255).collect();
+    let stream = with_pages(256, &page);
+    let described = stream.clone().description(r#"{"page_size": 256, "devices": []}"#).0;
+    let line = " page_size=256 total=768 start=1 part=1 end=1\n\
+                block    ram length=768 zero=1 normal=2 xbzrle=0 compressed=0\n";
+    assert!(inspect(&described).unwrap().contains(line));
+    assert!(copy(&described, Options::default()).unwrap() == described);
+    let piped = inspect_pipe_with(&described, 100, page_size(256)).unwrap();
+    assert!(piped.contains(line), "{piped}");
+    // Nothing in a pipe tells so small a size before it is needed.
+    assert!(inspect_pipe(&described, 100).is_err() && inspect(&stream.0).is_err());
+    let memory = [&[0; 256][..], &page, &page].concat();
+    let mapped = to_mapped(&described, &[]).unwrap();
+    for form in [&to_ordinary(&described, &[]).unwrap(), &mapped, &described] {
+        assert!(extract(form, &[]).unwrap()["ram.raw"] == memory);
     }
 }
 
