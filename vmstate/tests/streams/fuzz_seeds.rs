@@ -1,7 +1,7 @@
-//! The body of the fuzz target over its seeds, and over a few random inputs.
+//! The bodies of the fuzz targets over their seeds, and over a few random inputs.
 //!
 //! The seeds are made here; `WRITE_SEEDS=1 cargo test --test streams fuzz_seeds` writes them to
-//! `fuzz/seeds/vmstate` of the crate.
+//! `fuzz/seeds` of the crate.
 
 use std::fs;
 
@@ -9,28 +9,43 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::support::fuzz::check;
-use crate::support::{Builder, SHIPPED, T2_TEXT, t1, t2, t2_with};
+use crate::support::{Builder, SHIPPED, T2_TEXT, fuzz, fuzz_mapped, fuzz_multifd, t1, t2, t2_with};
+
+/// Names and inputs.
+type Seeds = Vec<(&'static str, Vec<u8>)>;
+
+/// A fuzz target: its name, its body, and its seeds.
+type Target = (&'static str, fn(&[u8]), fn() -> Seeds);
+
+const TARGETS: [Target; 3] = [
+    ("vmstate", fuzz::check, seeds),
+    ("vmstate_mapped", fuzz_mapped::check, mapped_seeds),
+    ("vmstate_multifd", fuzz_multifd::check, multifd_seeds),
+];
 
 #[test]
-fn the_body_takes_its_seeds() {
-    for (name, bytes) in seeds() {
-        println!("{name}");
-        check(&bytes);
+fn the_bodies_take_their_seeds() {
+    for (target, check, seeds) in TARGETS {
+        for (name, bytes) in seeds() {
+            println!("{target}: {name}");
+            check(&bytes);
+        }
     }
 }
 
 proptest! {
     #[test]
     fn the_body_takes_random_inputs(input in vec(any::<u8>(), 0..300)) {
-        check(&input);
+        fuzz::check(&input);
     }
 
     #[test]
-    fn the_body_takes_changed_seeds(
+    fn the_bodies_take_changed_seeds(
+        target in 0..TARGETS.len(),
         seed: Index,
         edits in vec((any::<Index>(), any::<u8>()), 1..5),
     ) {
+        let (_, check, seeds) = TARGETS[target];
         let (_, mut input) = seed.get(&seeds()).clone();
         for (at, value) in edits {
             *at.get_mut(&mut input) = value;
@@ -41,25 +56,62 @@ proptest! {
 
 #[test]
 fn the_seeds_in_files_are_these() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/vmstate");
-    let seeds = seeds();
-    if std::env::var_os("WRITE_SEEDS").is_some() {
-        // The folder may not be there yet.
-        let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).unwrap();
-        seeds
-            .iter()
-            .for_each(|(name, bytes)| fs::write(format!("{folder}/{name}"), bytes).unwrap());
+    for (target, _, seeds) in TARGETS {
+        let folder = format!("{}/../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
+        let seeds = seeds();
+        if std::env::var_os("WRITE_SEEDS").is_some() {
+            // The folder may not be there yet.
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir_all(&folder).unwrap();
+            seeds
+                .iter()
+                .for_each(|(name, bytes)| fs::write(format!("{folder}/{name}"), bytes).unwrap());
+        }
+        for (name, bytes) in &seeds {
+            assert!(bytes.len() <= 5 << 10, "{name}");
+            assert!(fs::read(format!("{folder}/{name}")).unwrap() == *bytes, "{name}");
+        }
+        assert_eq!(fs::read_dir(folder).unwrap().count(), seeds.len());
     }
-    for (name, bytes) in &seeds {
-        assert!(bytes.len() <= 5 << 10, "{name}");
-        assert!(fs::read(format!("{folder}/{name}")).unwrap() == *bytes, "{name}");
-    }
-    assert_eq!(fs::read_dir(folder).unwrap().count(), seeds.len());
+}
+
+/// A good stream with changes, each a kind, a place in two bytes, and a value.
+fn changed(which: u8, changes: &[[u8; 4]]) -> Vec<u8> {
+    [&[which][..], &changes.concat()].concat()
+}
+
+/// A byte at a place of the files with mapped memory: the header of block `a` begins at 0x5b.
+fn mapped_seeds() -> Seeds {
+    vec![
+        ("two-blocks", changed(0, &[])),
+        ("a-block-that-is-shared", changed(1, &[])),
+        ("after-zeros", changed(2, &[])),
+        ("cut-short", changed(0, &[[0, 0x80, 0, 0]])),
+        ("number-at-the-edge", changed(0, &[[5, 0x67, 0, 0x3e]])),
+        ("pages-elsewhere", changed(0, &[[6, 0x76, 0, 8]])),
+        ("all-pages", changed(0, &[[6, 0x77, 0, 0xff]])),
+        ("part-twice", changed(1, &[[2, 0x40, 0, 0xff]])),
+    ]
+}
+
+/// Of the channels the first packet with pages begins at 0x580.
+fn multifd_seeds() -> Seeds {
+    vec![
+        ("plain", changed(0, &[])),
+        ("zlib", changed(1, &[])),
+        ("zstd", changed(2, &[])),
+        ("zero-pages-in-the-main-stream", changed(3, &[])),
+        ("cut-short", changed(0, &[[0, 0x80, 6, 0]])),
+        ("number-at-the-edge", changed(0, &[[5, 0x90, 5, 0x2a]])),
+        ("compressed-size", changed(1, &[[6, 0x97, 5, 1]])),
+        ("compressed-contents", changed(2, &[[6, 0xc8, 10, 7]])),
+        ("offset-of-a-page", changed(0, &[[6, 0xc6, 6, 0x20]])),
+        ("one-sync-less", changed(0, &[[0xc6, 0x3e, 0, 0]])),
+    ]
 }
 
 /// Where a run of the fuzzer starts from: names and inputs.
-fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+fn seeds() -> Seeds {
     // Of a file and of a pipe, as it is, guessing where it must, or with other bytes at the end.
     let raw = |flags: u8, stream: &[u8]| [&[flags, 30, 0xff][..], stream].concat();
     let edited = |offset: usize, value: &[u8]| {

@@ -1,6 +1,8 @@
 //! Streams that QEMU wrote, packed in `tests/data` since most of them is zeros, and what `vmstate`
 //! writes into files.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Seek};

@@ -120,7 +120,7 @@ const NUMBERS: [u64; 16] = [
 ];
 
 /// Changes something at a place, counted around.
-fn change(bytes: &mut Vec<u8>, kind: u8, at: usize, value: u8) {
+pub fn change(bytes: &mut Vec<u8>, kind: u8, at: usize, value: u8) {
     let at = at % (bytes.len() + 1);
     let end = (at + usize::from(value)).min(bytes.len());
     let number = NUMBERS[usize::from(value) % 16].to_be_bytes();

@@ -2,7 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod collect;
 pub mod fuzz;
+pub mod fuzz_mapped;
+pub mod fuzz_multifd;
 pub mod peak;
 
 use std::io::{Cursor, Read};
