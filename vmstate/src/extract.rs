@@ -1,5 +1,6 @@
 //! Extracting: each block of memory into a file of its own, and on request other parts.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write};
@@ -29,10 +30,12 @@ pub struct Wishes {
 }
 
 /// Writes the parts of a stream into files of one folder: a block of memory to `NAME.raw`, with holes
-/// where it has zeros, a device to `NAME.INSTANCE.device`, the description to `description.json`.
+/// where it has zeros, a device to `NAME.INSTANCE.device`, the description to `description.json`. Of
+/// devices with the same name and instance the second has `NAME.INSTANCE-2.device`.
 #[derive(Debug)]
 pub struct Extractor {
     wishes: Wishes,
+    devices: DeviceNames,
     page_size: Option<u64>,
     pages: Pages<Folder>,
 }
@@ -53,7 +56,8 @@ impl Extractor {
     pub fn new(folder: &Path, wishes: Wishes) -> Self {
         let (path, page) = (folder.to_path_buf(), Vec::new());
         let folder = Folder { path, files: Vec::new(), blocks: Vec::new(), page };
-        Self { wishes, page_size: None, pages: Pages::new(folder) }
+        let devices = DeviceNames::default();
+        Self { wishes, devices, page_size: None, pages: Pages::new(folder) }
     }
 
     /// The size of the guest's pages, as it was known when the memory began.
@@ -79,9 +83,9 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
 }
 
 impl Folder {
-    /// A new file for the part `name`, with an ending.
-    fn create(&mut self, name: &[u8], ending: &str) -> Result<usize, Failure> {
-        let path = self.path.join(format!("{}{ending}", file_name(name)));
+    /// A new file.
+    fn create(&mut self, name: &str) -> Result<usize, Failure> {
+        let path = self.path.join(name);
         let file = File::options().read(true).write(true).create_new(true).open(&path);
         let file = file.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
@@ -96,12 +100,11 @@ impl Folder {
     /// Moves `len` bytes of `reader` into a new file.
     fn take<R: ReadChannel>(
         &mut self,
-        name: &[u8],
-        ending: &str,
+        name: &str,
         reader: &mut FileReader<R>,
         len: u64,
     ) -> Result<(), Stopped> {
-        let index = self.create(name, ending)?;
+        let index = self.create(name)?;
         let mut left = len;
         while left > 0 {
             self.page.resize(usize::try_from(left.min(PIECE)).unwrap_or_default(), 0);
@@ -157,6 +160,26 @@ impl Folder {
     }
 }
 
+/// The file of the description.
+pub const DESCRIPTION: &str = "description.json";
+
+/// Gives names to the files of devices, in the order of their sections.
+#[derive(Debug, Default)]
+pub struct DeviceNames {
+    /// How many devices there were for each name.
+    counts: HashMap<String, u64>,
+}
+
+impl DeviceNames {
+    /// The name of the file of the next device.
+    pub fn next(&mut self, name: &[u8], instance: u64) -> String {
+        let name = format!("{}.{instance}", file_name(name));
+        let count = self.counts.entry(name.clone()).or_default();
+        *count = count.saturating_add(1);
+        if *count == 1 { format!("{name}.device") } else { format!("{name}-{count}.device") }
+    }
+}
+
 /// A name of any bytes, as one of a file.
 fn file_name(name: &[u8]) -> String {
     let mut text = String::new();
@@ -200,8 +223,8 @@ impl Output for Extractor {
         if !self.wishes.all_devices && !self.wishes.devices.iter().any(wished) {
             return Ok(reader.skip(len)?);
         }
-        let ending = format!(".{}.device", section.instance);
-        self.pages.memory.take(&section.name, &ending, reader, len)
+        let name = self.devices.next(&section.name, section.instance.into());
+        self.pages.memory.take(&name, reader, len)
     }
 
     fn description<R: ReadChannel>(
@@ -212,7 +235,7 @@ impl Output for Extractor {
         if !self.wishes.description {
             return Ok(reader.skip(len)?);
         }
-        self.pages.memory.take(b"description", ".json", reader, len)
+        self.pages.memory.take(DESCRIPTION, reader, len)
     }
 
     fn blocks(&mut self, blocks: &[Block], page_size: Option<u64>) -> Result<(), Stopped> {
@@ -223,7 +246,7 @@ impl Output for Extractor {
                 folder.blocks.push(None);
                 continue;
             }
-            let index = folder.create(&block.name, ".raw")?;
+            let index = folder.create(&format!("{}.raw", file_name(&block.name)))?;
             if let Some((path, file)) = folder.files.get(index) {
                 file.set_len(block.length).map_err(|error| failed(path, &error))?;
             }

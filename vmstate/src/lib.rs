@@ -37,6 +37,7 @@ mod description;
 mod diff;
 mod extract;
 mod failure;
+mod fields;
 mod foreign;
 mod guess;
 mod input;

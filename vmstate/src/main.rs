@@ -65,10 +65,10 @@ fn run(command: Command) -> u8 {
                 Err(failure) => stream.tell(&failure, Path::new("-")),
             }
         }
-        Command::Copy { reading, raw_tail, from, to } => {
-            let options = Options { raw_tail, ..reading.options() };
-            let stream = Stream { path: &from, channels: &[], offset: reading.offset, options };
-            copy(&stream, &to)
+        Command::Copy { reading, raw_tail, files } => {
+            let Some((mut stream, to)) = split(&files, reading) else { return FAILED };
+            stream.options.raw_tail = raw_tail;
+            if stream.channels.is_empty() { copy(&stream, to) } else { copy_all(&stream, to) }
         }
         Command::Convert { reading, to: form, files } => {
             let Some((stream, to)) = split(&files, reading) else { return FAILED };
@@ -88,6 +88,13 @@ fn run(command: Command) -> u8 {
             arguments::print_completions(shell);
             FINE
         }
+        Command::Man { folder } => match arguments::write_manual(&folder) {
+            Ok(()) => FINE,
+            Err(error) => {
+                eprintln!("{}: {error}", folder.display());
+                FAILED
+            }
+        },
     }
 }
 
@@ -231,13 +238,34 @@ fn copy_file(
     Ok(true)
 }
 
+/// Copies a stream and the channels of multifd that came with it into a new folder, under the names
+/// that they have, and returns the exit code.
+fn copy_all(stream: &Stream<'_>, to: &Path) -> u8 {
+    let result = stream.open_file().and_then(|opened| {
+        let folder = NewFolder::new(to)?;
+        let copied = stream.convert(opened, &mut Discard).and_then(|()| {
+            let paths = std::iter::once(stream.path).chain(stream.channels.iter().map(|it| &**it));
+            paths.into_iter().try_for_each(|path| copy_into(folder.path(), path))
+        });
+        folder.end(copied)
+    });
+    result.map_or_else(|failure| stream.tell(&failure, to), |()| FINE)
+}
+
+/// Copies a file into a folder where none has its name.
+fn copy_into(folder: &Path, path: &Path) -> Result<(), Failure> {
+    let input = |error: io::Error| Failure::Input(format!("{}: {error}", path.display()));
+    let from = File::open(path).map_err(input)?;
+    let to = path.file_name().map_or_else(|| folder.into(), |name| folder.join(name));
+    let output = |error: io::Error| Failure::Output(format!("{}: {error}", to.display()));
+    let to = File::options().write(true).create_new(true).open(&to).map_err(output)?;
+    sparse::copy(&from, &to)?;
+    to.sync_all().map_err(|error| Failure::Output(error.to_string()))
+}
+
 /// Writes a stream in another form and returns the exit code.
 fn convert(stream: &Stream<'_>, form: Form, to: &Path) -> u8 {
-    let result = Opened::new(stream.path, stream.offset).and_then(|opened| {
-        if opened.is_pipe() {
-            let what = "what comes through a pipe exists nowhere else: `copy` it into a file first";
-            return Err(Failure::Input(what.into()));
-        }
+    let result = stream.open_file().and_then(|opened| {
         let (destination, channel) = Destination::new(to, &opened)?;
         let written = (|| match form {
             Form::Ordinary => {
@@ -255,16 +283,22 @@ fn convert(stream: &Stream<'_>, form: Form, to: &Path) -> u8 {
                 output.finish(read)
             }
         })();
-        let completed = written.and_then(|()| destination.complete());
-        if completed.is_err() {
-            destination.remove();
-        }
-        completed
+        destination.end(written)
     });
     result.map_or_else(|failure| stream.tell(&failure, to), |()| FINE)
 }
 
 impl Stream<'_> {
+    /// Opens it, unless it comes through a pipe, which only [`copy`] may read.
+    fn open_file(&self) -> Result<Opened, Failure> {
+        let opened = Opened::new(self.path, self.offset)?;
+        if opened.is_pipe() {
+            let what = "what comes through a pipe exists nowhere else: `copy` it into a file first";
+            return Err(Failure::Input(what.into()));
+        }
+        Ok(opened)
+    }
+
     fn convert(&self, opened: Opened, output: &mut impl Output) -> Result<(), Failure> {
         let Reading { channel, start, progress } = opened.read(None)?;
         let result = self.parse_opened(channel, start, output, &mut Report::new(io::sink()));
@@ -277,7 +311,7 @@ impl Stream<'_> {
 fn diff(one: &Stream<'_>, other: &Stream<'_>) -> u8 {
     let extracted = |stream: &Stream<'_>| {
         let folder = tempfile::tempdir().map_err(|error| Failure::Output(error.to_string()))?;
-        let wishes = Wishes { all_devices: true, ..Wishes::default() };
+        let wishes = Wishes { all_devices: true, description: true, ..Wishes::default() };
         let mut extractor = Extractor::new(folder.path(), wishes);
         stream.parse(&mut extractor, io::sink())?;
         Ok((folder, extractor.page_size()))
@@ -293,10 +327,15 @@ fn diff(one: &Stream<'_>, other: &Stream<'_>) -> u8 {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let equal = vmstate::diff(first.path(), second.path(), page_size, |difference| {
-        let (one, other) = (one.path.display(), other.path.display());
+        let path = |first| if first { one.path.display() } else { other.path.display() };
         let printed = match difference {
-            Difference::Only { first: true, name } => writeln!(out, "{name} only in {one}"),
-            Difference::Only { first: false, name } => writeln!(out, "{name} only in {other}"),
+            Difference::Only { first, name } => writeln!(out, "{name} only in {}", path(first)),
+            Difference::OnlyField { first, name, field } => {
+                writeln!(out, "{name} field={field} only in {}", path(first))
+            }
+            Difference::Field { name, field, offset, len } => {
+                writeln!(out, "{name} field={field} offset={offset:#x} bytes={len}")
+            }
             Difference::Bytes { name, offset, len } => {
                 writeln!(out, "{name} offset={offset:#x} bytes={len}")
             }
@@ -314,13 +353,9 @@ fn diff(one: &Stream<'_>, other: &Stream<'_>) -> u8 {
 /// Writes the parts of a stream into a new folder and returns the exit code.
 fn extract(stream: &Stream<'_>, wishes: Wishes, to: &Path) -> u8 {
     let result = NewFolder::new(to).and_then(|folder| {
-        let mut extractor = Extractor::new(&folder.incomplete, wishes);
+        let mut extractor = Extractor::new(folder.path(), wishes);
         let parsed = stream.parse(&mut extractor, io::sink());
-        let completed = parsed.and_then(|()| extractor.finish()).and_then(|_| folder.complete());
-        if completed.is_err() {
-            folder.remove();
-        }
-        completed
+        folder.end(parsed.and_then(|()| extractor.finish()).map(drop))
     });
     result.map_or_else(|failure| stream.tell(&failure, to), |()| FINE)
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use vmstate::{Options, is_page_size};
@@ -59,16 +60,17 @@ pub enum Command {
         input: Input,
     },
     /// Check a stream and write it again, byte for byte
+    ///
+    /// With channels of multifd OUT is a new folder, where each file has its own name.
     Copy {
         #[command(flatten)]
         reading: Reading,
         /// Copy everything from the first device on without reading it
         #[arg(long)]
         raw_tail: bool,
-        #[arg(value_name = "IN")]
-        from: PathBuf,
-        #[arg(value_name = "OUT")]
-        to: PathBuf,
+        /// The stream, the channels of multifd, the output
+        #[arg(num_args = 2.., required = true, value_name = "IN [CHANNEL...] OUT")]
+        files: Vec<PathBuf>,
     },
     /// Write the same machine in the other form; pages of multifd become part of it
     Convert {
@@ -87,7 +89,8 @@ pub enum Command {
     Extract {
         #[command(flatten)]
         reading: Reading,
-        /// Also the payload of the devices of this name: DIR/NAME.INSTANCE.device
+        /// Also the payload of the devices of this name: DIR/NAME.INSTANCE.device, for the second one with
+        /// this name and instance DIR/NAME.INSTANCE-2.device
         #[arg(long = "device", value_name = "NAME")]
         devices: Vec<String>,
         /// Also the payloads of all devices
@@ -100,9 +103,10 @@ pub enum Command {
         #[arg(num_args = 2.., required = true, value_name = "FILE [CHANNEL...] DIR")]
         files: Vec<PathBuf>,
     },
-    /// Tell which pages of memory, and which bytes of which devices, two streams have different
+    /// Tell which pages of memory, and which fields of which devices, two streams have different
     ///
-    /// Both are extracted into the folder for temporary files.
+    /// A device that has no description is compared byte by byte. Both streams are extracted into the
+    /// folder for temporary files.
     Diff {
         #[command(flatten)]
         reading: Reading,
@@ -117,6 +121,11 @@ pub enum Command {
     },
     /// Print a script that completes commands in a shell
     Completions { shell: clap_complete::Shell },
+    /// Write manual pages into a folder: vmstate.1, and one for each command
+    Man {
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 const JSON: &str = "\
@@ -138,7 +147,7 @@ pub struct Input {
 /// How to read a stream.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Reading {
-    /// The size of the guest's pages, 1024 to 65536, for a stream that comes through a pipe and does
+    /// The size of the guest's pages, 256 to 65536, for a stream that comes through a pipe and does
     /// not tell it: there it is guessed
     #[arg(long, value_name = "BYTES", value_parser = page_size)]
     pub page_size: Option<u64>,
@@ -167,6 +176,12 @@ pub fn print_completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Arguments::command(), "vmstate", &mut std::io::stdout());
 }
 
+/// Writes the manual pages into a folder, which is made if it is not there.
+pub fn write_manual(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    clap_mangen::generate_to(Arguments::command(), folder)
+}
+
 fn number(text: &str) -> Result<u64, String> {
     let number = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
@@ -177,6 +192,6 @@ fn number(text: &str) -> Result<u64, String> {
 
 fn page_size(text: &str) -> Result<u64, String> {
     let size = number(text)?;
-    let wrong = || "not a power of two within 1024 to 65536".to_string();
+    let wrong = || "not a power of two within 256 to 65536".to_string();
     is_page_size(size).then_some(size).ok_or_else(wrong)
 }

@@ -1,15 +1,15 @@
 //! The files that the program reads and writes, and the progress it shows.
 
-use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use iov_iter::file::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
 use iov_iter::os::IoChannel;
 use iov_iter::{Dest, Piece};
 
+use super::incomplete::Incomplete;
 use super::room::{Full, Pipe};
 use vmstate::{Failure, find_start};
 
@@ -127,8 +127,7 @@ pub struct Destination {
 #[derive(Debug)]
 struct Regular {
     file: File,
-    path: PathBuf,
-    incomplete: PathBuf,
+    incomplete: Incomplete,
     full: Full,
 }
 
@@ -159,26 +158,14 @@ impl Destination {
         // What a link points at is replaced, not the link.
         let path =
             if before.is_some() { fs::canonicalize(path).map_err(failed)? } else { path.into() };
-        let mut incomplete = OsString::from(&path);
-        incomplete.push(".incomplete");
-        let incomplete = PathBuf::from(incomplete);
         // A bitmap of pages is written in parts, and read for that.
-        let file = File::options().read(true).write(true).create_new(true).open(&incomplete);
-        let file = file.map_err(|error| {
-            if error.kind() != io::ErrorKind::AlreadyExists {
-                return failed(error);
-            }
-            Failure::Output(format!(
-                "an earlier copy has left {}, which may be all that there is of a machine: \
-                 move it away first",
-                incomplete.display()
-            ))
-        })?;
+        let make = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+        let (incomplete, file) = Incomplete::new(&path, make)?;
         if let Some(metadata) = before {
             file.set_permissions(metadata.permissions()).map_err(failed)?;
         }
         let channel = file.try_clone().map_err(failed)?;
-        let regular = Regular { file, path, incomplete, full: Full::default() };
+        let regular = Regular { file, incomplete, full: Full::default() };
         Ok((Self { regular: Some(regular) }, Box::new(channel)))
     }
 
@@ -199,11 +186,19 @@ impl Destination {
 
     /// Gives the complete file its name.
     pub fn complete(&self) -> Result<(), Failure> {
-        let Some(Regular { file, path, incomplete, .. }) = self.regular() else { return Ok(()) };
+        let Some(Regular { file, incomplete, .. }) = self.regular() else { return Ok(()) };
         self.release_room()
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(incomplete, path))
+            .and_then(|()| incomplete.complete(file))
             .map_err(|error| Failure::Output(error.to_string()))
+    }
+
+    /// Gives the file its name if all was `written`, else removes it.
+    pub fn end(&self, written: Result<(), Failure>) -> Result<(), Failure> {
+        let completed = written.and_then(|()| self.complete());
+        if completed.is_err() {
+            self.remove();
+        }
+        completed
     }
 
     /// Gives back what was reserved and not needed.
@@ -222,7 +217,7 @@ impl Destination {
         if len == 0 {
             return self.remove();
         }
-        let (incomplete, name) = (incomplete.display(), name.display());
+        let (incomplete, name) = (incomplete.path().display(), name.display());
         eprintln!(
             "{incomplete}: keeps the {len} bytes that were written; {name} is as it was before"
         );
@@ -230,55 +225,46 @@ impl Destination {
 
     /// Removes the incomplete file.
     pub fn remove(&self) {
-        let Some(Regular { incomplete, .. }) = self.regular() else { return };
-        if let Err(error) = fs::remove_file(incomplete) {
-            eprintln!("{}: not removed, although incomplete: {error}", incomplete.display());
+        if let Some(Regular { incomplete, .. }) = self.regular() {
+            incomplete.remove();
         }
     }
 }
 
-/// A folder that is made. It has another name until it is complete.
+/// A folder that is made.
 #[derive(Debug)]
 pub struct NewFolder {
-    path: PathBuf,
-    pub incomplete: PathBuf,
+    incomplete: Incomplete,
 }
 
 impl NewFolder {
     /// Makes it, unless `path` exists and is more than an empty folder.
     pub fn new(path: &Path) -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::Output(error.to_string());
         match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
             Ok(true) => {}
             Ok(false) => return Err(Failure::Output("this folder exists and is not empty".into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(Failure::Output(error.to_string())),
         }
-        let mut name = path.components().as_path().as_os_str().to_os_string();
-        name.push(".incomplete");
-        let incomplete = PathBuf::from(name);
-        match fs::create_dir(&incomplete) {
-            Ok(()) => Ok(Self { path: path.into(), incomplete }),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Failure::Output(
-                format!("{} is there already: move it away first", incomplete.display()),
-            )),
-            Err(error) => Err(failed(error)),
-        }
+        let (incomplete, ()) = Incomplete::new(path, |path| fs::create_dir(path))?;
+        Ok(Self { incomplete })
     }
 
-    /// Gives the complete folder its name.
-    pub fn complete(&self) -> Result<(), Failure> {
-        let synced = File::open(&self.incomplete).and_then(|folder| folder.sync_all());
-        synced
-            .and_then(|()| fs::rename(&self.incomplete, &self.path))
-            .map_err(|error| Failure::Output(error.to_string()))
+    /// Where it is until it is complete.
+    pub fn path(&self) -> &Path {
+        self.incomplete.path()
     }
 
-    /// Removes it with what is in it.
-    pub fn remove(&self) {
-        if let Err(error) = fs::remove_dir_all(&self.incomplete) {
-            eprintln!("{}: not removed, although incomplete: {error}", self.incomplete.display());
+    /// Gives it its name if all was `written`, else removes it with what is in it.
+    pub fn end(&self, written: Result<(), Failure>) -> Result<(), Failure> {
+        let completed = written.and_then(|()| {
+            let folder = File::open(self.path()).and_then(|it| self.incomplete.complete(&it));
+            folder.map_err(|error| Failure::Output(error.to_string()))
+        });
+        if completed.is_err() {
+            self.incomplete.remove();
         }
+        completed
     }
 }
 

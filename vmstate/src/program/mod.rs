@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod files;
+mod incomplete;
 #[cfg_attr(not(target_os = "linux"), path = "no_room.rs")]
 mod room;
 pub mod sparse;

@@ -1,6 +1,8 @@
 //! The program: exit codes, messages, pipes, and what is left of files.
 #![cfg(unix)]
 
+#[path = "../support/data.rs"]
+mod data;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -47,19 +49,18 @@ fn damaged() -> Vec<u8> {
 #[test]
 fn wrong_usage() {
     let dir = tempfile::tempdir().unwrap();
-    let wrong: [&[&str]; 12] = [
+    let wrong: [&[&str]; 11] = [
         &[],
         &["inspect"],
         &["convert", "a", "b"],
         &["copy", "a"],
-        &["copy", "a", "b", "c"],
         &["copy", "--guess", "a", "b"],
         &["inspect", "--raw-tail", "a"],
         &["inspect", "--unknown", "a"],
         &["other", "a"],
         &["inspect", "--page-size", "a"],
         &["inspect", "--page-size", "4000", "a"],
-        &["inspect", "--page-size", "512", "a"],
+        &["inspect", "--page-size", "128", "a"],
     ];
     for arguments in wrong {
         let output = run(dir.path(), arguments, b"");
@@ -413,9 +414,35 @@ fn differences_are_pages_and_bytes_of_devices() {
     changed[payload + 1] ^= 1;
     write("other.mig", &changed);
     let differs = run(dir.path(), &["diff", "one.mig", "other.mig"], b"");
-    let text = "demo.0.device offset=0x1 bytes=1\nram.raw offset=0x1000 bytes=4096\n";
+    let text = "demo.0.device field=a offset=0x0 bytes=4\nram.raw offset=0x1000 bytes=4096\n";
     assert_eq!((code(&differs), stderr(&differs)), (1, ""));
     assert_eq!(String::from_utf8(differs.stdout).unwrap(), text);
+    // Elements of an array, a field of a structure, one of a subsection.
+    let mut changed = stream.clone();
+    let behind = [(6, 1), (8, 1), (10, 1), (12 + 16 + 4, 1)];
+    behind.iter().for_each(|(at, bit)| changed[payload + at] ^= bit);
+    write("more.mig", &changed);
+    let differs = run(dir.path(), &["diff", "one.mig", "more.mig"], b"");
+    let text = "demo.0.device field=b[1..3] offset=0x6 bytes=4\n\
+                demo.0.device field=c.x offset=0xa bytes=1\n\
+                demo.0.device field=demo/extra.z offset=0x1c bytes=8\n";
+    assert_eq!((code(&differs), &*String::from_utf8(differs.stdout).unwrap()), (1, text));
+    // A subsection that is not sent.
+    let extra = payload + 12..payload + 36;
+    let mut less = [&stream[..extra.start], &stream[extra.end..]].concat();
+    let begins = less.windows(12).position(|bytes| bytes == b"{\"page_size\"").unwrap();
+    let text = String::from_utf8(less.split_off(begins)).unwrap();
+    let subsection =
+        text.find(", \"subsections\"").unwrap()..text.find("}, {\"name\": \"old\"").unwrap();
+    let text = [&text[..subsection.start], &text[subsection.end..]].concat();
+    less.truncate(begins - 5);
+    write("less.mig", &support::Builder(less).description(&text).0);
+    let differs = run(dir.path(), &["diff", "one.mig", "less.mig"], b"");
+    let text = "demo.0.device field=demo/extra only in one.mig\n\
+                demo.0.device field=demo/extra.z only in one.mig\n";
+    assert_eq!((code(&differs), &*String::from_utf8(differs.stdout).unwrap()), (1, text));
+    let differs = run(dir.path(), &["diff", "less.mig", "one.mig"], b"");
+    assert_eq!((code(&differs), &*String::from_utf8(differs.stdout).unwrap()), (1, text));
     write("small.mig", &t1());
     let less = run(dir.path(), &["diff", "one.mig", "small.mig"], b"");
     let text = String::from_utf8(less.stdout).unwrap();
@@ -423,4 +450,67 @@ fn differences_are_pages_and_bytes_of_devices() {
     write("cut.mig", &stream[..100]);
     let cut = run(dir.path(), &["diff", "one.mig", "cut.mig"], b"");
     assert_eq!((code(&cut), stderr(&cut).lines().count()), (1, 1));
+}
+
+#[test]
+fn devices_of_the_same_name_have_files_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let twin =
+        r#"{"name": "ide", "instance_id": 0, "size": 1, "fields": [{"name": "data", "size": 1}]}"#;
+    let text = format!(r#"{{"page_size": 4096, "devices": [{twin}, {twin}]}}"#);
+    let stream = |bytes: [u8; 2]| {
+        let stream = support::t1_sections();
+        let stream = stream.full(7, b"ide", 0, 1).byte(bytes[0]).footer(7);
+        stream.full(8, b"ide", 0, 1).byte(bytes[1]).footer(8).byte(0).description(&text).0
+    };
+    fs::write(dir.path().join("one.mig"), stream([1, 2])).unwrap();
+    fs::write(dir.path().join("other.mig"), stream([1, 3])).unwrap();
+    let extracted = run(dir.path(), &["extract", "--device", "ide", "one.mig", "parts"], b"");
+    assert_eq!((code(&extracted), stderr(&extracted)), (0, ""));
+    let parts = files(&dir.path().join("parts"));
+    let devices = [("ide.0-2.device".to_string(), vec![2]), ("ide.0.device".to_string(), vec![1])];
+    assert_eq!(parts[..2], devices);
+    let differs = run(dir.path(), &["diff", "one.mig", "other.mig"], b"");
+    let text = "ide.0-2.device field=data offset=0x0 bytes=1\n";
+    assert_eq!((code(&differs), &*String::from_utf8(differs.stdout).unwrap()), (1, text));
+}
+
+#[test]
+fn a_stream_is_copied_with_its_channels_into_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["main", "one", "other"];
+    let streams = data::multifd("mfd-zstd");
+    for (name, bytes) in names.iter().zip(&streams) {
+        fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    let copied = run(dir.path(), &["copy", "main", "one", "other", "copy/"], b"");
+    assert_eq!((code(&copied), stderr(&copied)), (0, ""));
+    let expected = names.map(String::from).into_iter().zip(streams);
+    assert!(files(&dir.path().join("copy")) == expected.collect::<Vec<_>>());
+    // Of what is damaged, or has two files of one name, nothing is left.
+    fs::write(dir.path().join("one"), b"damaged").unwrap();
+    let damaged = run(dir.path(), &["copy", "main", "one", "other", "new"], b"");
+    assert_eq!((code(&damaged), stderr(&damaged).lines().count()), (1, 1));
+    let same = run(dir.path(), &["copy", "copy/main", "copy/one", "copy/other", "copy"], b"");
+    assert_eq!((code(&same), stderr(&same)), (2, "copy: this folder exists and is not empty\n"));
+    assert!(!dir.path().join("new").exists() && !dir.path().join("new.incomplete").exists());
+    let piped = run(dir.path(), &["copy", "-", "copy/one", "copy/other", "new"], b"");
+    assert_eq!(code(&piped), 2);
+    assert!(stderr(&piped).starts_with("standard input: what comes through a pipe"));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = run(dir.path(), &["man", "share/man1"], b"");
+    assert_eq!((code(&written), stderr(&written)), (0, ""));
+    let pages = files(&dir.path().join("share/man1"));
+    for (page, words) in
+        [("vmstate.1", "vmstate\\-inspect(1)"), ("vmstate-diff.1", "other\\-channel")]
+    {
+        let (_, text) = pages.iter().find(|(name, _)| name == page).unwrap();
+        assert!(String::from_utf8_lossy(text).contains(words), "{page}");
+    }
+    let failed = run(dir.path(), &["man", "share/man1/vmstate.1"], b"");
+    assert_eq!((code(&failed), stderr(&failed).lines().count()), (2, 1));
 }
