@@ -3,11 +3,12 @@
 #[path = "../../../tests/allocation/allocator.rs"]
 mod allocator;
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use virtio_bindings::virtio_blk::{
-    VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_FLUSH, VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_IN,
-    VIRTIO_BLK_T_OUT,
+    VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK, VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_FLUSH,
+    VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT,
 };
 use virtio_queue::desc::split::Descriptor;
 use vm_memory::{Bytes, GuestAddress, GuestAddressSpace};
@@ -115,40 +116,108 @@ const REQUESTS: [(u32, u32, bool); 8] = [
     (VIRTIO_BLK_T_IN, 4096, false),
 ];
 
-fn requests_do_not_allocate(io: Io) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    file.as_file().set_len(1 << 20).unwrap();
-    let disk = Arc::new(Disk::open(file.path(), false, None).unwrap());
-    let mut guest = Guest::new();
-    let device = Device::new(disk, io, 1, guest.memory.clone()).unwrap();
-    let mut queue = Queue::new(io, guest.memory.memory().into_inner()).unwrap();
-    for round in 0..100 {
-        for (number, (kind, len, indirect)) in (0..).zip(REQUESTS) {
-            guest.offer(number, kind, len, indirect);
-        }
+/// A guest, and a device with a disk of 1 MiB and one queue for it.
+struct Pair {
+    guest: Guest,
+    device: Device,
+    queue: Queue,
+    disk: tempfile::NamedTempFile,
+}
+
+impl Pair {
+    fn new(io: Io) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(1 << 20).unwrap();
+        let disk = Arc::new(Disk::open(file.path(), false, None).unwrap());
+        let guest = Guest::new();
+        let device = Device::new(disk, io, 1, guest.memory.clone()).unwrap();
+        let queue = Queue::new(io, guest.memory.memory().into_inner()).unwrap();
+        Self { guest, device, queue, disk: file }
+    }
+
+    /// Runs the queue until all requests are served.
+    fn serve(&mut self) {
         let end = Instant::now() + Duration::from_secs(10);
-        let ((), allocations) = allocator::with_allocations(usize::MAX, || {
-            while !guest.is_served() {
-                queue.run(0, &guest.vring, &device);
-                assert!(Instant::now() < end, "no answer");
-            }
-        });
-        assert_eq!(allocations, 0, "round {round}");
-        let status = (0..REQUESTS.len() as u16).map(|number| guest.status(number));
-        assert_eq!(status.collect::<Vec<_>>(), [0; REQUESTS.len()], "round {round}");
+        while !self.guest.is_served() {
+            self.queue.run(0, &self.guest.vring, &self.device);
+            assert!(Instant::now() < end, "no answer");
+        }
     }
 }
 
-#[test]
-fn requests_do_not_allocate_with_system_calls() {
-    requests_do_not_allocate(Io::Sync);
-}
-
-#[test]
-fn requests_do_not_allocate_with_io_uring() {
+/// Runs a test with each way of moving data that there is here.
+fn each_way(test: impl Fn(Pair)) {
+    test(Pair::new(Io::Sync));
     if io_uring::IoUring::new(1).is_ok() {
-        requests_do_not_allocate(Io::Uring);
+        test(Pair::new(Io::Uring));
     } else {
         eprintln!("skipped: no io_uring here");
     }
+}
+
+#[test]
+fn requests_do_not_allocate() {
+    each_way(|mut pair| {
+        for round in 0..100 {
+            for (number, (kind, len, indirect)) in (0..).zip(REQUESTS) {
+                pair.guest.offer(number, kind, len, indirect);
+            }
+            let ((), allocations) = allocator::with_allocations(usize::MAX, || pair.serve());
+            assert_eq!(allocations, 0, "round {round}");
+            let status = (0..REQUESTS.len() as u16).map(|number| pair.guest.status(number));
+            assert_eq!(status.collect::<Vec<_>>(), [0; REQUESTS.len()], "round {round}");
+        }
+    });
+}
+
+#[test]
+fn a_read_past_the_end_of_a_file_that_was_cut_is_an_error() {
+    each_way(|mut pair| {
+        pair.disk.as_file().set_len(512).unwrap();
+        for (number, len) in (0..).zip([512, 1024, 64 << 10]) {
+            pair.guest.offer(number, VIRTIO_BLK_T_IN, len, false);
+        }
+        pair.serve();
+        let status = [0, 1, 2].map(|number| pair.guest.status(number));
+        assert_eq!(
+            status.map(u32::from),
+            [VIRTIO_BLK_S_OK, VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_IOERR]
+        );
+    });
+}
+
+#[test]
+fn a_request_without_room_for_a_status_is_returned_with_length_0_and_counted() {
+    each_way(|mut pair| {
+        pair.guest.offer(0, VIRTIO_BLK_T_FLUSH, 0, false);
+        // Its header is all that is left of it.
+        pair.guest.write(Descriptor::new(HEADERS, 16, 0, 0), TABLE);
+        pair.serve();
+        let memory = pair.guest.memory.memory();
+        let used: [u32; 2] = memory.read_obj(GuestAddress(USED + 4)).unwrap();
+        assert_eq!(used, [0, 0]);
+        assert_eq!(pair.guest.status(0), 0xff);
+        assert_eq!(pair.device.counters.malformed.load(Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_ring_that_makes_no_sense_is_left_alone_until_it_is_set_up_anew() {
+    each_way(|mut pair| {
+        let Pair { guest, device, queue, .. } = &mut pair;
+        let offered = |number: u16| {
+            guest.memory.memory().write_obj(number, GuestAddress(AVAILABLE + 2)).unwrap();
+        };
+        // More requests than the ring has room for.
+        offered(SIZE + 1);
+        queue.run(0, &guest.vring, device);
+        offered(1);
+        queue.run(0, &guest.vring, device);
+        assert_eq!(device.counters.requests.load(Relaxed), 0);
+
+        queue.stop(device);
+        guest.offer(0, VIRTIO_BLK_T_FLUSH, 0, false);
+        pair.serve();
+        assert_eq!(pair.guest.status(0), 0);
+    });
 }
