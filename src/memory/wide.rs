@@ -57,7 +57,7 @@ unsafe fn long_is_zero<A: Access>(base: *const u8, len: usize) -> bool {
     // SAFETY: the caller's promise; the front is at most `len` bytes.
     unsafe {
         let front = zero_front(base, len);
-        by_words::<A>(base.add(front), len.wrapping_sub(front))
+        front == len || by_words::<A>(base.add(front), len.wrapping_sub(front))
     }
 }
 

@@ -284,7 +284,8 @@ impl<'buf> Queue<'buf> {
     }
 
     /// The fast way: appends a range if no flush is near; returns whether it did.
-    #[inline]
+    // A call would hand the range over through memory.
+    #[inline(always)]
     pub(in crate::file) fn queue_fast(&mut self, range: RegionRange<'buf>) -> bool {
         let fast = self.entries.len() < self.fast_entry_limit;
         if fast && range.len > 0 {
@@ -294,7 +295,7 @@ impl<'buf> Queue<'buf> {
         fast
     }
 
-    #[inline]
+    #[inline(always)]
     fn append_range(&mut self, range: RegionRange<'buf>) {
         self.count(range.len);
         self.releases |= range.releases();
@@ -397,9 +398,10 @@ impl<'buf> Queue<'buf> {
             return channel.write_exclusive(&segments);
         }
         let mut pieces = heapless::Vec::<_, MAX_ENTRIES>::new();
-        self.unsent().for_each(|bytes| {
+        let _ = self.each_unsent(|bytes| {
             // There is room, as in `segments`.
             let _ = pieces.push(bytes.into_piece());
+            Some(())
         });
         channel.write(&pieces)
     }
@@ -408,20 +410,26 @@ impl<'buf> Queue<'buf> {
     fn segments(&self) -> Option<heapless::Vec<KVec<'_, Source>, MAX_ENTRIES>> {
         let mut segments = heapless::Vec::new();
         // There is room: the queue never has more entries.
-        let mut push = |bytes| match bytes {
+        self.each_unsent(|bytes| match bytes {
             Bytes::Exclusive(bytes) => {
                 let _ = segments.push(bytes);
                 Some(())
             }
             Bytes::Shared(_) => None,
-        };
-        if self.sent > 0 {
-            self.unsent().try_for_each(push)?;
-        } else {
-            self.entries.iter().try_for_each(|entry| push(self.bytes(entry)))?;
-            self.open_run().iter().try_for_each(|run| push(self.bytes(run)))?;
-        }
+        })?;
         Some(segments)
+    }
+
+    /// Calls `push` with the bytes of each entry not yet sent, until it returns `None`.
+    ///
+    /// Nearly always none of them is sent, and nothing has to be counted.
+    #[inline]
+    fn each_unsent<'q>(&'q self, mut push: impl FnMut(Bytes<'q>) -> Option<()>) -> Option<()> {
+        if self.sent > 0 {
+            return self.unsent().try_for_each(push);
+        }
+        self.entries.iter().try_for_each(|entry| push(self.bytes(entry)))?;
+        self.open_run().iter().try_for_each(|run| push(self.bytes(run)))
     }
 
     /// Counts `len` more bytes, or all that are pending if those are fewer, as taken by the channel.
