@@ -172,13 +172,38 @@ pub unsafe extern "C" fn ioviter_writer_put_async(
     len: usize,
     may_release: c_int,
 ) -> c_int {
+    if may_release != 0 {
+        // SAFETY: the caller's promise.
+        return unsafe { put_async_and_release(writer, buf, len) };
+    }
+    status(with(writer, |file| {
+        // SAFETY: the header asks for `len` bytes.
+        let bytes = unsafe { memory::source(buf, len) }?;
+        // SAFETY: the header asks that the memory stays until it was sent.
+        unsafe { file.put_raw(bytes, None) }.map_err(Errno::from)
+    }))
+}
+
+/// As [`ioviter_writer_put_async`] of memory to release; rare, and by a call, as nobody to release the memory is nothing to
+/// compare and to write.
+///
+/// # Safety
+///
+/// As there.
+#[cold]
+#[inline(never)]
+unsafe fn put_async_and_release(
+    writer: Option<&mut Writer>,
+    buf: *const c_void,
+    len: usize,
+) -> c_int {
     status(with(writer, |file| {
         // SAFETY: the header asks for `len` bytes.
         let bytes = unsafe { memory::source(buf, len) }?;
         // SAFETY: the file keeps a handle of its channel for as long as it has bytes to release.
-        let release = (may_release != 0).then(|| unsafe { file.channel().releaser() });
+        let release = unsafe { file.channel().releaser() };
         // SAFETY: the header asks that the memory stays until it was sent.
-        unsafe { file.put_raw(bytes, release) }.map_err(Errno::from)
+        unsafe { file.put_raw(bytes, Some(release)) }.map_err(Errno::from)
     }))
 }
 

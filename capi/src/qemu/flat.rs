@@ -6,19 +6,13 @@ use super::*;
 ///
 /// It nearly always does. What copies or fills the bytes of several elements is a call, for which the functions save no
 /// registers otherwise.
-///
-/// # Safety
-///
-/// As for [`elements`].
 #[inline(always)]
-unsafe fn in_first<'a>(
-    iov: *const Element,
-    iov_cnt: c_uint,
+pub(super) fn in_first(
+    elements: &[Element],
     offset: usize,
     bytes: usize,
-) -> Option<Piece<'a, Dest>> {
-    // SAFETY: the caller's promise.
-    let first = unsafe { elements::<'a>(iov, iov_cnt as usize) }.first()?;
+) -> Option<Piece<'_, Dest>> {
+    let first = elements.first()?;
     let here = first.len().checked_sub(offset)?;
     (1..=here).contains(&bytes).then(|| first.piece(offset, bytes))
 }
@@ -87,7 +81,7 @@ pub unsafe extern "C" fn iov_from_buf_full(
 ) -> usize {
     // SAFETY: C's contract.
     unsafe {
-        match in_first(iov, iov_cnt, offset, bytes) {
+        match in_first(elements(iov, iov_cnt as usize), offset, bytes) {
             Some(piece) => piece.copy_from(Piece::from_raw_parts(buf.cast_mut().cast(), bytes)),
             None => scatter(iov, iov_cnt as usize, offset, buf, bytes),
         }
@@ -124,7 +118,7 @@ pub unsafe extern "C" fn iov_to_buf_full(
 ) -> usize {
     // SAFETY: C's contract.
     unsafe {
-        match in_first(iov, iov_cnt, offset, bytes) {
+        match in_first(elements(iov, iov_cnt as usize), offset, bytes) {
             Some(piece) => {
                 Piece::<Dest>::from_raw_parts(buf.cast(), bytes).copy_from(source(piece))
             }
@@ -156,7 +150,7 @@ pub unsafe extern "C" fn iov_memset(
     unsafe {
         // As memset does, the low 8 bits.
         let value = fillc as u8;
-        match in_first(iov, iov_cnt, offset, bytes) {
+        match in_first(elements(iov, iov_cnt as usize), offset, bytes) {
             Some(piece) => piece.fill(value),
             None => fill(iov, iov_cnt as usize, offset, value, bytes),
         }

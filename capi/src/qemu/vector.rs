@@ -3,7 +3,7 @@
 use core::mem::size_of;
 use core::ptr;
 
-use super::flat::{iov_from_buf_full, iov_memset, iov_to_buf_full, size};
+use super::flat::{in_first, iov_from_buf_full, iov_memset, iov_to_buf_full, size};
 use super::*;
 
 /// `QEMUIOVector`, whose fields C code reads and, in inline functions, writes.
@@ -116,7 +116,8 @@ impl Vector {
     /// # Safety
     ///
     /// As for [`elements`].
-    #[inline]
+    // Always, as a call would return the four numbers through memory.
+    #[inline(always)]
     unsafe fn slice(&self, offset: usize, len: usize) -> Slice {
         self.require_range(offset, len);
         // SAFETY: the caller's promise.
@@ -374,6 +375,9 @@ pub unsafe extern "C" fn qemu_iovec_is_zero(
     // SAFETY: C's contract.
     unsafe {
         (*qiov).require_range(offset, bytes);
+        if let Some(piece) = in_first((*qiov).elements(), offset, bytes) {
+            return source(piece).is_zero();
+        }
         let mut zero = true;
         each_piece((*qiov).elements(), offset, bytes, |piece| {
             zero = source(piece).is_zero();
