@@ -55,6 +55,9 @@ pub struct Device {
     pub version: Option<u64>,
     /// The length of the payload.
     pub bytes: u64,
+    /// The payload may be longer: QEMU before 10.0 describes an array of pointers as if all its
+    /// elements were like the first, which has one byte if it points at nothing.
+    pub may_be_longer: bool,
     /// Its fields and subsections, not those further down.
     pub form: Form,
 }
@@ -175,6 +178,8 @@ struct Node {
     version: Option<u64>,
     size: Option<u64>,
     array_len: Option<u64>,
+    /// It is a pointer at nothing.
+    is_null: bool,
     fields: Option<Sum>,
     subsections: Option<Sum>,
 }
@@ -184,6 +189,7 @@ struct Node {
 struct Sum {
     bytes: u64,
     count: u64,
+    may_be_longer: bool,
 }
 
 impl Sum {
@@ -217,6 +223,8 @@ impl Node {
 
     /// This as a device.
     fn into_device(self) -> Result<Device, &'static str> {
+        let parts = [self.fields, self.subsections];
+        let may_be_longer = parts.iter().flatten().any(|sum| sum.may_be_longer);
         let (bytes, version, form) = if self.vmsd_name.is_some() {
             let version = self.version.ok_or("a device without `version`")?;
             let fields = self.fields.unwrap_or_default().count;
@@ -229,7 +237,7 @@ impl Node {
         };
         let name = self.name.ok_or("a device without `name`")?;
         let instance = self.instance_id.ok_or("a device without `instance_id`")?;
-        Ok(Device { name, instance, version, bytes, form })
+        Ok(Device { name, instance, version, bytes, may_be_longer, form })
     }
 }
 
@@ -269,17 +277,32 @@ impl<'de> Visitor<'de> for Object {
                 "array_len" => node.array_len = Some(map.next_value()?),
                 "name" => node.name = Some(name(map.next_value()?)?),
                 "vmsd_name" => node.vmsd_name = Some(name(map.next_value()?)?),
-                "struct" => drop(map.next_value_seed(Object { depth })?),
+                "type" => node.is_null |= name(map.next_value()?)? == "nullptr",
+                "struct" => {
+                    let below = map.next_value_seed(Object { depth })?;
+                    node.is_null |= below.vmsd_name.is_none() && below.fields.is_none();
+                }
                 "fields" => {
                     let mut sum = Sum::default();
-                    let mut add = |field: Node| sum.add(field.field_bytes()?).ok_or(TOO_LONG);
+                    let mut may_be_longer = false;
+                    let mut add = |field: Node| {
+                        may_be_longer |= field.is_null && field.array_len.is_some();
+                        sum.add(field.field_bytes()?).ok_or(TOO_LONG)
+                    };
                     map.next_value_seed(List { depth, each: &mut add })?;
+                    sum.may_be_longer = may_be_longer;
                     node.fields = Some(sum);
                 }
                 "subsections" => {
                     let mut sum = Sum::default();
-                    let mut add = |node: Node| sum.add(node.subsection_bytes()?).ok_or(TOO_LONG);
+                    let mut may_be_longer = false;
+                    let mut add = |node: Node| {
+                        let parts = [node.fields, node.subsections];
+                        may_be_longer |= parts.iter().flatten().any(|sum| sum.may_be_longer);
+                        sum.add(node.subsection_bytes()?).ok_or(TOO_LONG)
+                    };
                     map.next_value_seed(List { depth, each: &mut add })?;
+                    sum.may_be_longer = may_be_longer;
                     node.subsections = Some(sum);
                 }
                 "devices" if self.depth == 1 => {

@@ -45,6 +45,25 @@ pub fn pass_payload<O: Output>(
     }
 }
 
+/// The length of the payload of section `id`, which comes next, if it has at least `least` bytes and ends
+/// within the reader's buffer.
+pub fn find_end<O: Output>(
+    input: &mut Input<'_, O>,
+    id: u32,
+    ram: Option<u32>,
+    least: u64,
+) -> Result<Option<u64>, Failure> {
+    let ram = ram.map(u32::to_be_bytes);
+    let length = input.tail().map_or(u64::MAX, |tail| tail.length);
+    let left = length.saturating_sub(input.position());
+    let bytes = input.look_ahead(BUFFER_SIZE)?;
+    let mut ends = least..bytes.len() as u64;
+    Ok(ends.find(|&end| {
+        let rest = usize::try_from(end).ok().and_then(|end| bytes.get(end..));
+        rest.is_some_and(|rest| ends_section(rest, id, ram, left.saturating_sub(end)))
+    }))
+}
+
 /// Whether a footer of section `id` begins here, `left` bytes before the end of the stream, and
 /// something plausible follows it.
 fn ends_section(bytes: &[u8], id: u32, ram: Option<[u8; 4]>, left: u64) -> bool {

@@ -65,6 +65,7 @@ pub fn parse<O: Output, W: Write>(
         others: Vec::new(),
         packaged: false,
         devices: 0,
+        guessed: false,
         unconfirmed: Vec::new(),
     };
     parser.stream()
@@ -91,6 +92,8 @@ struct Parser<'a, 'r, 'c, O, W> {
     others: Vec<Iterable>,
     /// Device sections so far.
     devices: usize,
+    /// The description does not tell where one of them ends.
+    guessed: bool,
     /// The first of them, with their guessed lengths, if they came before the description.
     unconfirmed: Vec<(DeviceSection, u64)>,
 }
@@ -325,7 +328,16 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
         if self.description().is_none() {
             return self.undescribed_device(section);
         }
-        let (bytes, form) = self.described(&section, self.devices)?;
+        let (mut bytes, mut form) = self.described(&section, self.devices)?;
+        let described = self.description().and_then(|it| it.devices.get(self.devices));
+        if described.is_some_and(|device| device.may_be_longer) {
+            let ram = self.ram.as_ref().map(|ram| ram.id);
+            let end = guess::find_end(self.input, section.id, ram, bytes)?;
+            if let Some(end) = end.filter(|end| *end > bytes) {
+                (bytes, form) = (end, Form::Guessed);
+                self.guessed = true;
+            }
+        }
         self.input.device(&section, bytes)?;
         let name = Escaped(&section.name);
         self.footer(id, &format!("the description does not match device `{name}`"))?;
@@ -390,7 +402,9 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
         for (index, (section, guessed)) in std::mem::take(&mut self.unconfirmed).iter().enumerate()
         {
             let (bytes, _) = self.described(section, index)?;
-            if bytes != *guessed {
+            let described = self.description().and_then(|it| it.devices.get(index));
+            let longer = described.is_some_and(|it| it.may_be_longer) && *guessed > bytes;
+            if bytes != *guessed && !longer {
                 let name = Escaped(&section.name);
                 let what = format!(
                     "payload of device `{name}` was guessed to have {guessed} bytes, \
@@ -492,7 +506,7 @@ impl<O: Output, W: Write> Parser<'_, '_, '_, O, W> {
             }
             Some(_) => {}
         }
-        self.report.ok(self.devices > 0 && described.is_none())
+        self.report.ok(self.guessed || (self.devices > 0 && described.is_none()))
     }
 
     /// Passes the description, if there is one, and returns where it begins, the length of its

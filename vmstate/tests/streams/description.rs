@@ -10,6 +10,43 @@ fn message(stream: &[u8]) -> String {
     inspect(stream).unwrap_err().to_string()
 }
 
+/// QEMU before 10.0 describes the others like the first, which points at nothing.
+#[test]
+fn an_array_of_pointers_may_be_longer_than_described() {
+    for first in [r#""type": "struct", "struct": {}"#, r#""type": "nullptr""#] {
+        let field = format!(r#"{{"name": "css", "array_len": 3, {first}, "size": 1}}"#);
+        let described = |name| {
+            format!(
+                r#"{{"name": "{name}", "instance_id": 0, "vmsd_name": "a", "version": 1, "fields": [{field}]}}"#
+            )
+        };
+        let text = format!(
+            r#"{{"page_size": 4096, "devices": [{}, {}]}}"#,
+            described("a"),
+            described("b")
+        );
+        let devices = |payload: &[u8]| {
+            let stream = t1_sections().full(7, b"a", 0, 1).bytes(payload).footer(7);
+            stream.full(8, b"b", 0, 1).bytes(b"000").footer(8).byte(0).description(&text).0
+        };
+        let long = devices(b"0longer0");
+        let report = inspect(&long).unwrap();
+        assert!(
+            report.contains(" name=a instance=0 version=1 offset=113 bytes=8 guessed\n"),
+            "{report}"
+        );
+        assert!(
+            report.contains(
+                " name=b instance=0 version=1 offset=141 bytes=3 fields=1 subsections=0\n"
+            ),
+            "{report}"
+        );
+        assert!(report.ends_with("ok, but the lengths of devices are guessed\n"), "{report}");
+        assert!(copy(&long, Options::default()).unwrap() == long);
+        assert!(inspect(&devices(b"00")).is_err());
+    }
+}
+
 #[test]
 fn descriptions_that_do_not_fit_are_found() {
     let replaced = |from, to| {
