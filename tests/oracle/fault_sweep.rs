@@ -4,8 +4,10 @@ use std::mem::MaybeUninit;
 
 use crate::model::scene::P;
 use crate::model::{At, Iter, Poison, TestPage, UserSpace, at, naive_checksum, pattern, place};
+use iov_iter::segment::{Chain, ChainNode};
 use iov_iter::{
-    Abi, Checksum, Dest, Error, InlineVec, IoVec, KVec, Piece, Source, copy_iter_to_iter,
+    Abi, Checksum, Dest, Direction, Error, FoundPages, InlineVec, IoVec, KVec, PageLookup, Piece,
+    Source, copy_iter_to_iter,
 };
 
 /// Segments with page borders inside and between them, and empty ones anywhere.
@@ -53,6 +55,20 @@ fn source(fault: usize) -> UserSpace<P> {
     space
 }
 
+/// Runs `check` on memory that `space` makes, with an iterator over the segments as a slice, and once more as a
+/// chain of nodes, one of them empty.
+fn in_lists<D: Direction>(
+    space: impl Fn() -> UserSpace<P>,
+    check: impl Fn(&UserSpace<P>, Iter<'_, D, P>),
+) {
+    let memory = space();
+    check(&memory, Iter::iovec(&memory, &SEGMENTS, TOTAL).unwrap());
+    let memory = space();
+    let mut nodes = [&SEGMENTS[..2], &[], &SEGMENTS[2..4], &SEGMENTS[4..]].map(ChainNode::new);
+    let (chain, _tail) = Chain::of_nodes(&mut nodes).unwrap();
+    check(&memory, Iter::iovec_chain(&memory, chain, TOTAL));
+}
+
 /// Where an iterator stands after `n` bytes.
 fn after(n: usize) -> At {
     let mut left = n;
@@ -82,47 +98,56 @@ fn whole_pieces(fault: usize) -> usize {
 /// Sweeps over an operation that reads `TOTAL` bytes into a buffer.
 fn sweep_out(operation: impl Fn(&mut Iter<'_, Source, P>, &mut [u8]) -> usize) {
     for fault in faults() {
-        let space = source(fault);
-        let mut iter = Iter::iovec(&space, &SEGMENTS, TOTAL).unwrap();
-        let mut bytes = [OLD; TOTAL];
-        assert_eq!(operation(&mut iter, &mut bytes), fault);
-        assert_eq!(place(&iter), after(fault), "fault at {fault}");
-        assert_eq!(bytes[..fault], pattern(TOTAL)[..fault]);
-        assert_eq!(bytes[fault..], [OLD; TOTAL][fault..]);
-        // The fault repaired, the rest follows without a gap.
-        space.heal();
-        assert_eq!(operation(&mut iter, &mut bytes[fault..]), TOTAL - fault);
-        assert_eq!(bytes[..], pattern(TOTAL));
+        in_lists(
+            || source(fault),
+            |space, mut iter| {
+                let mut bytes = [OLD; TOTAL];
+                assert_eq!(operation(&mut iter, &mut bytes), fault);
+                assert_eq!(place(&iter), after(fault), "fault at {fault}");
+                assert_eq!(bytes[..fault], pattern(TOTAL)[..fault]);
+                assert_eq!(bytes[fault..], [OLD; TOTAL][fault..]);
+                // The fault repaired, the rest follows without a gap.
+                space.heal();
+                assert_eq!(operation(&mut iter, &mut bytes[fault..]), TOTAL - fault);
+                assert_eq!(bytes[..], pattern(TOTAL));
+            },
+        );
     }
 }
 
 /// Sweeps over an operation that reads all or nothing.
 fn sweep_full_out(operation: impl Fn(&mut Iter<'_, Source, P>, &mut [u8]) -> Result<(), Error>) {
     for fault in faults() {
-        let space = source(fault);
-        let mut iter = Iter::iovec(&space, &SEGMENTS, TOTAL).unwrap();
-        let mut bytes = [OLD; TOTAL];
-        let result = operation(&mut iter, &mut bytes);
-        if fault == TOTAL {
-            assert_eq!((result, place(&iter).count), (Ok(()), 0));
-            assert_eq!(bytes[..], pattern(TOTAL));
-        } else {
-            assert_eq!((result, place(&iter)), (Err(Error::Fault), START));
-        }
+        in_lists(
+            || source(fault),
+            |_, mut iter| {
+                let mut bytes = [OLD; TOTAL];
+                let result = operation(&mut iter, &mut bytes);
+                if fault == TOTAL {
+                    assert_eq!((result, place(&iter).count), (Ok(()), 0));
+                    assert_eq!(bytes[..], pattern(TOTAL));
+                } else {
+                    assert_eq!((result, place(&iter)), (Err(Error::Fault), START));
+                }
+            },
+        );
     }
 }
 
 /// Sweeps over an operation that writes `TOTAL` bytes.
 fn sweep_in(operation: impl Fn(&mut Iter<'_, Dest, P>, &[u8]) -> usize) {
     for fault in faults() {
-        let space = space(fault);
-        let mut iter = Iter::iovec(&space, &SEGMENTS, TOTAL).unwrap();
-        assert_eq!(operation(&mut iter, &pattern(TOTAL)), fault);
-        assert_eq!(place(&iter), after(fault), "fault at {fault}");
-        check_written(&space, &pattern(TOTAL)[..fault]);
-        space.heal();
-        assert_eq!(operation(&mut iter, &pattern(TOTAL)[fault..]), TOTAL - fault);
-        check_written(&space, &pattern(TOTAL));
+        in_lists(
+            || space(fault),
+            |space, mut iter| {
+                assert_eq!(operation(&mut iter, &pattern(TOTAL)), fault);
+                assert_eq!(place(&iter), after(fault), "fault at {fault}");
+                check_written(space, &pattern(TOTAL)[..fault]);
+                space.heal();
+                assert_eq!(operation(&mut iter, &pattern(TOTAL)[fault..]), TOTAL - fault);
+                check_written(space, &pattern(TOTAL));
+            },
+        );
     }
 }
 
@@ -507,5 +532,93 @@ fn import() {
                 }
             }
         }
+    }
+}
+
+/// Pages of a file, each a run of its own; one may be missing.
+struct File {
+    pages: [TestPage<P>; 3],
+    missing: Option<usize>,
+}
+
+// SAFETY: each test has one thread.
+unsafe impl Sync for File {}
+
+impl PageLookup<TestPage<P>> for File {
+    fn find(&self, position: u64) -> Option<FoundPages<TestPage<P>>> {
+        let index = position as usize / P;
+        let pages = self.pages.get(index).filter(|_| self.missing != Some(index))?.clone();
+        Some(FoundPages { start: (index * P) as u64, pages })
+    }
+}
+
+/// The first byte that is copied; so the copy ends with the file.
+const POSITION: usize = 3 * P - TOTAL;
+
+/// Runs `check` on files of `old` bytes in which a page is missing, or cannot be mapped, or neither, with the
+/// bytes from `POSITION` on that can be reached.
+fn in_files(old: &[u8], check: impl Fn(&File, usize)) {
+    for fault in 0..=3 {
+        for missing in [true, false] {
+            let pages = core::array::from_fn(|index| TestPage::with_bytes(&old[index * P..][..P]));
+            let file = File { pages, missing: missing.then_some(fault) };
+            if let (Some(page), false) = (file.pages.get(fault), missing) {
+                page.make_unmappable();
+            }
+            check(&file, (fault * P).saturating_sub(POSITION));
+        }
+    }
+}
+
+#[test]
+fn pages_of_a_file_that_are_missing_or_cannot_be_mapped_end_what_reads() {
+    type Read = fn(&mut Iter<'_, Source, P>, &mut [u8]) -> usize;
+    let reads: [Read; 4] = [
+        |iter, bytes| iter.copy_from_iter(bytes),
+        |iter, bytes| iter.copy_from_iter_nocache(bytes),
+        |iter, bytes| iter.csum_and_copy_from_iter(bytes, &mut Checksum::new()),
+        |iter, bytes| {
+            iter.walk(TOTAL, |chunk, at| {
+                chunk.copy_to(Piece::from(&mut bytes[at..][..chunk.len()]))
+            })
+        },
+    ];
+    let contents = pattern(3 * P);
+    in_files(&contents, |file, reached| {
+        for read in reads {
+            let mut iter = Iter::lookup(file, POSITION as u64, TOTAL);
+            let mut bytes = [OLD; TOTAL];
+            assert_eq!(read(&mut iter, &mut bytes), reached);
+            assert_eq!(iter.remaining(), TOTAL - reached);
+            assert_eq!(bytes[..reached], contents[POSITION..][..reached]);
+            assert_eq!(bytes[reached..], [OLD; TOTAL][reached..]);
+        }
+        let mut iter = Iter::<Source, P>::lookup(file, POSITION as u64, TOTAL);
+        let all = iter.copy_from_iter_full(&mut [0; TOTAL]);
+        assert_eq!(all.is_ok(), reached == TOTAL);
+        assert_eq!(iter.remaining(), if all.is_ok() { 0 } else { TOTAL });
+    });
+}
+
+#[test]
+fn pages_of_a_file_that_are_missing_or_cannot_be_mapped_end_what_writes() {
+    type Write = fn(&mut Iter<'_, Dest, P>, &[u8]) -> usize;
+    let writes: [Write; 4] = [
+        |iter, bytes| iter.copy_to_iter(bytes),
+        |iter, bytes| iter.copy_mc_to_iter(bytes.into()),
+        |iter, bytes| iter.csum_and_copy_to_iter(bytes, &mut Checksum::new()),
+        |iter, bytes| iter.walk(TOTAL, |chunk, at| chunk.copy_from(bytes[at..].into())),
+    ];
+    for write in writes {
+        in_files(&[OLD; 3 * P], |file, reached| {
+            let mut iter = Iter::lookup(file, POSITION as u64, TOTAL);
+            assert_eq!(write(&mut iter, &pattern(TOTAL)), reached);
+            assert_eq!(iter.remaining(), TOTAL - reached);
+            let mut expected = [OLD; 3 * P];
+            expected[POSITION..][..reached].copy_from_slice(&pattern(TOTAL)[..reached]);
+            for (page, expected) in file.pages.iter().zip(expected.chunks(P)) {
+                assert_eq!(page.all_bytes(), expected);
+            }
+        });
     }
 }
