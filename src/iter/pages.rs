@@ -212,9 +212,9 @@ impl<'a, D: Direction, H: Host> IovIter<'a, D, H> {
     /// Limits as for [`get_pages`](Self::get_pages), but pages may go on in the next segment where
     /// the bytes are contiguous page after page.
     ///
-    /// Lists as many pages as fit. Linux lists fewer from segments of pages: it limits their number
-    /// to the pages that the bytes would touch if the segment began at the start of a page. Of 2
-    /// bytes across the end of a page it lists one page, and needs another call for the second.
+    /// Lists as many pages as fit. Linux 6.12 does so too, but ends with each segment of pages. Linux 6.18 goes
+    /// on in the next segment, and may list fewer pages: not more than the bytes would touch if the segment
+    /// began at the start of a page.
     ///
     /// # Errors
     ///
