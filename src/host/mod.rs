@@ -16,7 +16,7 @@ mod page;
 mod user;
 
 pub use page::{NoPage, Page, PageFlags};
-pub(crate) use page::{on_pages, on_range, page_and_offset};
+pub(crate) use page::{on_pages, page_and_offset};
 pub use user::{CopyFlags, NoUser, UserMemory};
 
 use crate::direction::{Dest, Source};

@@ -156,6 +156,42 @@ pub unsafe trait Page: Clone {
         true
     }
 
+    /// Calls `step` with the `len` bytes from `offset` bytes into the run on, mapped for the call, and returns
+    /// the number of bytes that it handled.
+    ///
+    /// They come page after page, or all at once if the run is [mapped as a whole](Self::CONTIGUOUS). `step` gets
+    /// a piece, which is never empty, and the number of bytes before it. It returns the number of bytes of the
+    /// piece that it handled; fewer than the piece has end the walk there. So does a page that cannot be mapped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] if the bytes leave the run; `step` is not called then.
+    ///
+    /// ```
+    /// # use iov_iter::{Error, Page, Piece, Source};
+    /// /// Copies the first `len` bytes of one run to another, and returns the bytes copied.
+    /// fn copy<P: Page>(to: &P, from: &P, len: usize) -> Result<usize, Error> {
+    ///     from.map_range(0, len, |piece: Piece<'_, Source>, before| {
+    ///         to.write_at(before, piece).map_or(0, |()| piece.len())
+    ///     })
+    /// }
+    /// ```
+    #[doc(alias = "memset_page")]
+    #[doc(alias = "memcpy_page")]
+    fn map_range<D: Direction>(
+        &self,
+        offset: usize,
+        len: usize,
+        mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
+    ) -> Result<usize, Error> {
+        let run = self.run_length().saturating_mul(Self::SIZE);
+        if offset.checked_add(len).is_none_or(|end| end > run) {
+            return Err(Error::OutOfRange);
+        }
+        // SAFETY: the bytes lie in the run.
+        Ok(unsafe { on_pages(self, offset, 0..len, |piece, part| step(piece, part.start)) })
+    }
+
     /// Copies `dst.len()` bytes from `offset` bytes into the run.
     ///
     /// # Errors
@@ -164,7 +200,7 @@ pub unsafe trait Page: Clone {
     #[doc(alias = "memcpy_from_page")]
     #[doc(alias = "memcpy_from_folio")]
     fn read_at(&self, offset: usize, dst: Piece<'_, Dest>) -> Result<(), Error> {
-        let copied = on_range(self, offset, dst.len(), |piece: Piece<'_, Source>, done| {
+        let copied = self.map_range(offset, dst.len(), |piece: Piece<'_, Source>, done| {
             piece.copy_to(dst.slice(done, piece.len()))
         })?;
         all_of(dst.len(), copied)
@@ -179,7 +215,7 @@ pub unsafe trait Page: Clone {
     #[doc(alias = "memcpy_to_folio")]
     #[doc(alias = "folio_fill_tail")]
     fn write_at(&self, offset: usize, src: Piece<'_, Source>) -> Result<(), Error> {
-        let copied = on_range(self, offset, src.len(), |piece: Piece<'_, Dest>, done| {
+        let copied = self.map_range(offset, src.len(), |piece: Piece<'_, Dest>, done| {
             piece.copy_from(src.slice(done, piece.len()))
         })?;
         all_of(src.len(), copied)
@@ -193,28 +229,8 @@ pub unsafe trait Page: Clone {
     #[doc(alias = "memzero_page")]
     #[doc(alias = "zero_user_segments")]
     fn zero_at(&self, offset: usize, len: usize) -> Result<(), Error> {
-        all_of(len, on_range(self, offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))?)
+        all_of(len, self.map_range(offset, len, |piece: Piece<'_, Dest>, _| piece.fill(0))?)
     }
-}
-
-/// Calls `step` for each piece of the `len` bytes that start `offset` bytes into the run of `page`, with
-/// the number of bytes before it; returns the bytes it handled.
-///
-/// # Errors
-///
-/// [`Error::OutOfRange`] if the bytes leave the run.
-pub(crate) fn on_range<P: Page, D: Direction>(
-    page: &P,
-    offset: usize,
-    len: usize,
-    mut step: impl FnMut(Piece<'_, D>, usize) -> usize,
-) -> Result<usize, Error> {
-    let run = page.run_length().saturating_mul(P::SIZE);
-    if offset.checked_add(len).is_none_or(|end| end > run) {
-        return Err(Error::OutOfRange);
-    }
-    // SAFETY: the bytes lie in the run.
-    Ok(unsafe { on_pages(page, offset, 0..len, |piece, part| step(piece, part.start)) })
 }
 
 /// Whether all of `len` bytes were handled, or a page could not be mapped.

@@ -3,7 +3,7 @@
 use super::IovIter;
 use crate::direction::{Dest, Direction, Source};
 use crate::error::Error;
-use crate::host::{CopyFlags, Host, on_range};
+use crate::host::{CopyFlags, Host, Page};
 use crate::memory::Piece;
 
 impl<H: Host> IovIter<'_, Dest, H> {
@@ -16,6 +16,72 @@ impl<H: Host> IovIter<'_, Dest, H> {
     /// # Errors
     ///
     /// [`Error::OutOfRange`] if the bytes leave the run; nothing has moved then.
+    ///
+    /// # Example
+    ///
+    /// A packet is a header and pieces of pages. If not all of it can be copied, the iterator is put back by
+    /// exactly the bytes that moved:
+    ///
+    /// ```
+    /// use iov_iter::{BioVec, Dest, Error, Host, IovIter};
+    ///
+    /// struct Packet<P> {
+    ///     header: Vec<u8>,
+    ///     fragments: Vec<BioVec<P>>,
+    /// }
+    ///
+    /// fn copy_datagram<H: Host>(
+    ///     packet: &Packet<H::Page>,
+    ///     iter: &mut IovIter<'_, Dest, H>,
+    /// ) -> Result<(), Error> {
+    ///     let (mut wanted, mut moved) = (packet.header.len(), iter.copy_to_iter(&packet.header));
+    ///     for fragment in &packet.fragments {
+    ///         if moved < wanted {
+    ///             break;
+    ///         }
+    ///         let (offset, len) = (fragment.offset() as usize, fragment.len() as usize);
+    ///         wanted += len;
+    ///         moved += iter.copy_page_to_iter(fragment.page(), offset, len)?;
+    ///     }
+    ///     if moved < wanted {
+    ///         iter.revert(moved)?;
+    ///         return Err(Error::Fault);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # use std::{cell::UnsafeCell, ptr::NonNull, rc::Rc};
+    /// # use iov_iter::{KVec, Page, Piece, host::NoUser};
+    /// # #[derive(Clone)]
+    /// # struct HeapPage(Rc<UnsafeCell<[u8; 4096]>>);
+    /// # // SAFETY: a page is a run of its own, of one thread; its bytes are initialised, live as long as any
+    /// # // handle, and are accessed through mappings only.
+    /// # unsafe impl Page for HeapPage {
+    /// #     const SIZE: usize = 4096;
+    /// #     type Pin = Self;
+    /// #     fn run_length(&self) -> usize { 1 }
+    /// #     fn nth(&self, index: usize) -> Option<Self> { (index == 0).then(|| self.clone()) }
+    /// #     unsafe fn map<R>(&self, _: usize, f: impl FnOnce(NonNull<u8>) -> R) -> Option<R> {
+    /// #         NonNull::new(self.0.get().cast()).map(f)
+    /// #     }
+    /// # }
+    /// # impl AsRef<Self> for HeapPage { fn as_ref(&self) -> &Self { self } }
+    /// # enum Kernel {}
+    /// # impl Host for Kernel { type Page = HeapPage; type User = NoUser<HeapPage>; }
+    /// # let page = HeapPage(Rc::new(UnsafeCell::new([0; 4096])));
+    /// # page.write_at(100, Piece::from(&b"body"[..])).unwrap();
+    /// # let fragments = vec![BioVec::new(page.clone(), 100, 1).unwrap(), BioVec::new(page, 101, 3).unwrap()];
+    ///
+    /// let packet = Packet { header: b"head".to_vec(), fragments };
+    /// let mut buffer = [0; 8];
+    /// let segments = [KVec::from(&mut buffer)];
+    /// let mut iter = IovIter::<Dest, Kernel>::kvec(&segments, 6).unwrap();
+    /// assert_eq!(copy_datagram(&packet, &mut iter), Err(Error::Fault));
+    /// assert_eq!(iter.remaining(), 6);
+    ///
+    /// let mut iter = IovIter::<Dest, Kernel>::kvec(&segments, 8).unwrap();
+    /// assert_eq!(copy_datagram(&packet, &mut iter), Ok(()));
+    /// assert_eq!(&buffer, b"headbody");
+    /// ```
     #[doc(alias = "copy_page_to_iter_iovec")]
     #[doc(alias = "copy_folio_to_iter")]
     #[doc(alias = "skb_copy_datagram_iter")]
@@ -98,7 +164,7 @@ impl<D: Direction, H: Host> IovIter<'_, D, H> {
         let mut done = 0usize;
         loop {
             let (at, left) = (offset.saturating_add(done), len.saturating_sub(done));
-            let moved = on_range(page, at, left, |piece, _| copy(self, piece))?;
+            let moved = page.map_range(at, left, |piece, _| copy(self, piece))?;
             done = done.saturating_add(moved);
             // A short piece is tried again from the byte reached: it ends at no progress only.
             if moved == 0 || done >= len {

@@ -62,7 +62,11 @@ impl<P: Page> BioVec<P> {
     }
 
     /// The first page of the run.
+    ///
+    /// The physical address of the segment is that of this page, which the host knows, and
+    /// [`offset`](Self::offset).
     #[inline]
+    #[doc(alias = "bvec_phys")]
     pub const fn page(&self) -> &P {
         &self.page
     }
@@ -113,6 +117,30 @@ impl<P: Page> BioVec<P> {
     #[doc(alias = "memzero_bvec")]
     pub fn zero_at(&self, offset: usize, len: usize) -> Result<(), Error> {
         self.page.zero_at(self.checked(offset, len)?, len)
+    }
+
+    /// Calls `step` with the `len` bytes from `offset` bytes into the segment on, mapped for the call; see
+    /// [`Page::map_range`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfRange`] if they leave the segment; `step` is not called then.
+    ///
+    /// ```
+    /// # use iov_iter::{BioVec, Dest, Error, Page, Piece};
+    /// fn fill<P: Page>(segment: &BioVec<P>, value: u8) -> Result<usize, Error> {
+    ///     segment.map_range(0, segment.len() as usize, |piece: Piece<'_, Dest>, _| piece.fill(value))
+    /// }
+    /// ```
+    #[doc(alias = "bvec_kmap_local")]
+    #[doc(alias = "bvec_virt")]
+    pub fn map_range<D: Direction>(
+        &self,
+        offset: usize,
+        len: usize,
+        step: impl FnMut(Piece<'_, D>, usize) -> usize,
+    ) -> Result<usize, Error> {
+        self.page.map_range(self.checked(offset, len)?, len, step)
     }
 
     /// The offset in the run of `len` bytes at `offset` in the segment.

@@ -31,6 +31,7 @@ const LINUX: &str = "
     iov_iter_get_pages iov_iter_get_pages2 iov_iter_get_pages_alloc iov_iter_get_pages_alloc2
     get_pages_array iov_iter_extract_pages iov_iter_extract_will_pin extract_iter_to_sg
     bvec_set_page bvec_set_folio memcpy_from_bvec memcpy_to_bvec memzero_bvec for_each_bvec for_each_mp_bvec
+    bvec_virt bvec_phys bvec_kmap_local memset_page memcpy_page
     memcpy_from_folio memcpy_to_folio folio_fill_tail zero_user_segments copy_struct_from_user
     copy_struct_to_user sg_copy_to_buffer sg_pcopy_to_buffer sg_zero_buffer sg_miter_next sg_nents_for_len
     sg_split __copy_from_user_inatomic_nocache copy_from_user_inatomic_nontemporal
@@ -86,6 +87,7 @@ const QEMU_FILE: &str = "
     qsb_create qsb_free qsb_get_length qsb_set_length qsb_get_iovec qsb_get_buffer qsb_grow
     qsb_write_at qsb_clone qemu_bufopen buf_get_buffer buf_put_buffer buf_close buf_read_ops
     buf_write_ops qemu_buf_get
+    qemu_put_sbyte qemu_get_sbyte migration_rate_exceeded
     qemu_file_is_seekable qemu_put_buffer_at qemu_get_buffer_at qemu_set_offset qemu_get_offset
     qemu_file_put_fd qemu_file_get_fd QEMUFile QEMUSizedBuffer QIOChannel
 ";

@@ -25,7 +25,7 @@ macro_rules! integers {
 }
 
 integers! {
-    i8, "the only": get_sbyte from_be_bytes, "qemu_get_s8s";
+    i8, "the only": get_sbyte from_be_bytes, "qemu_get_sbyte", "qemu_get_s8s";
     u16, "most significant": get_be16 from_be_bytes, "qemu_get_be16", "qemu_get_be16s";
     u32, "most significant": get_be32 from_be_bytes, "qemu_get_be32", "qemu_get_be32s";
     u64, "most significant": get_be64 from_be_bytes, "qemu_get_be64", "qemu_get_be64s";

@@ -25,7 +25,7 @@ macro_rules! integers {
 }
 
 integers! {
-    i8, "the only": put_sbyte to_be_bytes, "qemu_put_s8s";
+    i8, "the only": put_sbyte to_be_bytes, "qemu_put_sbyte", "qemu_put_s8s";
     u16, "most significant": put_be16 to_be_bytes, "qemu_put_be16", "qemu_put_be16s";
     u32, "most significant": put_be32 to_be_bytes, "qemu_put_be32", "qemu_put_be32s";
     u64, "most significant": put_be64 to_be_bytes, "qemu_put_be64", "qemu_put_be64s";

@@ -369,6 +369,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
 
     /// Whether to pause: the window's limit is exceeded, or the file has an error.
     #[doc(alias = "qemu_file_rate_limit")]
+    #[doc(alias = "migration_rate_exceeded")]
     #[must_use]
     pub fn is_rate_exceeded(&self) -> bool {
         self.error().is_some() || self.rate().is_exceeded()

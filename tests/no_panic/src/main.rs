@@ -308,6 +308,7 @@ pub extern "C" fn _start() -> ! {
     black_box(frame.read_at(any(), any_bytes().into()).is_err());
     black_box(frame.write_at(any(), Piece::from(&*any_bytes())).is_err());
     black_box(frame.zero_at(any(), any()).is_err());
+    black_box(frame.map_range(any(), any(), |piece: Piece<'_, Dest>, _| piece.len()).is_err());
 
     every_kind(|iter| read_all(iter, Some(&frame)));
     every_kind(|iter| write_all(iter, Some(&frame)));

@@ -99,6 +99,7 @@ pub fn every_operation() {
     black_box(Plain.read_at(any(), any_bytes().into()).is_err());
     black_box(Plain.write_at(any(), Piece::from(&*any_bytes())).is_err());
     black_box(Plain.zero_at(any(), any()).is_err());
+    black_box(Plain.map_range(any(), any(), |piece: Piece<'_, Dest>, _| piece.len()).is_err());
     black_box((Page::is_followed_by(&Plain, &Plain), Page::goes_with(&Plain, &Plain)));
     // SAFETY: the program is linked and never run.
     black_box(unsafe { Plain.zero(any(), any()) });

@@ -184,6 +184,7 @@ fn use_a_run(segment: &BioVec<Frame>) {
     black_box(segment.read_at(any(), any_bytes().into()).is_err());
     black_box(segment.write_at(any(), Piece::from(&*any_bytes())).is_err());
     black_box(segment.zero_at(any(), any()).is_err());
+    black_box(segment.map_range(any(), any(), |piece: Piece<'_, Dest>, _| piece.len()).is_err());
     for part in segment.page_parts() {
         black_box(part);
     }
