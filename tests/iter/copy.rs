@@ -115,6 +115,25 @@ fn page_access_is_bounded() {
 }
 
 #[test]
+fn a_range_of_a_segment_is_mapped_page_by_page() {
+    let run = TestPage::<16>::run(4);
+    let segment = BioVec::new(run.clone(), 10, 30).unwrap();
+    let mut pieces = vec![];
+    let handled = segment.map_range(3, 27, |piece: Piece<'_, Dest>, before| {
+        pieces.push((before, piece.len()));
+        // The third page is handled in part.
+        piece.slice(0, if before == 3 { 16 } else { 7 }).fill(1)
+    });
+    assert_eq!((handled, &pieces[..]), (Ok(26), &[(0, 3), (3, 16), (19, 8)][..]));
+    assert_eq!(run.bytes(12, 28), [&[0][..], &[1; 26], &[0]].concat());
+    // The run goes on, the segment does not.
+    let outside = segment.map_range(3, 28, |_: Piece<'_, Source>, _| unreachable!());
+    assert_eq!(outside, Err(Error::OutOfRange));
+    run.make_unmappable();
+    assert_eq!(segment.map_range(0, 30, |piece: Piece<'_, Source>, _| piece.len()), Ok(0));
+}
+
+#[test]
 fn full_copy_that_faults_moves_no_cursor() {
     let space = faulting_space();
     let data = pattern(12);

@@ -202,3 +202,19 @@ fn a_segment_is_read_written_and_taken_page_by_page() {
     assert_eq!(segment.write_at(usize::MAX, Piece::from(&b"xy"[..])), Err(Error::OutOfRange));
     assert_eq!(segment.zero_at(31, 0), Err(Error::OutOfRange));
 }
+
+#[test]
+fn a_range_of_a_segment_is_mapped_as_a_whole() {
+    let run = Run::<true>::new();
+    let segment = BioVec::new(run.clone(), 10, 30).unwrap();
+    let mut pieces = vec![];
+    let mut step = |piece: Piece<'_, Dest>, before| {
+        pieces.push((before, piece.len()));
+        piece.fill(0xaa)
+    };
+    assert_eq!(segment.map_range(3, 20, &mut step), Ok(20));
+    assert_eq!(segment.map_range(30, 0, step), Ok(0));
+    let mut expected: Vec<u8> = (0..64).collect();
+    expected[13..33].fill(0xaa);
+    assert_eq!((pieces, run.bytes()), (vec![(0, 20)], expected));
+}
