@@ -240,7 +240,7 @@ fn serve(taken: &Taken, chain: &Chain, buffer: &mut Buffer, device: &Device) -> 
         Ok(work) => device.settle(work, request::serve(chain, buffer, work, &device.disk)),
         Err(status) => status,
     };
-    request::finish(chain, status, device.logs())
+    request::finish(chain, status, || device.logs())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod allocator;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use vhost_user_backend::VhostUserBackend;
 use virtio_bindings::virtio_blk::{
     VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK, VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_FLUSH,
     VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT,
@@ -219,5 +220,29 @@ fn a_ring_that_makes_no_sense_is_left_alone_until_it_is_set_up_anew() {
         guest.offer(0, VIRTIO_BLK_T_FLUSH, 0, false);
         pair.serve();
         assert_eq!(pair.guest.status(0), 0);
+    });
+}
+
+#[test]
+fn a_request_after_those_under_way_is_in_the_memory_that_replaced_theirs() {
+    each_way(|mut pair| {
+        let Pair { guest, device, queue, .. } = &mut pair;
+        guest.offer(0, VIRTIO_BLK_T_FLUSH, 0, false);
+        queue.run(0, &guest.vring, device);
+        let Guest { memory: new, .. } = Guest::new();
+        let new = Memory::clone(&new.memory());
+        new.write_obj(1_u16, GuestAddress(AVAILABLE + 2)).unwrap();
+        guest.memory.lock().unwrap().replace(new);
+        device.update_memory(guest.memory.clone()).unwrap();
+        // This finds the memory, and perhaps the flush under way.
+        queue.run(0, &guest.vring, device);
+        // The room of the flush is used again.
+        queue.stop(device);
+        guest.offer(1, VIRTIO_BLK_T_IN, 512, false);
+        // The ring in the new memory has no place for the flush.
+        let entry = GuestAddress(AVAILABLE + 4);
+        guest.memory.memory().write_obj([0, ROOM], entry).unwrap();
+        pair.serve();
+        assert_eq!(u32::from(pair.guest.status(1)), VIRTIO_BLK_S_OK);
     });
 }

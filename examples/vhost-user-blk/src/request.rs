@@ -11,6 +11,7 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering::SeqCst, fence};
 
 use iov_iter::iov::{Transfer, View};
 use iov_iter::os::io::FileAt;
@@ -234,15 +235,18 @@ fn finished(transfer: Transfer<io::Error>) -> io::Result<()> {
 
 /// Writes the status. Returns the number of bytes that the guest is told of.
 ///
-/// With `log`, what the device has written is marked for a live migration: all of it also after an error,
-/// which may come after a part of the data.
-pub fn finish(chain: &Chain, status: Status, log: bool) -> u32 {
+/// If the device `logs`, what it has written is marked for a live migration: all of it also after an error,
+/// which may come after a part of the data. It is asked after the last byte was written: a migration that
+/// begins later copies all pages.
+pub fn finish(chain: &Chain, status: Status, logs: impl FnOnce() -> bool) -> u32 {
     let writable = chain.writable();
     let len = writable.len();
     if let Some(at) = len.checked_sub(1) {
         let _ = writable.write_at(at, &[status as u8]);
     }
-    if log {
+    // Otherwise the processor may ask first.
+    fence(SeqCst);
+    if logs() {
         chain.mark_written(0, len);
     }
     u32::try_from(len).unwrap_or(u32::MAX)

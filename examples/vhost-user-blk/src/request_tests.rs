@@ -72,7 +72,7 @@ fn submit(readable: &[u8], writable: usize, read_only: bool) -> (u8, Vec<u8>, Di
             Ok(work) => serve(&chain, &mut buffer(), work, &disk),
             Err(status) => status,
         };
-        assert_eq!(finish(&chain, status, true), writable as u32);
+        assert_eq!(finish(&chain, status, || true), writable as u32);
         let mut bytes = vec![0; writable + 1];
         memory.read_slice(&mut bytes, GuestAddress(to)).unwrap();
         assert_eq!(bytes.pop(), Some(0xee), "a byte after the request was written");

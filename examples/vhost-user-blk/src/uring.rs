@@ -30,6 +30,8 @@ pub struct Uring {
     free: Vec<usize>,
     /// Requests that the kernel has.
     pending: usize,
+    /// What the requests from now on are in.
+    memory: Arc<Memory>,
 }
 
 /// A request.
@@ -65,6 +67,7 @@ impl Uring {
             order: VecDeque::with_capacity(DEPTH),
             free: (0..DEPTH).collect(),
             pending: 0,
+            memory: Arc::clone(memory),
         })
     }
 
@@ -78,8 +81,9 @@ impl Uring {
         self.free.is_empty()
     }
 
-    /// Takes the memory for the requests from now on.
+    /// Takes the memory for the requests from now on. Those under way keep theirs.
     pub fn replace_memory(&mut self, memory: &Arc<Memory>) {
+        self.memory = Arc::clone(memory);
         for index in &self.free {
             self.slots[*index].chain.replace_memory(Arc::clone(memory));
         }
@@ -206,9 +210,12 @@ impl Uring {
     /// of.
     pub fn next_completed(&mut self) -> Option<(u16, u32)> {
         let index = *self.order.front()?;
-        let slot = &self.slots[index];
+        let slot = &mut self.slots[index];
         let State::Done(len) = slot.state else { return None };
         self.order.pop_front();
+        if !Arc::ptr_eq(slot.chain.memory(), &self.memory) {
+            slot.chain.replace_memory(Arc::clone(&self.memory));
+        }
         self.free.push(index);
         Some((slot.head, len))
     }
@@ -235,7 +242,7 @@ impl Slot {
     }
 
     fn answer(&mut self, status: Status, device: &Device) {
-        self.state = State::Done(request::finish(&self.chain, status, device.logs()));
+        self.state = State::Done(request::finish(&self.chain, status, || device.logs()));
     }
 }
 
