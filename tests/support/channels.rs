@@ -206,7 +206,9 @@ impl WriteChannel for Fickle {
         let before = self.bytes.len();
         for piece in from {
             let piece = piece.slice(0, left);
-            self.bytes.extend_from_slice(&copied(piece));
+            let at = self.bytes.len();
+            self.bytes.resize(at + piece.len(), 0);
+            assert_eq!(piece.copy_to(Piece::from(&mut self.bytes[at..])), piece.len());
             left -= piece.len();
         }
         self.moved.store(self.bytes.len(), Ordering::SeqCst);

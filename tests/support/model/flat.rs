@@ -144,18 +144,16 @@ impl Flat {
         }
     }
 
-    /// Address and length of the pieces left.
-    fn ranges(&self) -> Vec<(usize, usize)> {
-        let pieces = match self.nature {
+    /// What is left, for queries that look at all of it.
+    pub fn left(&self) -> Left {
+        let pieces = self.pieces(self.count, false);
+        let first_len = pieces.first().map_or(0, |(_, len)| *len);
+        let range = |(index, len): &Piece| (self.bytes[*index].address, *len);
+        let ranges = match self.nature {
             Nature::Nothing => Vec::new(),
-            _ => self.pieces(self.count, false),
+            _ => pieces.iter().map(range).collect(),
         };
-        pieces.iter().map(|(index, len)| (self.bytes[*index].address, *len)).collect()
-    }
-
-    /// The next piece: address and length.
-    pub fn first_range(&self) -> Option<(usize, usize)> {
-        self.ranges().first().copied()
+        Left { first_len, ranges }
     }
 
     /// Bytes of the current segment before the position; 0 at the end and between segments.
@@ -166,38 +164,16 @@ impl Flat {
 
     /// Segments of the bytes from the position on, hidden ones included.
     pub fn segment_count(&self) -> usize {
-        let segments = self.bytes[self.at..].iter().map(|byte| byte.segment);
-        segments.collect::<BTreeSet<_>>().len()
-    }
-
-    pub fn first_segment_len(&self) -> usize {
-        self.pieces(self.count, false).first().map_or(0, |(_, len)| *len)
-    }
-
-    pub fn alignment(&self) -> usize {
-        self.ranges().iter().fold(0, |bits, (address, len)| bits | address | len)
-    }
-
-    pub fn is_aligned(&self, address_mask: usize, len_mask: usize) -> bool {
-        let fits =
-            |(address, len): &(usize, usize)| address & address_mask == 0 && len & len_mask == 0;
-        self.ranges().iter().all(fits)
-    }
-
-    pub fn gap_alignment(&self) -> usize {
-        let ranges = self.ranges();
-        ranges.windows(2).fold(0, |bits, two| bits | (two[0].0 + two[0].1) | two[1].0)
+        changes(self.bytes[self.at..].iter().map(|byte| byte.segment))
     }
 
     /// Pages touched, with one count per segment and page.
     pub fn npages(&self, max_bytes: usize) -> usize {
-        let mut touched = BTreeSet::new();
-        if self.nature != Nature::Nothing {
-            for byte in &self.bytes[self.at..self.at + self.count.min(max_bytes)] {
-                touched.insert((byte.segment, byte.address / self.page));
-            }
+        if self.nature == Nature::Nothing {
+            return 0;
         }
-        touched.len()
+        let bytes = &self.bytes[self.at..self.at + self.count.min(max_bytes)];
+        changes(bytes.iter().map(|byte| (byte.segment, byte.address / self.page)))
     }
 
     /// How many of `size` bytes are out of reach of faulting in, which makes pages resident.
@@ -262,13 +238,16 @@ impl Flat {
     /// How many bytes from `start` bytes ahead on lie in so many segments.
     pub fn span(&self, start: usize, max_bytes: usize, most: usize) -> usize {
         let left = self.count.saturating_sub(start).min(max_bytes);
-        let bytes = self.bytes.iter().skip(self.at + start).take(left);
-        let mut seen = BTreeSet::new();
-        let inside = |byte: &&Byte| {
-            seen.insert(byte.segment);
-            seen.len() <= most
-        };
-        bytes.take_while(inside).count()
+        let segments = self.bytes.iter().skip(self.at + start).take(left).map(|byte| byte.segment);
+        let (mut spanned, mut seen, mut last) = (0, 0, None);
+        for segment in segments {
+            seen += usize::from(last != Some(segment));
+            if seen > most {
+                break;
+            }
+            (spanned, last) = (spanned + 1, Some(segment));
+        }
+        spanned
     }
 
     /// Whether a page ends with `before`, and the page that begins with `next` follows it physically.
@@ -322,5 +301,45 @@ impl Flat {
             }
         }
         (found, false)
+    }
+}
+
+/// How many runs of the same value there are.
+fn changes<T: PartialEq>(values: impl Iterator<Item = T>) -> usize {
+    let (mut runs, mut last) = (0, None);
+    for value in values {
+        runs += usize::from(last.as_ref() != Some(&value));
+        last = Some(value);
+    }
+    runs
+}
+
+/// The pieces left in the model.
+pub struct Left {
+    /// Bytes of the first one.
+    pub first_len: usize,
+    /// Address and length of each, if there is memory.
+    ranges: Vec<(usize, usize)>,
+}
+
+impl Left {
+    /// The next piece: address and length.
+    pub fn first_range(&self) -> Option<(usize, usize)> {
+        self.ranges.first().copied()
+    }
+
+    pub fn alignment(&self) -> usize {
+        self.ranges.iter().fold(0, |bits, (address, len)| bits | address | len)
+    }
+
+    pub fn is_aligned(&self, address_mask: usize, len_mask: usize) -> bool {
+        let fits =
+            |(address, len): &(usize, usize)| address & address_mask == 0 && len & len_mask == 0;
+        self.ranges.iter().all(fits)
+    }
+
+    pub fn gap_alignment(&self) -> usize {
+        let pairs = self.ranges.windows(2);
+        pairs.fold(0, |bits, two| bits | (two[0].0 + two[0].1) | two[1].0)
     }
 }

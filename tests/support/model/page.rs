@@ -107,6 +107,12 @@ impl<const P: usize> TestPage<P> {
         self.frame().pins.get()
     }
 
+    /// References to, and pins of, all pages of the run from this one on.
+    pub fn held(&self) -> (usize, usize) {
+        let frames = self.run[self.index..].iter();
+        frames.fold((0, 0), |sum, frame| (sum.0 + frame.references.get(), sum.1 + frame.pins.get()))
+    }
+
     /// From now on the page cannot be mapped.
     pub fn make_unmappable(&self) {
         self.frame().unmappable.set(true);

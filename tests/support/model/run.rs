@@ -33,6 +33,8 @@ pub fn run(case: &Case) {
         machine.apply(op);
         machine.check();
     }
+    machine.source.check_shown();
+    machine.dest.check_shown();
     let (from_flat, to_flat) = (machine.source.flat, machine.dest.flat);
     from.check_image(&from_buffer, &from_flat);
     drop(to_kvecs);
@@ -71,19 +73,16 @@ impl<'a, D: Direction> Side<'a, D> {
         assert_eq!(iter.is_empty(), flat.count == 0);
         let nr = flat.segment_count();
         let seg = flat.bytes.get(flat.at).map_or(self.segments, |byte| byte.segment);
-        // Of pages that are looked up, bytes from the first one on.
-        let off = if iter.kind() == Kind::Lookup { flat.at } else { flat.offset() };
         match iter.kind() {
             Kind::Lookup => assert_eq!(iter.segment_count(), nr),
-            _ => assert_eq!(place(iter), at(seg, off, nr, flat.count)),
+            _ => assert_eq!(place(iter), at(seg, flat.offset(), nr, flat.count)),
         }
-        let shown = format!("remaining: {}, segment_count: {nr}, offset: {off}", flat.count);
-        assert!(format!("{iter:?}").contains(&shown));
-        assert_eq!(iter.first_segment_len(), flat.first_segment_len());
-        assert_eq!(iter.alignment(), flat.alignment());
-        assert_eq!(iter.gap_alignment(), flat.gap_alignment());
+        let left = flat.left();
+        assert_eq!(iter.first_segment_len(), left.first_len);
+        assert_eq!(iter.alignment(), left.alignment());
+        assert_eq!(iter.gap_alignment(), left.gap_alignment());
         for (address_mask, len_mask) in [(1, 0), (0, 1), (3, 7)] {
-            let aligned = flat.is_aligned(address_mask, len_mask);
+            let aligned = left.is_aligned(address_mask, len_mask);
             assert_eq!(iter.is_aligned(address_mask, len_mask), aligned);
         }
         for (start, bytes, most) in [(0, usize::MAX, 2), (3, 20, 2), (25, 9, 1), (0, 9, 0)] {
@@ -95,13 +94,23 @@ impl<'a, D: Direction> Side<'a, D> {
         assert_eq!(iter.npages_cap(usize::MAX, 20), flat.npages(20));
         let segment = iter.user_segment().map(|segment| (segment.base, segment.len));
         match flat.nature {
-            Nature::User => assert_eq!(segment, flat.first_range()),
+            Nature::User => assert_eq!(segment, left.first_range()),
             _ => assert_eq!(segment, None),
         }
-        assert_eq!(self.memory.absent(), flat.absent);
+        assert_eq!(self.memory.space.absent(), flat.absent);
         assert_eq!(self.memory.held(), (0, 0));
         assert_eq!(self.checksum.offset(), self.summed.len());
         assert_eq!(self.checksum.folded(), naive_checksum(&self.summed));
+    }
+
+    /// What is shown of the place.
+    fn check_shown(&self) {
+        let (iter, flat) = (&self.iter, &self.flat);
+        let nr = flat.segment_count();
+        // Of pages that are looked up, bytes from the first one on.
+        let off = if iter.kind() == Kind::Lookup { flat.at } else { flat.offset() };
+        let shown = format!("remaining: {}, segment_count: {nr}, offset: {off}", flat.count);
+        assert!(format!("{iter:?}").contains(&shown));
     }
 
     fn apply(&mut self, op: &Move, fault_in: impl Fn(&Iter<'a, D, P>, usize) -> usize) {
@@ -215,7 +224,7 @@ impl<'a, D: Direction> Side<'a, D> {
             }
         );
         assert_eq!(copy.remaining(), self.flat.count);
-        assert_eq!(copy.alignment(), self.flat.alignment());
+        assert_eq!(copy.alignment(), self.flat.left().alignment());
         assert_eq!(copy.npages(usize::MAX), self.flat.npages(usize::MAX));
         assert_eq!(copy.revert(off + 1), Err(Error::RevertPastStart));
         assert_eq!(copy.revert(off), Ok(()));
@@ -260,7 +269,7 @@ impl<'a, D: Direction> Side<'a, D> {
         let bytes = held_bytes(&list, PageRange::new(range.offset, len));
         compare(&bytes, flat);
         flat.advance(len);
-        flat.absent = self.memory.absent();
+        flat.absent = self.memory.space.absent();
     }
 
     fn scatter(&mut self, max_size: usize, max_entries: usize) {
@@ -286,7 +295,7 @@ impl<'a, D: Direction> Side<'a, D> {
         };
         assert_eq!(self.memory.held(), held);
         flat.advance(total);
-        flat.absent = self.memory.absent();
+        flat.absent = self.memory.space.absent();
     }
 }
 
@@ -323,7 +332,7 @@ impl<D: Direction> Side<'_, D> {
         };
         assert_eq!(self.memory.held(), held);
         flat.advance(total);
-        flat.absent = self.memory.absent();
+        flat.absent = self.memory.space.absent();
     }
 }
 
@@ -425,7 +434,7 @@ impl Machine<'_> {
         source.flat.advance(moved);
         dest.flat.advance(moved);
         // A bounce buffer may have read further than the destination took.
-        source.flat.absent = source.memory.absent();
-        dest.flat.absent = dest.memory.absent();
+        source.flat.absent = source.memory.space.absent();
+        dest.flat.absent = dest.memory.space.absent();
     }
 }

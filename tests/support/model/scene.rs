@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use iov_iter::segment::{Chain, ChainNode};
 use iov_iter::{
-    BioVec, Dest, Direction, FoundPages, IoVec, KVec, PageLookup, SharedVec, Source, Uniform,
+    BioVec, Dest, Direction, FoundPages, IoVec, KVec, Page, PageLookup, SharedVec, Source, Uniform,
 };
 
 use super::flat::{Byte, Flat, Nature};
@@ -136,7 +136,8 @@ unsafe impl Sync for TestFile {}
 impl TestFile {
     /// Appends a run, of which the segments begin `gap` bytes in.
     fn start(&mut self, run: &TestPage<P>, gap: usize) {
-        let end = |last: &FoundPages<TestPage<P>>| last.start + last.pages.all_bytes().len() as u64;
+        let end =
+            |last: &FoundPages<TestPage<P>>| last.start + (last.pages.run_length() * P) as u64;
         let start = self.runs.last().map_or(1 << 40, end);
         if self.runs.is_empty() {
             self.start = start + gap as u64;
@@ -235,7 +236,7 @@ impl Scene {
         let end = segments.iter().map(|(gap, len)| gap + len).sum::<usize>();
         let mut buffer = Vec::new();
         if self.shape.is_addressable() {
-            buffer = vec![FILLER; end + 8];
+            buffer = vec![0; end + 8];
         }
         let mut bytes = Vec::new();
         let mut image = 0;
@@ -247,14 +248,12 @@ impl Scene {
                 }
                 Shape::BVec | Shape::Uniform => {
                     let run = TestPage::run((gap + len) / P + 1);
-                    run.fill(0, &vec![FILLER; run.all_bytes().len()]);
                     memory.bvecs.push(BioVec::new(run.clone(), gap as u32, len as u32).unwrap());
                     memory.runs.push(run);
                     gap
                 }
                 Shape::Lookup => {
                     let run = TestPage::run((gap + len).div_ceil(P));
-                    run.fill(0, &vec![FILLER; run.all_bytes().len()]);
                     memory.lookup.start(&run, gap);
                     memory.runs.push(run);
                     gap
@@ -269,7 +268,7 @@ impl Scene {
             }
             image += match self.shape.of_segments() {
                 Shape::BVec | Shape::Uniform | Shape::Lookup => {
-                    memory.runs[segment].all_bytes().len()
+                    memory.runs[segment].run_length() * P
                 }
                 _ => gap + len,
             };
@@ -294,7 +293,6 @@ impl Scene {
                 let pages = USER_RUN.min(memory.pages - first);
                 memory.space.add_run(BASE + first * P, pages);
             }
-            memory.space.poke(BASE, &vec![FILLER; memory.pages * P]);
             for bad in self.bad.iter().filter(|_| total > 0) {
                 let byte = &mut flat.bytes[bad % total];
                 byte.bad = true;
@@ -303,7 +301,7 @@ impl Scene {
             for absent in &self.absent {
                 memory.space.set_resident(BASE + absent % memory.pages * P, false);
             }
-            flat.absent = memory.absent();
+            flat.absent = memory.space.absent();
         }
         memory.set_image(&mut buffer, &flat);
         (memory, buffer, flat)
@@ -311,20 +309,28 @@ impl Scene {
 }
 
 impl Memory {
-    /// User pages that are not resident now.
-    pub fn absent(&self) -> BTreeSet<usize> {
-        let pages = BASE / P..BASE / P + self.pages;
-        pages.filter(|page| !self.space.is_resident(page * P)).collect()
-    }
-
+    /// Stores what the model says, and the filler in the gaps.
     fn set_image(&self, buffer: &mut [u8], flat: &Flat) {
+        let len = match flat.nature {
+            Nature::User => self.pages * P,
+            Nature::Kernel => buffer.len(),
+            Nature::Pages => self.runs.iter().map(|run| run.run_length() * P).sum(),
+            Nature::Nothing => return,
+        };
+        let mut image = vec![FILLER; len];
         for (place, byte) in self.places.iter().zip(&flat.bytes) {
-            let value = [byte.value.unwrap()];
-            match flat.nature {
-                Nature::User => self.space.poke(byte.address, &value),
-                Nature::Kernel => buffer[*place] = value[0],
-                Nature::Pages => self.runs[byte.segment].fill(byte.address, &value),
-                Nature::Nothing => {}
+            image[*place] = byte.value.unwrap();
+        }
+        match flat.nature {
+            Nature::User => self.space.poke(BASE, &image),
+            Nature::Kernel => buffer.copy_from_slice(&image),
+            _ => {
+                let mut rest = &image[..];
+                for run in &self.runs {
+                    let (bytes, others) = rest.split_at(run.run_length() * P);
+                    run.fill(0, bytes);
+                    rest = others;
+                }
             }
         }
     }
@@ -348,13 +354,9 @@ impl Memory {
     pub fn held(&self) -> (usize, usize) {
         let mut held = self.space.held();
         for run in &self.runs {
-            let mut index = 0;
-            while let Some(page) = iov_iter::Page::nth(run, index) {
-                // This handle; for the first page also the list of runs and the segment.
-                held.0 += page.references() - if index == 0 { 3 } else { 1 };
-                held.1 += page.pins();
-                index += 1;
-            }
+            let (references, pins) = run.held();
+            // The list of runs and the segment hold the first page.
+            held = (held.0 + references - 2, held.1 + pins);
         }
         held
     }

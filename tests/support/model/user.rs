@@ -1,7 +1,7 @@
 //! A simulated user address space whose faults are exact to the byte.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use iov_iter::{CopyFlags, Dest, Error, Page, PageFlags, Piece, Source, UserMemory};
@@ -103,6 +103,12 @@ impl<const P: usize> UserSpace<P> {
 
     pub fn is_resident(&self, address: usize) -> bool {
         self.pages.borrow().get(&(address / P)).is_some_and(|page| page.resident)
+    }
+
+    /// The numbers of the pages that are not resident now.
+    pub fn absent(&self) -> BTreeSet<usize> {
+        let pages = self.pages.borrow();
+        pages.iter().filter(|(_, page)| !page.resident).map(|(number, _)| *number).collect()
     }
 
     /// Declares bytes bad, wherever their page is.

@@ -134,7 +134,7 @@ impl Side<'_, Source> {
 
     pub(super) fn next_chunk(&mut self) {
         let chunk = self.iter.next_chunk();
-        match (self.iter.kind(), self.flat.first_segment_len()) {
+        match (self.iter.kind(), self.flat.left().first_len) {
             // Memory that others write cannot be borrowed.
             (Kind::KVec | Kind::KVecChain, len) if len > 0 => {
                 assert_eq!(chunk, Some(&self.flat.values(len)[..]));
