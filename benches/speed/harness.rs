@@ -39,6 +39,18 @@ pub enum Mode {
     Measure { each: Duration, full: bool },
     /// One variant runs so many times, for a profiler to look at.
     Repeat { variant: String, times: u64 },
+    /// Ours and the limit run [`COUNTED`] times each in a function of that name.
+    Count,
+}
+
+/// How often a run is counted: the first ones fill buffers and look up what the processor can do.
+const COUNTED: u64 = 16;
+
+/// Runs one variant, for a tool that counts the instructions of this function.
+#[unsafe(no_mangle)]
+#[inline(never)]
+fn counted_runs(batch: &mut dyn FnMut(u64) -> u64) -> u64 {
+    batch(COUNTED)
 }
 
 /// One case: what is done, by whom, and what it must not exceed.
@@ -72,6 +84,7 @@ impl Suite {
     pub const fn far(&self) -> usize {
         match self.mode {
             Mode::Test | Mode::Repeat { .. } => 2 << 20,
+            Mode::Count => 0,
             Mode::Measure { .. } => 96 << 20,
         }
     }
@@ -87,6 +100,9 @@ impl Suite {
                 .filters
                 .iter()
                 .any(|f| if one { full == *f } else { full.contains(f.as_str()) });
+        // What leaves the caches is slow for another reason than its instructions.
+        let far = ["out of cache", "MiB"].iter().any(|words| full.contains(words));
+        let wanted = wanted && !(far && self.mode == Mode::Count);
         wanted.then(|| Case {
             group: self.group,
             name,
@@ -206,6 +222,14 @@ impl<'c> Case<'c> {
                 chosen.for_each(|variant| {
                     black_box((variant.batch)(*times));
                 });
+                return;
+            }
+            Mode::Count => {
+                for variant in self.variants.iter_mut().take(2) {
+                    black_box((variant.batch)(COUNTED));
+                    black_box(counted_runs(&mut variant.batch));
+                    println!("{}: {}\t{}", self.group, self.name, variant.name);
+                }
                 return;
             }
         };

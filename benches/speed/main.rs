@@ -42,13 +42,14 @@ struct Options {
 
 fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
-    let (mut test, mut each, mut full, mut repeat) = (false, 600, false, None);
+    let (mut test, mut count, mut each, mut full, mut repeat) = (false, false, 600, false, None);
     let (mut filters, mut markdown, mut json, mut svg) = (Vec::new(), false, None, None);
     let mut best_of = Vec::new();
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("test") => test = true,
+            Long("count") => count = true,
             Long("each") => each = parser.value()?.parse()?,
             Long("full") => full = true,
             Long("repeat") => {
@@ -67,7 +68,11 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
         }
     }
     let measure = Mode::Measure { each: Duration::from_millis(each), full };
-    let mode = if test { Mode::Test } else { repeat.unwrap_or(measure) };
+    let mode = match (test, count) {
+        (true, _) => Mode::Test,
+        (_, true) => Mode::Count,
+        _ => repeat.unwrap_or(measure),
+    };
     Ok(Some(Options { mode, filters, markdown, json, best_of, svg }))
 }
 
