@@ -22,7 +22,7 @@ pub fn append(suite: &mut Suite) {
     let sizes: &[usize] = match suite.mode {
         Mode::Test => &[4],
         Mode::Measure { full: true, .. } => &[16, 64, 256, 1024],
-        Mode::Measure { .. } | Mode::Repeat { .. } => &[16, 64, 256],
+        Mode::Measure { .. } | Mode::Repeat { .. } | Mode::Count => &[16, 64, 256],
     };
     for size in sizes {
         let Some(case) = suite.case(format!("to {size} MiB")) else { continue };

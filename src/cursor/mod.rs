@@ -9,44 +9,24 @@
 //! ```
 //!
 //! A list is one slice of segments, or a chain of nodes with a slice each: the loop goes on with the next
-//! slice where one ends ([`onward`]). For the other lists there is none, and no machine code for it.
+//! slice where one ends ([`onward`](ranges::onward)). For the other lists there is none, and no machine code for it.
 //!
 //! The cursor keeps the whole list, so it can go back to the first byte and not one further. It
 //! never holds a place past the end of a segment: after its last byte it points at the next one.
 //!
-//! # How a copy works
-//!
-//! A walk takes an [`Extent`] along, for example the caller's buffer, and cuts both lists of bytes at the same
-//! places. The step gets two ranges and copies one to the other:
-//!
-//! ```text
-//!   copy_to_iter, read_at, ...   what the user calls: wraps the buffer as an extent
-//!     walk_with                  chooses the kind of segment, once a call
-//!       walk_segments            the loop: the rest of a segment, and as much of the extent
-//!         step(tail, part)       one copy: memory to memory, the host's user copy, or a mapped page
-//!
-//!   segments  [    seg 0    ][ seg 1 ][     seg 2     ]
-//!                  ├ tail 0 ┤├ tail 1┤├─ tail 2 ─┤
-//!   extent         ├ part 0 ┤├ part 1┤├─ part 2 ─┤
-//! ```
-//!
-//! **A tail and its part have the same length**, in each step. Unsafe code relies on it: a copy that was told
-//! the length of one of them stays within the other. The loop establishes it: a step gets the shorter of
-//! the two whole, and a prefix of the longer.
-//!
-//! Empty segments change no result. A walk stops at the first of them; each query that depends on
-//! the place skips them ([`Cursor::position`]). So the walk, which copies run, does not pay for it.
+//! What copies, fills, compares and sums run on is [`walk`]; iterators over the bytes left are in [`ranges`].
+
+mod ranges;
+mod walk;
+
+pub(crate) use ranges::Ranges;
+pub use ranges::SegmentRange;
 
 use core::fmt;
-use core::iter::Empty;
 
-use crate::direction::Direction;
 use crate::error::Error;
-use crate::host::{Host, Page};
-use crate::memory::{Access, Extent, Piece, unlikely};
-use crate::segment::{
-    BioVec, ChainPlace, ChainSlices, HostChain, MemVec, Position, Segment, Segments,
-};
+use crate::segment::{Position, Segment, Segments};
+use ranges::onward;
 
 /// A position in a segment list, and the number of bytes left.
 ///
@@ -324,117 +304,6 @@ impl<L: Segments> Cursor<L, L::Node> {
         full.fold(0, |count, _| count.saturating_add(1))
     }
 
-    /// The segments from the current one to the end of the list, empty ones included.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = &L::Segment> {
-        let (first, others) = self.slices();
-        first.iter().skip(self.at.index).chain(others.flatten())
-    }
-
-    /// The slice of segments that the cursor is in, and those after it.
-    fn slices(&self) -> (&[L::Segment], Slices<'_, L>) {
-        let first = self.list.segments_at(self.node);
-        (first, Slices { list: &self.list, node: self.node, seen: first.len() })
-    }
-
-    /// Calls `step` for each contiguous range of the next `n` bytes and advances by what the steps report as
-    /// handled.
-    ///
-    /// `n` is cut to [`remaining`](Self::remaining). `step` gets a range of a segment, which is never empty,
-    /// and the number of bytes handled so far. It returns the number of bytes of the range that it handled;
-    /// fewer than the range has end the walk there. Returns the bytes handled in all.
-    #[inline]
-    #[doc(alias = "iterate_iovec")]
-    #[doc(alias = "iterate_kvec")]
-    #[doc(alias = "iterate_bvec")]
-    #[doc(alias = "iterate_ubuf")]
-    pub fn walk(
-        &mut self,
-        n: usize,
-        mut step: impl FnMut(SegmentRange<'_, L::Segment>, usize) -> usize,
-    ) -> usize {
-        self.walk_segments(0..n, SegmentRange::tail, |range, part| match range.len {
-            0 => 0,
-            _ => step(range, part.start),
-        })
-    }
-
-    /// The engine; see the picture at the top of this file.
-    ///
-    /// `tail` gives all of a segment from an offset on. `step` gets the front of that and the part of `extent`
-    /// with the same length, and returns the number of bytes that it handled. Both are empty where the
-    /// segment or `extent` is.
-    #[inline(always)]
-    pub(crate) fn walk_segments<'s, T: Extent, E: Extent>(
-        &'s mut self,
-        extent: E,
-        tail: impl Fn(&'s L::Segment, usize) -> T,
-        mut step: impl FnMut(T, E) -> usize,
-    ) -> usize {
-        let Self { list, node, at, count, .. } = self;
-        let list = &*list;
-        let mut segments = list.segments_at(*node);
-        let mut index = at.index;
-        let mut left = extent.prefix(if L::EXISTS { *count } else { 0 });
-        let wanted = left.len();
-        if !L::EXISTS {
-            return 0;
-        }
-        // No test for a walk of no bytes, which is rare: its only step is an empty one.
-        let mut segment = match segments.get(index) {
-            Some(segment) => segment,
-            // What was appended since: the place was the end of the chain, and its offset is 0.
-            None => match next_segment(list, node, &mut index, &mut segments) {
-                Some(segment) => segment,
-                None => {
-                    unlikely();
-                    at.index = index;
-                    return 0;
-                }
-            },
-        };
-        let mut rest = tail(segment, at.offset);
-        // Each of the numbers stays below a length or a count: nothing wraps, unless a segment changes its
-        // length, which gives a nonsensical position. `step` has two call sites so that the common case, a
-        // whole segment, costs one compare and no minimum. The other ways out of the loop are cold: the
-        // inliner takes the last piece for cold if all are alike, and then calls its step, which most copies
-        // run only once. See `copy to bvec` in the table of `examples/kernel-module`.
-        let (here, unhandled) = loop {
-            let (rest_len, left_len) = (rest.len(), left.len());
-            let skipped = || segment.len().wrapping_sub(rest_len);
-            if left_len <= rest_len {
-                // The last piece.
-                let handled = step(rest.prefix(left_len), left).min(left_len);
-                if handled == rest_len {
-                    index = index.wrapping_add(1);
-                    break (0, 0);
-                }
-                break (skipped().wrapping_add(handled), left_len.wrapping_sub(handled));
-            }
-            let handled = step(rest, left.prefix(rest_len)).min(rest_len);
-            if handled < rest_len {
-                unlikely();
-                break (skipped().wrapping_add(handled), left_len.wrapping_sub(handled));
-            }
-            index = index.wrapping_add(1);
-            left = left.suffix(rest_len);
-            segment = match segments.get(index) {
-                Some(next) => next,
-                None => match next_segment(list, node, &mut index, &mut segments) {
-                    Some(next) => next,
-                    None => {
-                        unlikely();
-                        break (0, left.len());
-                    }
-                },
-            };
-            rest = tail(segment, 0);
-        };
-        let done = wanted.wrapping_sub(unhandled);
-        *at = Position { index, offset: here };
-        *count = count.wrapping_sub(done);
-        done
-    }
-
     /// Moves forward by `n` bytes, or to the end if fewer are left; returns the bytes passed.
     ///
     /// The end of a chain may come before.
@@ -538,14 +407,6 @@ impl<L: Segments> Cursor<L, L::Node> {
         Ok(())
     }
 
-    /// The ranges of the bytes left, segment by segment; none is empty. The cursor stays.
-    #[doc(alias = "iov_for_each")]
-    #[doc(alias = "for_each_mp_bvec")]
-    pub fn ranges(&self) -> impl Iterator<Item = SegmentRange<'_, L::Segment>> {
-        let (segments, others) = self.slices();
-        Ranges { segments, others, at: self.at, left: self.remaining() }
-    }
-
     /// The bytes from `start` bytes ahead on that lie in `max_segments` segments, at most `max_bytes`.
     ///
     /// Looks at no segment after the last of these bytes. The cursor stays.
@@ -566,95 +427,6 @@ impl<L: Segments> Cursor<L, L::Node> {
         let range = self.ranges().next()?;
         Some((range.segment.address().wrapping_add(range.offset), range.len))
     }
-
-    /// Folds the addresses and lengths of the ranges left. The cursor stays.
-    ///
-    /// The walk of [`ranges`](Self::ranges), in fewer instructions: all that goes from one piece to the
-    /// next is in registers, and only the last piece is cut, as the walk ends there.
-    #[inline]
-    pub(crate) fn fold_ranges<A>(&self, init: A, mut f: impl FnMut(A, usize, usize) -> A) -> A {
-        let mut folded = init;
-        let mut left = self.remaining();
-        if left == 0 {
-            return folded;
-        }
-        let Position { mut index, offset } = self.at;
-        let mut node = self.node;
-        let mut segments = self.list.segments_at(node);
-        let segment = match segments.get(index) {
-            Some(segment) => segment,
-            None => match next_segment(&self.list, &mut node, &mut index, &mut segments) {
-                Some(segment) => segment,
-                None => return folded,
-            },
-        };
-        let mut address = segment.address().wrapping_add(offset);
-        // A position is never past the end of its segment.
-        let mut rest = segment.len().wrapping_sub(offset);
-        while rest < left {
-            if rest > 0 {
-                folded = f(folded, address, rest);
-            }
-            left = left.wrapping_sub(rest);
-            index = index.wrapping_add(1);
-            let next = match segments.get(index) {
-                Some(next) => next,
-                None => match next_segment(&self.list, &mut node, &mut index, &mut segments) {
-                    Some(next) => next,
-                    None => return folded,
-                },
-            };
-            (address, rest) = (next.address(), next.len());
-        }
-        f(folded, address, left)
-    }
-}
-
-/// The segments that follow the first `index` ones of `node`, with node and index of the first of them;
-/// those of the end of the list if there are none.
-#[inline]
-fn onward<'s, L: Segments>(
-    list: &'s L,
-    node: &mut L::Node,
-    index: &mut usize,
-) -> Option<&'s [L::Segment]> {
-    loop {
-        (*node, *index) = list.after(*node, *index)?;
-        if let Some(segments @ [_, ..]) = list.segments_at(*node).get(*index..) {
-            return Some(segments);
-        }
-    }
-}
-
-/// The segment that follows the first `index` ones of `node`, with its node, index and slice.
-#[inline]
-fn next_segment<'s, L: Segments>(
-    list: &'s L,
-    node: &mut L::Node,
-    index: &mut usize,
-    segments: &mut &'s [L::Segment],
-) -> Option<&'s L::Segment> {
-    onward(list, node, index)?;
-    *segments = list.segments_at(*node);
-    segments.get(*index)
-}
-
-/// The slices of segments of a list after the first `seen` segments of a node.
-pub(crate) struct Slices<'s, L: Segments> {
-    list: &'s L,
-    node: L::Node,
-    seen: usize,
-}
-
-impl<'s, L: Segments> Iterator for Slices<'s, L> {
-    type Item = &'s [L::Segment];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'s [L::Segment]> {
-        let segments = onward(self.list, &mut self.node, &mut self.seen)?;
-        self.seen = self.seen.wrapping_add(segments.len());
-        Some(segments)
-    }
 }
 
 impl<L: Segments> fmt::Debug for Cursor<L, L::Node> {
@@ -665,153 +437,5 @@ impl<L: Segments> fmt::Debug for Cursor<L, L::Node> {
             .field("offset", &self.at.offset)
             .field("truncated", &self.cut)
             .finish_non_exhaustive()
-    }
-}
-
-impl<'a, D: Direction, A: Access, L: Segments<Segment = MemVec<'a, D, A>>> Cursor<L, L::Node> {
-    /// The pieces left; none is empty.
-    pub(crate) fn pieces<'s>(&'s self) -> impl Iterator<Item = Piece<'s, D>>
-    where
-        'a: 's,
-    {
-        self.ranges().map(|range| range.segment.piece(range.offset, range.len).into_shared())
-    }
-
-    /// As [`walk`](Self::walk), with the pieces themselves, also those of empty segments, and the part of
-    /// `extent` that corresponds to each.
-    #[inline(always)]
-    pub(crate) fn walk_pieces<E: Extent>(
-        &mut self,
-        extent: E,
-        step: impl FnMut(Piece<'_, D, A>, E) -> usize,
-    ) -> usize {
-        self.walk_segments(extent, MemVec::tail, step)
-    }
-}
-
-impl<P: Page, L: Segments<Segment = BioVec<P>>> Cursor<L, L::Node> {
-    /// As [`walk`](Self::walk), with pieces of the pages, mapped for the step, and the part of `extent` that
-    /// corresponds to each.
-    #[inline(always)]
-    pub(crate) fn walk_pages<D: Direction, E: Extent>(
-        &mut self,
-        extent: E,
-        mut step: impl FnMut(Piece<'_, D>, E) -> usize,
-    ) -> usize {
-        self.walk_segments(extent, BioVec::tail, |bytes, part| bytes.pages(part, &mut step))
-    }
-}
-
-/// A range of the bytes of one segment.
-#[non_exhaustive]
-pub struct SegmentRange<'s, S> {
-    /// The segment.
-    pub segment: &'s S,
-    /// Bytes of the segment before the range.
-    pub offset: usize,
-    /// The length of the range in bytes.
-    pub len: usize,
-}
-
-impl<S> Clone for SegmentRange<'_, S> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<S> Copy for SegmentRange<'_, S> {}
-
-impl<S> fmt::Debug for SegmentRange<'_, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SegmentRange")
-            .field("offset", &self.offset)
-            .field("len", &self.len)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'s, S: Segment> SegmentRange<'s, S> {
-    /// All of a segment from `offset` on.
-    #[inline]
-    pub(crate) fn tail(segment: &'s S, offset: usize) -> Self {
-        Self { segment, offset, len: segment.len().saturating_sub(offset) }
-    }
-}
-
-impl<S> Extent for SegmentRange<'_, S> {
-    #[inline]
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    #[inline]
-    fn prefix(&self, len: usize) -> Self {
-        Self { len: len.min(self.len), ..*self }
-    }
-
-    #[inline]
-    fn suffix(&self, len: usize) -> Self {
-        Self { offset: self.offset.wrapping_add(len), len: self.len.wrapping_sub(len), ..*self }
-    }
-}
-
-/// The ranges of some bytes of a list, segment by segment; none is empty.
-pub(crate) struct Ranges<'s, S, I> {
-    segments: &'s [S],
-    /// The slices that follow.
-    others: I,
-    at: Position,
-    left: usize,
-}
-
-impl<'s, S: Segment> Ranges<'s, S, Empty<&'s [S]>> {
-    /// Those of `count` bytes from `at` on.
-    #[inline]
-    pub(crate) fn new(segments: &'s [S], at: Position, count: usize) -> Self {
-        Self { segments, others: core::iter::empty(), at, left: count }
-    }
-}
-
-impl<'a, S: Segment, H: Host> Cursor<HostChain<'a, S, H>, ChainPlace<'a, S>> {
-    /// The ranges of at most `limit` of the bytes left, for as long as the chain is borrowed.
-    pub(crate) fn ranges_of_chain(&self, limit: usize) -> Ranges<'a, S, ChainSlices<'a, S>> {
-        let mut others = self.list.chain().slices_from(self.node);
-        let segments = others.next().unwrap_or_default();
-        Ranges { segments, others, at: self.at, left: self.remaining().min(limit) }
-    }
-}
-
-impl<S, I: Clone> Clone for Ranges<'_, S, I> {
-    fn clone(&self) -> Self {
-        Self { others: self.others.clone(), ..*self }
-    }
-}
-
-impl<'s, S: Segment, I: Iterator<Item = &'s [S]>> Iterator for Ranges<'s, S, I> {
-    type Item = SegmentRange<'s, S>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.left > 0 {
-            let Position { index, offset } = self.at;
-            let Some(segment) = self.segments.get(index) else {
-                (self.segments, self.at) = (self.others.next()?, Position::default());
-                continue;
-            };
-            self.at = Position { index: index.wrapping_add(1), offset: 0 };
-            let rest = segment.len().saturating_sub(offset);
-            let len = rest.min(self.left);
-            // Subtract `rest`, not `len`: avoids a loop-carried dependency on the minimum.
-            self.left = self.left.saturating_sub(rest);
-            if len > 0 {
-                return Some(SegmentRange { segment, offset, len });
-            }
-        }
-        None
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        // No range is empty. The segments are no better bound: empty ones would show in it.
-        (usize::from(self.left > 0), Some(self.left))
     }
 }
