@@ -318,8 +318,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// ```
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "qemu_iovec_release_ram")]
-    // Handing the range over costs as much as queueing it.
-    #[inline(always)]
+    #[inline]
     pub unsafe fn put_raw(
         &mut self,
         bytes: Piece<'_, Source>,
