@@ -307,7 +307,7 @@ impl Stream<'_> {
     }
 }
 
-/// Prints what two streams have different and returns the exit code.
+/// Prints where two streams differ and returns the exit code.
 fn diff(one: &Stream<'_>, other: &Stream<'_>) -> u8 {
     let extracted = |stream: &Stream<'_>| {
         let folder = tempfile::tempdir().map_err(|error| Failure::Output(error.to_string()))?;

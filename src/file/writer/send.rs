@@ -33,8 +33,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         }
     }
 
-    /// Sends unless there is `room` for what is to be put. A channel that blocks when enough was sent
-    /// is no obstacle.
+    /// Sends unless there is `room` for what is to be put. If the channel blocks after there is, that is no
+    /// error.
     pub(in crate::file) fn send_unless(
         &mut self,
         room: impl Fn(&Queue<'buf>) -> bool,

@@ -103,7 +103,7 @@ pub enum Command {
         #[arg(num_args = 2.., required = true, value_name = "FILE [CHANNEL...] DIR")]
         files: Vec<PathBuf>,
     },
-    /// Tell which pages of memory, and which fields of which devices, two streams have different
+    /// Tell in which pages of memory, and in which fields of which devices, two streams differ
     ///
     /// A device that has no description is compared byte by byte. Both streams are extracted into the
     /// folder for temporary files.

@@ -68,7 +68,7 @@ impl Memory for Run {
     }
 }
 
-/// Folios of several sizes, each of which divides the sum of those before.
+/// Folios of several sizes; each begins at a multiple of its own size.
 pub struct Folios(pub [Run; Self::COUNT]);
 
 impl Folios {
