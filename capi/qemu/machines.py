@@ -3,16 +3,27 @@
 
 Usage: machines.py LIBRARY UNMODIFIED FOLDER
 
-The machine has memory and a disk (qcow2) with known contents. It migrates from LIBRARY to UNMODIFIED and back; each time
-both are compared, changed and moved on. Then a snapshot is saved by the one, memory and disk are overwritten, and the
-snapshot is loaded by the other.
+The machine has memory and a disk (qcow2) with known contents. It migrates from LIBRARY to UNMODIFIED and
+back. Each time both are compared, changed and moved on. Then a snapshot is saved by the one, memory and disk
+are overwritten, and the snapshot is loaded by the other.
 """
-import atexit, json, os, random, socket, subprocess, sys, time
+import atexit
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
 
 library, unmodified, folder = sys.argv[1:]
 MEMORY = 32 << 20
 os.makedirs(folder, exist_ok=True)
 image = f"{folder}/disk.qcow2"
+
+
+def called(program):
+    return "the library" if program == library else "an unmodified QEMU"
 
 
 class Connection:
@@ -121,7 +132,8 @@ if os.path.exists(image):
 maker = Machine(library, disk=False)
 open(image, "w").close()
 maker.qmp("blockdev-add", driver="file", filename=image, **{"node-name": "file"})
-maker.qmp("blockdev-create", **{"job-id": "make"}, options={"driver": "qcow2", "file": "file", "size": 64 << 20})
+disk = {"driver": "qcow2", "file": "file", "size": 64 << 20}
+maker.qmp("blockdev-create", **{"job-id": "make"}, options=disk)
 while maker.qmp("query-jobs")[0]["status"] != "concluded":
     time.sleep(0.05)
 if "error" in maker.qmp("query-jobs")[0]:
@@ -133,7 +145,7 @@ for seed, program in enumerate((unmodified, library, library, unmodified)):
     machine.fill(seed)
     machine = machine.migrate(program)
     machine.check(seed)
-    print("migrated to", "the library" if program == library else "an unmodified QEMU", flush=True)
+    print("migrated to", called(program), flush=True)
 machine.quit()
 
 for one, other in ((library, unmodified), (unmodified, library), (library, library)):
@@ -148,5 +160,4 @@ for one, other in ((library, unmodified), (unmodified, library), (library, libra
     machine.check(7)
     machine.hmp("delvm before")
     machine.quit()
-    print("snapshot saved by", "the library" if one == library else "an unmodified QEMU", "and loaded by",
-          "the library" if other == library else "an unmodified QEMU", flush=True)
+    print("snapshot saved by", called(one), "and loaded by", called(other), flush=True)
