@@ -3,14 +3,8 @@
 #include "iov_iter.h"
 
 #ifdef __cplusplus
-#define _Static_assert static_assert
 #define _Alignof alignof
 #endif
-
-_Static_assert(sizeof(struct ioviter_undo) == 5 * sizeof(size_t), "no padding");
-_Static_assert(sizeof(struct ioviter_channel_ops) == 12 * sizeof(void *), "only pointers");
-_Static_assert(offsetof(struct ioviter_channel_ops, size) == 0, "first, so that later versions append");
-_Static_assert(offsetof(struct ioviter_user_ops, size) == 0, "likewise");
 
 int main(void)
 {
