@@ -25,8 +25,8 @@ pub struct Inflater {
     scratch: Vec<u8>,
 }
 
-/// `len` bytes of the library's own memory: a codec reads and writes bytes more than once, which must not be those of
-/// C, as others may write them.
+/// `len` bytes of the library's own memory. A codec reads and writes bytes more than once, and others may
+/// write those of C meanwhile.
 fn own(scratch: &mut Vec<u8>, len: usize) -> Result<&mut [u8], Errno> {
     scratch.clear();
     scratch.try_reserve(len).map_err(|_| Errno::NOMEM)?;

@@ -45,8 +45,8 @@ macro_rules! operation {
     }};
 }
 
-// SAFETY: the header asks that `read` returns the bytes that it copied to the start of the buffer, and that it
-// writes no other bytes. Handles are not sent to other threads by Rust code.
+// SAFETY: the header asks that `read` returns the bytes that it copied to the start of the buffer, and that
+// it writes no other bytes. Handles are not sent to other threads by Rust code.
 unsafe impl UserMemory for CUser {
     type Page = NoPage;
 

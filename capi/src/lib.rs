@@ -1,19 +1,27 @@
 //! The C interface of `iov_iter`. `include/iov_iter.h` documents it; here is how it is made.
 //!
 //! ```text
-//!   vector                    whole arrays of struct iovec      ioviter_vec_*
-//!   iter                      the iterator                      ioviter_*
-//!   writer, reader, control   buffered streams                  ioviter_writer_*, ioviter_reader_*, ioviter_control_*
-//!   buffer, compress          buffers that grow, zlib             ioviter_buffer_*, ioviter_deflater_*, ioviter_inflater_*
-//!   channel                   what carries a stream: functions of C
-//!   memory, handle, errno     memory of C, things that C holds, errors
-//!   socket                    sendmsg and recvmsg                feature `std`
-//!   qemu                      the names of QEMU's util/iov.c    feature `qemu`
+//!   vector     whole arrays of struct iovec       ioviter_vec_*
+//!   iter       the iterator                       ioviter_*
+//!   writer     buffered streams, written          ioviter_writer_*
+//!   reader     buffered streams, read             ioviter_reader_*
+//!   control    a stream and other threads         ioviter_control_*
+//!   compress   compressed blocks of streams       ioviter_deflater_*, ioviter_inflater_*    feature `zlib`
+//!   buffer     buffers that grow                  ioviter_buffer_*
+//!   qemu       QEMU's util/iov.c                  iov_*, qemu_iovec_*                       feature `qemu`
+//!
+//!   channel    what carries a stream: functions of C
+//!   memory     memory of C
+//!   handle     things on the heap that C holds
+//!   errno      errors
+//!   socket     sendmsg and recvmsg                feature `std`
+//!   alone      allocator and panic handler        without `std`
 //! ```
 //!
 //! Memory of C callers is memory that others may write, so it is accessed as
 //! [shared](iov_iter::Shared). Whatever the arguments, nothing panics: results are counts or negative errno
-//! values. A handle is `Option<&mut T>`: C promises that it is null or live, and that one thread uses it at a time.
+//! values. A handle is `Option<&mut T>`: C promises that it is null or live, and that one thread uses it at a
+//! time.
 
 #![no_std]
 #![allow(missing_docs, clippy::missing_safety_doc, reason = "the header documents the functions")]

@@ -80,13 +80,15 @@ pub(crate) unsafe fn array<'a, T>(first: *const T, count: usize) -> Result<&'a [
     Ok(unsafe { slice::from_raw_parts(first, count) })
 }
 
-/// Calls `step` for the pieces of a vector from `offset` on, at most `len` bytes of them, with the bytes before each, as long
-/// as it returns true. Returns the bytes of all pieces. Each element up to the last byte is looked at once.
+/// Calls `step` for each piece of at most `len` bytes of a vector from `offset` on, until it returns false.
+///
+/// `step` gets the piece and the number of bytes before it. Returns the bytes of all pieces. Each element up
+/// to the last byte is looked at once.
 ///
 /// # Errors
 ///
-/// `EINVAL` if the offset exceeds the bytes there are; `EFAULT` or `EINVAL` if the first byte is in an element that cannot
-/// be memory. A later one ends the walk.
+/// `EINVAL` if the offset exceeds the bytes there are; `EFAULT` or `EINVAL` if the first byte is in an
+/// element that cannot be memory. A later such element ends the walk.
 ///
 /// # Safety
 ///
@@ -110,7 +112,7 @@ pub(crate) unsafe fn walk<'a, D: Direction>(
         if let Err(errno) = check(element.base, element.len) {
             return if done == 0 { Err(errno) } else { Ok(done) };
         }
-        // `skip` is less than the length, and `done` at most `len`. The sum of what is done never exceeds `len`.
+        // `skip` is less than the element's length, and `done` at most `len`, which their sum never exceeds.
         let now = here.min(len.wrapping_sub(done));
         let base = core::ptr::with_exposed_provenance_mut::<u8>(element.base.wrapping_add(skip));
         // SAFETY: a part of the element, which was checked, and the caller's promise.
@@ -187,8 +189,8 @@ pub(crate) unsafe fn range<'a, D: Direction>(
         last = last.wrapping_add(1);
     }
     let elements = elements.get(first..=last).unwrap_or_default();
-    // SAFETY: an `IoVec` and a `SharedVec` have the layout of `struct iovec`. Each of these elements was checked,
-    // and its bytes are valid by the caller's promise.
+    // SAFETY: an `IoVec` and a `SharedVec` have the layout of `struct iovec`. Each of these elements was
+    // checked, and its bytes are valid by the caller's promise.
     let segments = unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) };
     Ok(Range { segments, skip, len: found })
 }
@@ -217,8 +219,7 @@ pub(crate) unsafe fn segments<'a, D: Direction>(
     Ok(unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) })
 }
 
-/// Describes the first of `pieces` by the elements of an array for C, as many as it has; returns how many pieces there
-/// are.
+/// Describes `pieces` by the elements of an array for C, as far as it has room. Returns the number of pieces.
 ///
 /// # Safety
 ///

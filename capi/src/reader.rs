@@ -118,7 +118,8 @@ macro_rules! integers {
     ($($name:ident $integer:ty: $method:ident;)*) => {$(
         #[unsafe(no_mangle)]
         pub extern "C" fn $name(reader: Option<&mut Reader>) -> $integer {
-            // Not by `with`: an integer within its error within another's takes some instructions to make and look at.
+            // Not by `with`: an integer within its error within another's takes some instructions to make and
+            // look at.
             reader.map_or(0, |reader| reader.file.$method().unwrap_or_default())
         }
     )*};

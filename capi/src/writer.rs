@@ -184,8 +184,8 @@ pub unsafe extern "C" fn ioviter_writer_put_async(
     }))
 }
 
-/// As [`ioviter_writer_put_async`] of memory to release; rare, and by a call, as nobody to release the memory is nothing to
-/// compare and to write.
+/// [`ioviter_writer_put_async`] of memory to release. It is rare, and a call of its own: so the other way has
+/// no pointer to compare and to write.
 ///
 /// # Safety
 ///

@@ -4,8 +4,8 @@ use super::*;
 
 /// The `bytes` from `offset` on, if they are some and the first element holds them.
 ///
-/// It nearly always does. What copies or fills the bytes of several elements is a call, for which the functions save no
-/// registers otherwise.
+/// It nearly always does. What copies or fills the bytes of several elements is a call, for which the
+/// functions save no registers otherwise.
 #[inline(always)]
 pub(super) fn in_first(
     elements: &[Element],
@@ -38,7 +38,8 @@ unsafe fn linear<'a, P: Direction, D: Direction>(
 /// The bytes of all elements together.
 #[inline]
 pub(super) fn size(elements: &[Element]) -> usize {
-    // Most vectors have one. The loop is one over vector registers, and costs some instructions before it starts.
+    // Most vectors have one. The loop is one over vector registers, and costs some instructions before it
+    // starts.
     if let [one] = elements {
         return one.len();
     }

@@ -3,16 +3,16 @@
 //! They do what QEMU's do, in all that C code can tell: each element counts, empty ones included. They
 //! differ in these points:
 //!
-//! - A size or an offset out of its range ends the process, with a line on standard error, where it does so in
-//!   QEMU 10.0. QEMU 7.2 also ends it at an offset past the end; here that means no bytes.
+//! - A size or an offset out of its range ends the process, with a line on standard error, where it does so
+//!   in QEMU 10.0. QEMU 7.2 also ends it at an offset past the end; here that means no bytes.
 //! - Sending ends where a socket takes nothing, and asks for at most 1024 elements at a time.
 //! - `qemu_iovec_discard_back` is right on a vector of one element of its own, and `iov_hexdump` prints each
 //!   offset in full.
 //!
 //! Where QEMU's versions differ in the empty elements of a slice, they are kept, as in 7.2.
 //!
-//! C code reads and edits the elements of a vector, where a [`View`] leaves them as they are. So the functions that
-//! edit elements do it here; the functions that move bytes are those of the crate.
+//! C code reads and edits the elements of a vector, where a [`View`] leaves them as they are. So the
+//! functions that edit elements do it here; the functions that move bytes are those of the crate.
 
 use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use core::slice;
@@ -91,8 +91,8 @@ unsafe fn view<'a, D: Direction>(
     })
 }
 
-/// Calls `step` for a piece of each element that has any of the `bytes` from `offset` on, as long as it returns true.
-/// They end where the elements do.
+/// Calls `step` for a piece of each element that has any of the `bytes` from `offset` on, as long as it
+/// returns true. They end where the elements do.
 ///
 /// Not an iterator: the state of one would be kept in memory.
 #[inline(always)]

@@ -223,8 +223,8 @@ pub unsafe extern "C" fn qemu_iovec_init_extended(
     }
 }
 
-/// Makes a vector of `total` bytes of a part of another and what comes before and after it, unless that is empty.
-/// Returns false, and makes none, if the elements are too many.
+/// Makes a vector of `total` bytes of a part of another and what comes before and after it, unless that is
+/// empty. Returns false, and makes none, if the elements are too many.
 ///
 /// # Safety
 ///
