@@ -58,6 +58,12 @@ static void a_buffer_grows_and_is_cut(void)
     CHECK_EQ(ioviter_buffer_len(clone), 2 * MIB + 10);
     CHECK_EQ(ioviter_buffer_write_at(clone, 0, NULL, 2), -EFAULT);
     CHECK_EQ(ioviter_buffer_read_at(clone, 0, NULL, 2), -EFAULT);
+    CHECK_EQ(ioviter_buffer_write_at(clone, 0, (void *)(UINTPTR_MAX - 9), 20), -EINVAL);
+    CHECK_EQ(ioviter_buffer_append(clone, (void *)(UINTPTR_MAX - 9), 20), -EINVAL);
+    CHECK_EQ(ioviter_buffer_read_at(clone, 0, (void *)(UINTPTR_MAX - 9), 20), -EINVAL);
+    CHECK_EQ(ioviter_buffer_read_at(clone, 0, NULL, 0), 0);
+    CHECK_EQ(ioviter_buffer_write_at(clone, 0, NULL, 0), 0);
+    CHECK_EQ(ioviter_buffer_len(clone), 2 * MIB + 10);
     ioviter_buffer_free(buffer);
     ioviter_buffer_free(clone);
 

@@ -789,28 +789,178 @@ static void nothing_is_no_handle(void)
     CHECK_EQ(ioviter_reader_buffered(NULL), 0);
 }
 
+/* A length without an address, one that no memory has, and one that wraps around the address space. */
 static void impossible_memory_is_refused(void)
 {
     struct ioviter_writer *writer = open_writer(0);
     struct ioviter_reader *reader;
     char byte;
     struct iovec half[2] = {{&byte, SIZE_MAX / 2}, {&byte, 1}};
-    struct iovec null = {NULL, 1};
-    CHECK_EQ(ioviter_writer_put(writer, NULL, 1), -EFAULT);
-    CHECK_EQ(ioviter_writer_put(writer, &byte, SIZE_MAX), -EINVAL);
+    const struct {
+        struct iovec iov;
+        int error;
+    } cases[] = {
+        {{NULL, 1}, -EFAULT},
+        {{&byte, SIZE_MAX}, -EINVAL},
+        {{(void *)(UINTPTR_MAX - 9), 20}, -EINVAL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct iovec *iov = &cases[i].iov;
+        const char *string = (const char *)iov->iov_base;
+        int error = cases[i].error;
+        CHECK_EQ(ioviter_writer_put(writer, iov->iov_base, iov->iov_len), error);
+        CHECK_EQ(ioviter_writer_put_async(writer, iov->iov_base, iov->iov_len, 0), error);
+        CHECK_EQ(ioviter_writer_put_async(writer, iov->iov_base, iov->iov_len, 1), error);
+        CHECK_EQ(ioviter_writer_put_at(writer, iov->iov_base, iov->iov_len, 0), error);
+        CHECK_EQ(ioviter_writer_put_counted_string(writer, string, iov->iov_len), error);
+        CHECK_EQ(ioviter_writer_put_iov(writer, iov, 1), error);
+        CHECK_EQ(ioviter_writer_put_iov_at(writer, iov, 1, 0), error);
+    }
     CHECK_EQ(ioviter_writer_put_iov(writer, NULL, 1), -EFAULT);
-    CHECK_EQ(ioviter_writer_put_iov(writer, &null, 1), -EFAULT);
+    CHECK_EQ(ioviter_writer_put_iov_at(writer, NULL, 1, 0), -EFAULT);
     CHECK_EQ(ioviter_writer_put_iov(writer, half, 2), -EINVAL);
     CHECK_EQ(ioviter_writer_put_iov(writer, half, SIZE_MAX / 8), -EINVAL);
+    CHECK_EQ(ioviter_writer_unsent(writer, NULL, 1), -EFAULT);
+    CHECK_EQ(ioviter_writer_error(writer), 0);
+    CHECK_EQ(ioviter_writer_tell(writer), 0);
     CHECK_EQ(ioviter_writer_close(writer), 0);
-    CHECK_EQ(memory->len, 0);
+    CHECK_EQ(memory->calls, 0);
+
     reader = open_reader(4);
-    CHECK_EQ(ioviter_reader_get(reader, NULL, 1), -EFAULT);
-    CHECK_EQ(ioviter_reader_get(reader, &byte, SIZE_MAX), -EINVAL);
-    CHECK_EQ(ioviter_reader_get_iov(reader, &null, 1), -EFAULT);
-    CHECK_EQ(ioviter_reader_get_or_end(reader, NULL, 1), -EFAULT);
-    CHECK_EQ(ioviter_reader_get_in_place(reader, NULL, NULL, 1), -EFAULT);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct iovec *iov = &cases[i].iov;
+        int error = cases[i].error;
+        CHECK_EQ(ioviter_reader_get(reader, iov->iov_base, iov->iov_len), error);
+        CHECK_EQ(ioviter_reader_get_or_end(reader, iov->iov_base, iov->iov_len), error);
+        CHECK_EQ(ioviter_reader_get_in_place(reader, NULL, iov->iov_base, iov->iov_len), error);
+        CHECK_EQ(ioviter_reader_get_at(reader, iov->iov_base, iov->iov_len, 0), error);
+        CHECK_EQ(ioviter_reader_get_iov(reader, iov, 1), error);
+        CHECK_EQ(ioviter_reader_get_iov_or_end(reader, iov, 1), error);
+        CHECK_EQ(ioviter_reader_get_iov_at(reader, iov, 1, 0), error);
+    }
+    CHECK_EQ(ioviter_reader_get_iov(reader, NULL, 1), -EFAULT);
+    CHECK_EQ(ioviter_reader_get_iov(reader, half, 2), -EINVAL);
     CHECK_EQ(ioviter_reader_get_counted_string(reader, NULL), -EFAULT);
+    CHECK_EQ(ioviter_reader_error(reader), 0);
+    CHECK_EQ(ioviter_reader_position(reader), 0);
+    CHECK_EQ(ioviter_reader_close(reader), 0);
+}
+
+static void no_bytes_at_null_are_nothing(void)
+{
+    struct ioviter_writer *writer = open_writer(0);
+    struct ioviter_reader *reader;
+    struct iovec none = {NULL, 0};
+    const void *bytes;
+    CHECK_EQ(ioviter_writer_put(writer, NULL, 0), 0);
+    CHECK_EQ(ioviter_writer_put_async(writer, NULL, 0, 1), 0);
+    CHECK_EQ(ioviter_writer_put_at(writer, NULL, 0, 5), 0);
+    CHECK_EQ(ioviter_writer_put_iov(writer, NULL, 0), 0);
+    CHECK_EQ(ioviter_writer_put_iov(writer, &none, 1), 0);
+    CHECK_EQ(ioviter_writer_put_iov_at(writer, NULL, 0, 5), 0);
+    CHECK_EQ(ioviter_writer_unsent(writer, NULL, 0), 0);
+    CHECK_EQ(ioviter_writer_tell(writer), 0);
+    CHECK_EQ(ioviter_writer_put_counted_string(writer, NULL, 0), 0);
+    CHECK_EQ(ioviter_writer_tell(writer), 1);
+    CHECK_EQ(ioviter_writer_close(writer), 0);
+    CHECK_EQ(memory->len, 1);
+    reader = open_reader(4);
+    CHECK_EQ(ioviter_reader_get(reader, NULL, 0), 0);
+    CHECK_EQ(ioviter_reader_get_iov(reader, NULL, 0), 0);
+    CHECK_EQ(ioviter_reader_get_iov(reader, &none, 1), 0);
+    CHECK_EQ(ioviter_reader_get_at(reader, NULL, 0, 5), 0);
+    CHECK_EQ(ioviter_reader_get_iov_at(reader, NULL, 0, 5), 0);
+    CHECK_EQ(ioviter_reader_get_in_place(reader, &bytes, NULL, 0), 0);
+    CHECK_EQ(ioviter_reader_position(reader), 0);
+    CHECK_EQ(ioviter_reader_get_byte(reader), 0);
+    CHECK_EQ(ioviter_reader_get_byte(reader), 1);
+    CHECK_EQ(ioviter_reader_close(reader), 0);
+}
+
+/* The handle of a file that has failed stays good: each call says so, and none calls the channel. */
+static void a_failed_file_refuses_everything(void)
+{
+    struct ioviter_writer *writer = open_writer(0), *other = NULL;
+    struct ioviter_reader *reader;
+    struct ioviter_channel_ops ops = all();
+    const void *bytes;
+    char byte = 1;
+    struct iovec iov = {&byte, 1};
+    memory->answer = -ENOSPC;
+    memory->answers = 1;
+    CHECK_EQ(ioviter_writer_put_byte(writer, 1), 0);
+    CHECK_EQ(ioviter_writer_flush(writer), -ENOSPC);
+    CHECK_EQ(memory->calls, 1);
+    CHECK_EQ(ioviter_writer_put_byte(writer, 1), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put_be16(writer, 1), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put_le64(writer, 1), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put(writer, &byte, 1), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put(writer, NULL, 0), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put_iov(writer, &iov, 1), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put_counted_string(writer, "x", 1), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put_async(writer, &byte, 1, 0), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put_async(writer, &byte, 1, 1), -ENOSPC);
+    CHECK_EQ(ioviter_writer_put_at(writer, &byte, 1, 0), -ENOSPC);
+    CHECK_EQ(ioviter_writer_seek(writer, 0, IOVITER_SEEK_SET), -ENOSPC);
+    CHECK_EQ(ioviter_writer_offset(writer), -ENOSPC);
+    CHECK_EQ(ioviter_writer_flush_and_tell(writer), -ENOSPC);
+    CHECK_EQ(ioviter_writer_flush(writer), -ENOSPC);
+    CHECK_EQ(ioviter_writer_tell(writer), 1);
+    CHECK_EQ(ioviter_writer_pending(writer), 1);
+    CHECK_EQ(ioviter_writer_error(writer), -ENOSPC);
+    CHECK_EQ(memory->calls, 1);
+    CHECK_EQ(ioviter_writer_close(writer), -ENOSPC);
+    CHECK_EQ(memory->calls, 1);
+    CHECK_EQ(memory->closed, 1);
+
+    reader = open_reader(100);
+    memory->answer = -EPIPE;
+    memory->answers = 1;
+    CHECK_EQ(ioviter_reader_get_be32(reader), 0);
+    CHECK_EQ(ioviter_reader_error(reader), -EPIPE);
+    CHECK_EQ(memory->calls, 1);
+    CHECK_EQ(ioviter_reader_get_byte(reader), 0);
+    CHECK_EQ(ioviter_reader_get(reader, &byte, 1), -EPIPE);
+    CHECK_EQ(ioviter_reader_get_iov(reader, &iov, 1), -EPIPE);
+    CHECK_EQ(ioviter_reader_get_or_end(reader, &byte, 1), -EPIPE);
+    CHECK_EQ(ioviter_reader_get_in_place(reader, &bytes, &byte, 1), -EPIPE);
+    CHECK_EQ(ioviter_reader_get_at(reader, &byte, 1, 0), -EPIPE);
+    CHECK_EQ(ioviter_reader_peek(reader, &bytes, 1, 0), -EPIPE);
+    CHECK_EQ(ioviter_reader_peek_byte(reader, 0), -EPIPE);
+    CHECK_EQ(ioviter_reader_at_end(reader), -EPIPE);
+    CHECK_EQ(ioviter_reader_skip(reader, 1), -EPIPE);
+    CHECK_EQ(ioviter_reader_seek(reader, 0, IOVITER_SEEK_SET), -EPIPE);
+    CHECK_EQ(ioviter_reader_offset(reader), -EPIPE);
+    CHECK_EQ(ioviter_reader_copy_to(reader, &ops, memory, 1), -EPIPE);
+    CHECK_EQ(memory->calls, 1);
+    CHECK_EQ(ioviter_writer_open(&other, &ops, memory, 0), 0);
+    CHECK_EQ(ioviter_writer_put_from(other, reader, 1), -EPIPE);
+    CHECK_EQ(ioviter_writer_error(other), 0);
+    CHECK_EQ(ioviter_writer_close(other), 0);
+    CHECK_EQ(ioviter_reader_close(reader), -EPIPE);
+}
+
+/* What differs from 0, 1 and 2 says nowhere from where to move. */
+static void an_unknown_whence_moves_nothing(void)
+{
+    static const int unknown[] = {3, -1, INT32_MAX, INT32_MIN, 256};
+    struct ioviter_writer *writer = open_writer(0);
+    struct ioviter_reader *reader;
+    CHECK_EQ(ioviter_writer_put_byte(writer, 1), 0);
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        CHECK_EQ(ioviter_writer_seek(writer, 0, unknown[i]), -EINVAL);
+    }
+    CHECK_EQ(ioviter_writer_seek(writer, -1, IOVITER_SEEK_SET), -EINVAL);
+    CHECK_EQ(ioviter_writer_error(writer), 0);
+    CHECK_EQ(memory->calls, 0);
+    CHECK_EQ(ioviter_writer_close(writer), 0);
+    reader = open_reader(10);
+    CHECK_EQ(ioviter_reader_get_be16(reader), 1);
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        CHECK_EQ(ioviter_reader_seek(reader, 0, unknown[i]), -EINVAL);
+    }
+    CHECK_EQ(ioviter_reader_error(reader), 0);
+    CHECK_EQ(ioviter_reader_get_be16(reader), 0x0203);
     CHECK_EQ(ioviter_reader_close(reader), 0);
 }
 
@@ -832,6 +982,9 @@ int main(void)
     what_a_channel_lacks_is_refused();
     nothing_is_no_handle();
     impossible_memory_is_refused();
+    no_bytes_at_null_are_nothing();
+    a_failed_file_refuses_everything();
+    an_unknown_whence_moves_nothing();
     free(memory);
     return 0;
 }

@@ -290,6 +290,63 @@ static void questions_move_nothing(void)
     CHECK_EQ(ioviter_init_discard(NULL, 1), -EFAULT);
 }
 
+/* A length without an address, one that no memory has, and one that wraps around the address space. */
+static void impossible_memory_is_refused(void)
+{
+    char byte = 1;
+    struct iovec one = {&byte, 1}, half[2] = {{&byte, SIZE_MAX / 2}, {&byte, 1}}, storage;
+    const struct {
+        struct iovec iov;
+        int error;
+    } cases[] = {
+        {{NULL, 1}, -EFAULT},
+        {{&byte, SIZE_MAX}, -EINVAL},
+        {{(void *)(UINTPTR_MAX - 9), 20}, -EINVAL},
+    };
+    struct ioviter from, to, refused = IOVITER_INIT;
+    struct ioviter_checksum sum = IOVITER_INIT;
+    CHECK_EQ(ioviter_init_own(&from, IOVITER_SOURCE, &one, 1), 0);
+    CHECK_EQ(ioviter_init_shared(&to, IOVITER_DEST, &one, 1), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        void *base = cases[i].iov.iov_base;
+        size_t len = cases[i].iov.iov_len;
+        int error = cases[i].error;
+        CHECK_EQ(ioviter_init_own(&refused, IOVITER_SOURCE, &cases[i].iov, 1), error);
+        CHECK_EQ(ioviter_init_shared(&refused, IOVITER_DEST, &cases[i].iov, 1), error);
+        CHECK_EQ(ioviter_copy_from(&from, base, len), error);
+        CHECK_EQ(ioviter_copy_from_checksum(&from, base, len, &sum), error);
+        CHECK_EQ(ioviter_copy_to(&to, base, len), error);
+        CHECK_EQ(ioviter_copy_to_checksum(&to, base, len, &sum), error);
+        CHECK_EQ(ioviter_checksum_update(&sum, base, len), error);
+    }
+    CHECK_EQ(ioviter_init_own(&refused, IOVITER_SOURCE, half, 2), -EINVAL);
+    CHECK_EQ(ioviter_init_shared(&refused, IOVITER_DEST, half, 2), -EINVAL);
+    CHECK_EQ(ioviter_init_user(&refused, IOVITER_DEST, &all, guest, half, 2), -EINVAL);
+    CHECK_EQ(ioviter_init_own(&refused, IOVITER_SOURCE, half, SIZE_MAX / 8), -EINVAL);
+    CHECK_EQ(ioviter_import(&refused, IOVITER_DEST, &all, guest, 1500, 1025, &storage, 1025), -EINVAL);
+    CHECK_EQ(ioviter_import(&refused, IOVITER_DEST, &all, guest, UINTPTR_MAX - 9, 1, &storage, 1), -EFAULT);
+    CHECK_EQ(ioviter_import(&refused, IOVITER_DEST, NULL, guest, 1500, 1, &storage, 1), -EFAULT);
+    CHECK_EQ(ioviter_import(&refused, 7, &all, guest, 1500, 1, &storage, 1), -EINVAL);
+    /* What is refused makes no iterator. */
+    CHECK_EQ(ioviter_direction(&refused), -EINVAL);
+    CHECK_EQ(ioviter_segment(&from, NULL), -EFAULT);
+    CHECK_EQ(ioviter_copy(&to, NULL, 1), -EINVAL);
+    CHECK_EQ(ioviter_restore(&to, NULL), -EINVAL);
+    CHECK_EQ(ioviter_remaining(&from), 1);
+    CHECK_EQ(ioviter_remaining(&to), 1);
+    CHECK_EQ(ioviter_checksum_folded(&sum), 0);
+    CHECK_EQ(ioviter_checksum_folded(NULL), 0);
+
+    CHECK_EQ(ioviter_copy_from(&from, NULL, 0), 0);
+    CHECK_EQ(ioviter_copy_to(&to, NULL, 0), 0);
+    CHECK_EQ(ioviter_copy_from_checksum(&from, NULL, 0, &sum), 0);
+    CHECK_EQ(ioviter_copy_to_checksum(&to, NULL, 0, &sum), 0);
+    CHECK_EQ(ioviter_checksum_update(&sum, NULL, 0), 0);
+    CHECK_EQ(ioviter_init_own(&to, IOVITER_DEST, NULL, 0), 0);
+    CHECK_EQ(ioviter_init_user(&to, IOVITER_DEST, &all, guest, NULL, 0), 0);
+    CHECK_EQ(ioviter_remaining(&to), 0);
+}
+
 static void an_iterator_without_a_kind_is_refused(void)
 {
     struct ioviter none = IOVITER_INIT, *iters[2];
@@ -390,6 +447,7 @@ int main(void)
     an_array_of_user_space_is_checked_once();
     sums_are_those_of_the_internet();
     questions_move_nothing();
+    impossible_memory_is_refused();
     an_iterator_without_a_kind_is_refused();
     files_move_through_iterators();
     return 0;

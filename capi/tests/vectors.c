@@ -246,6 +246,39 @@ static void impossible_memory_is_refused(void)
     CHECK_EQ(ioviter_vec_is_zero(second, 2, 0, 2), -EFAULT);
     CHECK_EQ(ioviter_vec_fill(&null, 1, 0, 1, 1), -EFAULT);
     CHECK_EQ(ioviter_vec_compare(second, 2, second, 2, NULL), -EFAULT);
+    /* Only lengths are looked at. */
+    CHECK_EQ(ioviter_vec_size(&wraps, 1), 20);
+    CHECK_EQ(ioviter_vec_size(&null, 1), 1);
+    CHECK_EQ(ioviter_vec_from_buf(&wraps, 1, 0, &byte, 1), -EINVAL);
+    CHECK_EQ(ioviter_vec_fill(&wraps, 1, 0, 1, 1), -EINVAL);
+    CHECK_EQ(ioviter_vec_is_zero(&negative, 1, 0, 1), -EINVAL);
+    CHECK_EQ(ioviter_vec_compare(&negative, 1, &wraps, 1, NULL), -EINVAL);
+    CHECK_EQ(ioviter_vec_copy(second, 2, &wraps, 1, 0, 1), -EINVAL);
+    CHECK_EQ(ioviter_vec_hexdump(&wraps, 1, "", 1, print, NULL), -EINVAL);
+    /* A buffer that wraps, and a vector that is longer than memory. */
+    CHECK_EQ(ioviter_vec_to_buf(second, 1, 0, wraps.iov_base, 20), -EINVAL);
+    CHECK_EQ(ioviter_vec_from_buf(second, 1, 0, wraps.iov_base, 20), -EINVAL);
+    CHECK_EQ(ioviter_vec_to_buf(&null, SIZE_MAX / 8, 0, &byte, 1), -EINVAL);
+    CHECK_EQ(byte, 9);
+}
+
+static void no_bytes_at_null_are_nothing(void)
+{
+    struct iovec *at = NULL;
+    struct ioviter_undo undo;
+    size_t count = 0;
+    CHECK_EQ(ioviter_vec_from_buf(NULL, 0, 0, NULL, 0), 0);
+    CHECK_EQ(ioviter_vec_fill(NULL, 0, 0, 1, SIZE_MAX), 0);
+    CHECK_EQ(ioviter_vec_is_zero(NULL, 0, 0, 5), 1);
+    CHECK_EQ(ioviter_vec_compare(NULL, 0, NULL, 0, NULL), 0);
+    CHECK_EQ(ioviter_vec_copy(NULL, 0, NULL, 0, 0, 5), 0);
+    CHECK_EQ(ioviter_vec_hexdump(NULL, 0, "", 5, print, NULL), 0);
+    CHECK_EQ(ioviter_vec_discard_front(&at, &count, 5, &undo), 0);
+    CHECK_EQ(ioviter_vec_undo(&at, &count, &undo), 0);
+    CHECK_EQ(ioviter_vec_discard_back(&at, &count, 5, &undo), 0);
+    CHECK_EQ(ioviter_vec_undo(&at, &count, &undo), 0);
+    CHECK(at == NULL && count == 0);
+    CHECK_EQ(ioviter_vec_to_buf(NULL, 0, 1, NULL, 0), -EINVAL);
 }
 
 int main(void)
@@ -257,5 +290,6 @@ int main(void)
     a_vector_is_printed();
     vectors_are_sent_and_received();
     impossible_memory_is_refused();
+    no_bytes_at_null_are_nothing();
     return 0;
 }
