@@ -5,18 +5,24 @@
  *
  * UNITS. Lengths, offsets and positions are in bytes. A `count` of elements says so.
  *
- * ERRORS. An error is a negative errno value, with Linux's number on every target. What returns a count of bytes
- * returns at most SSIZE_MAX. No function aborts, whatever it is given, and none keeps state of its own: not in
- * the thread, not in the process.
+ * ERRORS. An error is a negative errno value, with Linux's number on every target. A count of bytes is at most
+ * SSIZE_MAX. No function aborts, whatever it is given, and none keeps state of its own: not in the thread, not in the
+ * process. Each function may return the errors of this paragraph; its own comment names the others.
  *
  *   NULL with a length of 0 is nothing. NULL with a length is -EFAULT.
  *   A length over SSIZE_MAX, one that wraps around the address space, and a vector of more than SSIZE_MAX bytes
- *   are -EINVAL, as is a NULL handle. A function that cannot return an error returns 0 for a NULL handle.
+ *   are -EINVAL. NULL for a structure, or for a place where a result goes, is -EFAULT unless the function allows it.
+ *   NULL for a handle or an iterator is -EINVAL. A function that cannot return an error returns 0 for it.
  *
  * MEMORY. What a pointer and a length, or an element of a vector, describe must be mapped during the call. Other
  * threads, a guest or a device may write it meanwhile: each byte is read once, so that what was looked at is what
- * is used. Nothing of the caller's is kept after a call, but what put_async was given. Memory that is written need
- * not be initialised. Empty elements of a vector change no result, wherever they point.
+ * is used. Memory that is written need not be initialised. Where the source and the destination of a copy overlap,
+ * which bytes arrive is unspecified. Empty elements of a vector change no result, wherever they point.
+ *
+ * OWNERSHIP. Nothing of the caller's is kept after a call, with three exceptions: the array that an iterator was made
+ * of, the bytes that ioviter_writer_put_async was given, and the `opaque` of a channel. What a function makes (`out`)
+ * is the caller's, to be closed or freed once by the function that its comment names; `out` is written only if the
+ * function returns 0. What a function points at is the library's, and valid until the next call on the same handle.
  *
  * THREADS. Different objects may be used by different threads at the same time. One object is used by one thread at
  * a time, and may wander. What a file may have done to it by other threads goes through a `struct ioviter_control`.
@@ -58,7 +64,7 @@ extern "C" {
  * has moved bytes before returns their number instead.
  */
 
-/* The bytes of all elements together; -EINVAL if they are more than SSIZE_MAX. */
+/* The bytes of all elements together; -EINVAL if they are more than SSIZE_MAX. Only lengths are looked at. */
 ssize_t ioviter_vec_size(const struct iovec *iov, size_t count);
 
 /* Copies bytes of a vector to a buffer. Returns how many: `len`, or those up to the vector's end. */
@@ -98,13 +104,14 @@ struct ioviter_undo {
 /*
  * Takes bytes off the front, or the back, of the vector `*iov` of `*count` elements: `*iov` and `*count` change, and
  * the element that is cut is edited in place. Returns the bytes taken: `len`, or all there are. No memory of an element
- * is accessed. `undo` may be NULL.
+ * is accessed. `undo` may be NULL; otherwise it is filled in, and the array must stay where it is until the undo.
  */
 ssize_t ioviter_vec_discard_front(struct iovec **iov, size_t *count, size_t len, struct ioviter_undo *undo);
 ssize_t ioviter_vec_discard_back(struct iovec **iov, size_t *count, size_t len, struct ioviter_undo *undo);
 
 /*
- * Makes the array, `*iov` and `*count` what they were before a discard. Undo several in the reverse order. Returns 0.
+ * Makes the array, `*iov` and `*count` what they were before a discard, each of which is undone at most once. Undo
+ * several in the reverse order. Returns 0.
  */
 int ioviter_vec_undo(struct iovec **iov, size_t *count, const struct ioviter_undo *undo);
 
@@ -118,8 +125,9 @@ int ioviter_vec_hexdump(const struct iovec *iov, size_t count, const char *prefi
 
 /*
  * Sends a range over a socket, or receives into it, until it is done, the socket would block, the peer has closed, or
- * an error. Returns the bytes moved; the error if none moved. `flags` are those of sendmsg and recvmsg (MSG_NOSIGNAL).
- * Interrupted calls are made again. Only in a library with an operating system.
+ * an error. Returns the bytes moved, 0 if the peer had closed before the first one; the error if none moved, which is
+ * -EAGAIN if the socket would block. `flags` are those of sendmsg and recvmsg (MSG_NOSIGNAL). Interrupted calls are
+ * made again. Only in a library with an operating system.
  */
 ssize_t ioviter_vec_send(int socket, const struct iovec *iov, size_t count, size_t offset, size_t len, int flags);
 ssize_t ioviter_vec_receive(int socket, const struct iovec *iov, size_t count, size_t offset, size_t len, int flags);
@@ -130,6 +138,9 @@ ssize_t ioviter_vec_receive(int socket, const struct iovec *iov, size_t count, s
  * The structure is the caller's, on the stack or anywhere. All zeros (IOVITER_INIT) are an iterator without a kind,
  * which every function refuses. An iterator needs no freeing. It may be copied by assignment: that saves its state. The
  * array that it was made of must stay as it is, and where it is, for as long as the iterator or a copy is used.
+ *
+ * The functions that make an iterator (ioviter_init_..., ioviter_import) return 0, or an error, after which `iter` is
+ * what it was: -EFAULT if it is NULL, -EINVAL for a direction that is neither IOVITER_SOURCE nor IOVITER_DEST.
  *
  * An iterator is a source, which is copied from, or a destination, which is copied to; the other direction is -EINVAL.
  * A copy returns the bytes that moved, and the iterator advances by that many. They are fewer than asked for if the
@@ -194,7 +205,7 @@ int ioviter_init_user(struct ioviter *iter, int direction, const struct ioviter_
 int ioviter_import(struct ioviter *iter, int direction, const struct ioviter_user_ops *ops, void *opaque,
                    uintptr_t address, size_t count, struct iovec *storage, size_t room);
 
-/* IOVITER_SOURCE or IOVITER_DEST. */
+/* IOVITER_SOURCE or IOVITER_DEST; -EINVAL without a kind. */
 int ioviter_direction(const struct ioviter *iter);
 /* The bytes left. */
 size_t ioviter_remaining(const struct ioviter *iter);
@@ -231,16 +242,16 @@ int ioviter_reexpand(struct ioviter *iter, size_t len);
 /* Makes the iterator what a copy of it was. -EINVAL if that is of another vector. */
 int ioviter_restore(struct ioviter *iter, const struct ioviter *saved);
 
-/* The elements left that are not empty. */
+/* The number of elements that hold the bytes left. Empty elements do not count. */
 size_t ioviter_segment_count(const struct ioviter *iter);
 /*
- * Describes the next bytes that follow each other, in memory or user memory. 1; 0 if there are none, or nothing holds
- * them.
+ * Describes the next bytes that lie together, in memory or user memory, and does not move. Returns 1; 0 if there are
+ * none, or nothing holds them (a discard).
  */
 int ioviter_segment(const struct ioviter *iter, struct iovec *segment);
 /* All addresses and lengths left, or-ed. 0 for a discard. */
 size_t ioviter_alignment(const struct ioviter *iter);
-/* The ends and starts between elements, or-ed. */
+/* The addresses where an element ends and the next one starts, or-ed. 0 for a discard. */
 size_t ioviter_gap_alignment(const struct ioviter *iter);
 /* 1 if no address has a bit of `address_mask` and no length one of `len_mask`; else 0. */
 int ioviter_is_aligned(const struct ioviter *iter, size_t address_mask, size_t len_mask);
@@ -354,8 +365,8 @@ struct ioviter_control;
 /* ---- A file and other threads */
 
 /*
- * A handle of a file for other threads. Any number of threads may use it at the same time, and while another thread is
- * inside the file. Free each one; a handle may outlive the file. Returns 0, or -ENOMEM.
+ * Makes a handle of a file for other threads. Any number of threads may use it at the same time, and while another
+ * thread is inside the file. Free each one with ioviter_control_free; it may outlive the file. Returns 0, or -ENOMEM.
  *
  * A file that has one looks at it in each call, which makes small puts slower.
  */
@@ -390,9 +401,9 @@ enum {
 };
 
 /*
- * Opens a channel for writing, with flags (IOVITER_LINEAR) or 0. Returns 0; -EINVAL for unknown flags or a `size` that
- * is less than its own; -EFAULT for NULL. `out` is written only if it returns 0. -ENOMEM: `free` was called, and
- * nothing else.
+ * Opens a channel for writing, with flags (IOVITER_LINEAR) or 0. Close the file with ioviter_writer_close. Returns 0;
+ * -EINVAL for unknown flags or a `size` that is less than its own; -EFAULT for NULL. These call no operation. -ENOMEM:
+ * `free` was called, and nothing else.
  */
 int ioviter_writer_open(struct ioviter_writer **out, const struct ioviter_channel_ops *ops, void *opaque,
                         unsigned flags);
@@ -416,10 +427,13 @@ int ioviter_writer_error(const struct ioviter_writer *writer);
 /* Makes the file fail with `error`, any int, unless it has an error. 0 changes nothing. Returns the file's error. */
 int ioviter_writer_set_error(struct ioviter_writer *writer, int error);
 
-/* As ioviter_control_stop, from the thread that uses the file. */
+/*
+ * Makes the file fail with -EIO, unless it has an error, and shuts the channel down. Returns 0; -ENOSYS or the error of
+ * the channel if that was not shut down: the file is stopped even then.
+ */
 int ioviter_writer_shutdown(struct ioviter_writer *writer);
 
-/* Calls `set_blocking`. Returns what that does; failures do not stick. */
+/* Calls `set_blocking`. Returns 0; -ENOSYS without one; its error, which does not stick. */
 int ioviter_writer_set_blocking(struct ioviter_writer *writer, int blocking);
 
 /* 1 if the channel can seek, else 0. */
@@ -479,23 +493,24 @@ int64_t ioviter_writer_put_writer(struct ioviter_writer *writer, struct ioviter_
 /* ---- Writing: positions and counters */
 
 /*
- * Sends what is pending and moves the channel. Returns the new position; -ENOSYS without `seek`; -EINVAL for a whence.
+ * Sends what is pending and moves the channel, from `whence` (IOVITER_SEEK_...) by `distance` bytes. Returns the new
+ * position, from the start; -ENOSYS without `seek`; -EINVAL for another whence or before the start.
  */
 int64_t ioviter_writer_seek(struct ioviter_writer *writer, int64_t distance, int whence);
-/* Sends what is pending and returns the channel's position. */
+/* Sends what is pending and returns the channel's position, from the start; -ENOSYS without `seek`. */
 int64_t ioviter_writer_offset(struct ioviter_writer *writer);
 
 /* The bytes put so far: sent, pending and credited. */
 uint64_t ioviter_writer_tell(const struct ioviter_writer *writer);
-/* Sends what is pending, then the same. */
+/* Sends what is pending, and returns the same, or an error of ioviter_writer_flush. */
 int64_t ioviter_writer_flush_and_tell(struct ioviter_writer *writer);
 /* All bytes of this file: those put, and those put at positions. */
 uint64_t ioviter_writer_transferred(const struct ioviter_writer *writer);
 /* The bytes that the channel has taken, and those credited. */
 uint64_t ioviter_writer_flushed(const struct ioviter_writer *writer);
-/* The bytes put and not sent. After an error they never will be. */
+/* The bytes put and not sent yet. After an error they never will be. */
 uint64_t ioviter_writer_pending(const struct ioviter_writer *writer);
-/* The elements that they make up, at most 64. */
+/* The number of elements that these bytes make up, at most 64. */
 size_t ioviter_writer_entries(const struct ioviter_writer *writer);
 
 /*
@@ -503,7 +518,7 @@ size_t ioviter_writer_entries(const struct ioviter_writer *writer);
  * elements there are, which may be more.
  */
 ssize_t ioviter_writer_unsent(const struct ioviter_writer *writer, struct iovec *iov, size_t count);
-/* Forgets them, without releasing them, and returns the bytes. For files that have failed. */
+/* Forgets the bytes put and not sent, without releasing them. Returns their number. For files that have failed. */
 uint64_t ioviter_writer_discard_unsent(struct ioviter_writer *writer);
 
 /* Counts bytes that reached the other side in another way. -EOVERFLOW if ioviter_writer_tell would exceed INT64_MAX. */
@@ -524,12 +539,15 @@ void ioviter_writer_rate_reset(struct ioviter_writer *writer);
 /* 1 if the limit is exceeded, or the file has an error; else 0. */
 int ioviter_writer_rate_exceeded(const struct ioviter_writer *writer);
 
-/* ---- Reading: opening and closing. As the functions of a writer. */
+/* ---- Reading: opening and closing. What is said of the functions of a writer holds here. */
 
-/* `flags` is 0. */
+/* Opens a channel for reading. `flags` is 0. Close the file with ioviter_reader_close. */
 int ioviter_reader_open(struct ioviter_reader **out, const struct ioviter_channel_ops *ops, void *opaque,
                         unsigned flags);
-/* To have read all bytes is no error; to have asked for more than there were is. */
+/*
+ * Closes the channel and frees the file, in any case. Returns 0, or the first error of the file's life, or that of the
+ * channel's closing. The end of the data is an error only if more bytes were asked for than there were.
+ */
 int ioviter_reader_close(struct ioviter_reader *reader);
 int ioviter_reader_error(const struct ioviter_reader *reader);
 int ioviter_reader_set_error(struct ioviter_reader *reader, int error);
@@ -562,7 +580,10 @@ uint64_t ioviter_reader_get_le64(struct ioviter_reader *reader);
 ssize_t ioviter_reader_get(struct ioviter_reader *reader, void *buf, size_t len);
 ssize_t ioviter_reader_get_iov(struct ioviter_reader *reader, const struct iovec *iov, size_t count);
 
-/* Gets all of the bytes, 1; none, as the data has ended, 0; or fails. The end before the first byte does not stick. */
+/*
+ * Gets all of the bytes and returns 1, or returns 0 if the data ends before the first one, which does not stick. Or it
+ * fails: -EIO if the data ends later.
+ */
 int ioviter_reader_get_or_end(struct ioviter_reader *reader, void *buf, size_t len);
 int ioviter_reader_get_iov_or_end(struct ioviter_reader *reader, const struct iovec *iov, size_t count);
 
@@ -578,7 +599,11 @@ ssize_t ioviter_reader_get_in_place(struct ioviter_reader *reader, const void **
  */
 ssize_t ioviter_reader_get_counted_string(struct ioviter_reader *reader, char *string);
 
-/* Fills the memory with the bytes at a position of the channel; the stream goes on where it was. Returns 0. */
+/*
+ * Fills the memory with the bytes at a position of the channel, from its start; the stream goes on where it was.
+ * Returns 0; -ENOSYS without `preadv`; -EOVERFLOW if they end past UINT64_MAX; -EAGAIN. -EIO if the channel has fewer,
+ * and other failures stick.
+ */
 int ioviter_reader_get_at(struct ioviter_reader *reader, void *buf, size_t len, uint64_t position);
 int ioviter_reader_get_iov_at(struct ioviter_reader *reader, const struct iovec *iov, size_t count,
                               uint64_t position);
@@ -600,22 +625,29 @@ int ioviter_reader_copy_to(struct ioviter_reader *reader, const struct ioviter_c
 ssize_t ioviter_reader_peek(struct ioviter_reader *reader, const void **bytes, size_t len, size_t offset);
 /* The byte that comes `offset` after the next one, 0 to 255; -ENODATA if the data ends before it. */
 int ioviter_reader_peek_byte(struct ioviter_reader *reader, size_t offset);
-/* 1 if the data has ended, else 0. Waits for more data to find out. */
+/* 1 if all bytes were got and the data has ended, else 0; -EAGAIN. Waits for more data to find out. */
 int ioviter_reader_at_end(struct ioviter_reader *reader);
 
-/* Skips bytes, reading them if they are not buffered. Returns 0. */
+/*
+ * Skips bytes, reading them if they are not buffered. Returns 0, or an error, before which a part of more than 32768
+ * bytes may have been skipped; ioviter_reader_position tells.
+ */
 int ioviter_reader_skip(struct ioviter_reader *reader, uint64_t len);
 /* Skips bytes that are buffered; -EINVAL, and nothing is skipped, if there are fewer. */
 int ioviter_reader_skip_buffered(struct ioviter_reader *reader, size_t len);
 
-/* Moves the channel and drops what is buffered. IOVITER_SEEK_CUR counts from the byte that would be got next. */
+/*
+ * Moves the channel and drops what is buffered. IOVITER_SEEK_CUR counts from the byte that would be got next. Returns
+ * as ioviter_writer_seek; after an error what is buffered is still there.
+ */
 int64_t ioviter_reader_seek(struct ioviter_reader *reader, int64_t distance, int whence);
-/* The channel's position of the byte that will be got next. */
+/* The channel's position, from the start, of the byte that will be got next; -ENOSYS without `seek`. */
 int64_t ioviter_reader_offset(struct ioviter_reader *reader);
 /* The bytes got or skipped so far. */
 uint64_t ioviter_reader_position(const struct ioviter_reader *reader);
 /* The bytes that the channel has given; ahead of the position by those buffered. */
 uint64_t ioviter_reader_fetched(const struct ioviter_reader *reader);
+/* The bytes that the channel has given and nobody has got or skipped yet, at most 32768. */
 size_t ioviter_reader_buffered(const struct ioviter_reader *reader);
 
 /* ---- Files and iterators */
@@ -636,7 +668,10 @@ ssize_t ioviter_reader_get_iter(struct ioviter_reader *reader, struct ioviter *i
 struct ioviter_deflater;
 struct ioviter_inflater;
 
-/* A compressor, with a level from 0 (none) to 9, or a decompressor. Returns 0, -EINVAL or -ENOMEM. */
+/*
+ * Makes a compressor, with a level from 0 (none) to 9, or a decompressor, each of which any files may use. Returns 0;
+ * -EINVAL for another level; -ENOMEM. Free each one; NULL is nothing.
+ */
 int ioviter_deflater_new(struct ioviter_deflater **out, unsigned level);
 void ioviter_deflater_free(struct ioviter_deflater *deflater);
 int ioviter_inflater_new(struct ioviter_inflater **out);
@@ -664,8 +699,9 @@ ssize_t ioviter_reader_get_compressed(struct ioviter_reader *reader, struct iovi
 struct ioviter_buffer;
 
 /*
- * A buffer without bytes, which never holds more than `limit` (SIZE_MAX: any number). Where somebody else chooses
- * positions or lengths, set one. Returns 0 or -ENOMEM. A clone has the same bytes and limit.
+ * Makes a buffer without bytes, which never holds more than `limit` (SIZE_MAX: any number). Where somebody else
+ * chooses positions or lengths, set one. Returns 0 or -ENOMEM. A clone has the same bytes and limit. Free each with
+ * ioviter_buffer_free; NULL is nothing.
  */
 int ioviter_buffer_new(struct ioviter_buffer **out, size_t limit);
 int ioviter_buffer_clone(struct ioviter_buffer **out, const struct ioviter_buffer *buffer);
@@ -685,7 +721,7 @@ ssize_t ioviter_buffer_read_at(const struct ioviter_buffer *buffer, size_t posit
 int ioviter_buffer_write_at(struct ioviter_buffer *buffer, size_t position, const void *buf, size_t len);
 int ioviter_buffer_append(struct ioviter_buffer *buffer, const void *buf, size_t len);
 
-/* Cuts the buffer, or adds zeros. Returns as ioviter_buffer_write_at. */
+/* Makes `len` the bytes that the buffer holds: cuts it, or adds zeros. Returns as ioviter_buffer_write_at. */
 int ioviter_buffer_set_len(struct ioviter_buffer *buffer, size_t len);
 /* Allocates what the buffer needs to become `len` bytes long, and returns likewise. */
 int ioviter_buffer_reserve(struct ioviter_buffer *buffer, size_t len);

@@ -712,6 +712,7 @@ static void what_a_channel_lacks_is_refused(void)
     CHECK_EQ(ioviter_writer_set_blocking(writer, 0), -ENOSYS);
     CHECK_EQ(ioviter_writer_is_seekable(writer), 0);
     CHECK_EQ(ioviter_writer_seek(writer, 0, IOVITER_SEEK_SET), -ENOSYS);
+    CHECK_EQ(ioviter_writer_offset(writer), -ENOSYS);
     CHECK_EQ(ioviter_writer_put_at(writer, "x", 1, 0), -ENOSYS);
     CHECK_EQ(ioviter_writer_error(writer), 0);
     CHECK_EQ(ioviter_writer_put_be32(writer, 7), 0);
@@ -725,6 +726,13 @@ static void what_a_channel_lacks_is_refused(void)
     ops.size = sizeof(size_t) - 1;
     CHECK_EQ(ioviter_reader_open(&reader, &ops, memory, 0), -EINVAL);
     ops.size = sizeof(size_t) + 1;
+    CHECK_EQ(ioviter_reader_open(&reader, &ops, memory, 0), 0);
+    CHECK_EQ(ioviter_reader_seek(reader, 0, IOVITER_SEEK_CUR), -ENOSYS);
+    CHECK_EQ(ioviter_reader_offset(reader), -ENOSYS);
+    CHECK_EQ(ioviter_reader_get_at(reader, copy, 4, 0), -ENOSYS);
+    CHECK_EQ(ioviter_reader_set_blocking(reader, 1), -ENOSYS);
+    CHECK_EQ(ioviter_reader_shutdown(reader), -ENOSYS);
+    ioviter_reader_close(reader);
     CHECK_EQ(ioviter_reader_open(&reader, &ops, memory, 0), 0);
     CHECK_EQ(ioviter_reader_get(reader, copy, 4), -ENOSYS);
     CHECK_EQ(ioviter_reader_close(reader), -ENOSYS);

@@ -284,6 +284,7 @@ static void questions_move_nothing(void)
     CHECK_EQ(ioviter_init_discard(&iter, 100), 0);
     CHECK_EQ(ioviter_npages(&iter, 5), 0);
     CHECK_EQ(ioviter_alignment(&iter), 0);
+    CHECK_EQ(ioviter_gap_alignment(&iter), 0);
     CHECK_EQ(ioviter_copy_to(&iter, pages, 60), 60);
     CHECK_EQ(ioviter_zero(&iter, 60), 40);
     CHECK_EQ(ioviter_init_discard(&iter, SIZE_MAX), -EINVAL);
