@@ -11,7 +11,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 use iov_iter::file::{Error, FileReader, ReadChannel};
-use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
 
 use crate::output::{Output, Place};
 use crate::ram::Block;
@@ -24,6 +24,9 @@ const VERSION: u32 = 1;
 const PACKET: u64 = 512 << 10;
 /// Compressed contents of a packet have no more bytes.
 const COMPRESSED_LIMIT: u32 = 1 << 20;
+/// The binary logarithm of zstd's largest window at level 20, the highest that QEMU takes: 32 MiB. At level
+/// 19 it has 8 MiB, at QEMU's usual level 512 KiB. Without this limit a channel could ask for 128 MiB.
+const WINDOW_LOG: u32 = 25;
 const NAME: usize = 256;
 
 const SYNC: u32 = 0x01;
@@ -381,7 +384,10 @@ impl<'a> Channel<'a> {
                     0 => Codec::None,
                     ZLIB => Codec::Zlib(Box::new(Decompress::new(true))),
                     ZSTD => {
-                        let decoder = Decoder::new();
+                        let decoder = Decoder::new().and_then(|mut decoder| {
+                            decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG))?;
+                            Ok(decoder)
+                        });
                         let failed = |error: std::io::Error| Failure::Input(error.to_string());
                         Codec::Zstd(Box::new(decoder.map_err(failed)?))
                     }
@@ -470,7 +476,7 @@ fn unpack(zstd: &mut Decoder<'_>, rest: &mut &[u8], mut page: &mut [u8]) -> Resu
         *rest = rest.get(read..).unwrap_or_default();
         page = page.get_mut(written..).unwrap_or_default();
         if let Err(error) = result {
-            return Err(format!("compressed pages are damaged: {error}"));
+            return Err(format!("compressed pages cannot be unpacked: {error}"));
         }
         if page.is_empty() && (rest.is_empty() || read == 0) {
             return Ok(());

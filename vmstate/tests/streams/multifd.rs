@@ -90,8 +90,27 @@ fn compressed_pages_that_are_damaged_are_refused() {
         assert_eq!((file, offset), (1, contents as u64), "{what}");
         let (file, offset, what) = damage(name, contents, &[0xff; 8]);
         assert_eq!((file, offset), (1, contents as u64), "{what}");
-        assert!(what.contains("damaged"), "{what}");
+        assert!(what.starts_with("compressed pages "), "{what}");
     }
+}
+
+/// The window is what a decoder keeps in memory.
+#[test]
+fn a_window_that_qemu_does_not_use_is_refused() {
+    let contents = PAGES + 1344;
+    let [main, mut one, other] = multifd("mfd-zstd");
+    // Magic number; a frame header that has nothing but a window; that of level 1: 2^19 bytes.
+    let window = contents + 5;
+    assert_eq!(one[contents..=window], [0x28, 0xb5, 0x2f, 0xfd, 0x00, (19 - 10) << 3]);
+    one[window] = (25 - 10) << 3;
+    assert!(inspect_multifd(&main, &[&one, &other]).is_ok());
+    one[window] = (26 - 10) << 3;
+    let (file, offset, what) = failure(&main, &[&one, &other]);
+    assert_eq!((file, offset), (1, contents as u64), "{what}");
+    assert_eq!(
+        what,
+        "compressed pages cannot be unpacked: Frame requires too much memory for decoding"
+    );
 }
 
 #[test]
