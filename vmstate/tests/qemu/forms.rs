@@ -2,14 +2,17 @@
 //! loaded again.
 
 use std::fs::{self, File};
-use std::io;
-use std::os::unix::net::UnixListener;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
 
 use serde_json::json;
+use vmstate::Options;
 
 use super::machine::{Program, Qemu, X86, programs};
+use super::support::copy_pipe;
 use super::{directory, vmstate};
 
 const PC: [&str; 4] = ["-M", "pc", "-m", "8M"];
@@ -130,5 +133,106 @@ fn memory_through_channels() {
                 load(system, dir, &["mapped-ram"], "file:mapped.mig");
             }
         }
+    }
+}
+
+/// Passes everything on, until the end, and returns it.
+fn pass(mut from: UnixStream, mut to: UnixStream) -> Vec<u8> {
+    let mut passed = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        // Whoever has ended does not read the last of it.
+        match from.read(&mut buffer).unwrap_or_default() {
+            0 => break,
+            len => {
+                passed.extend_from_slice(&buffer[..len]);
+                let _ = to.write_all(&buffer[..len]);
+            }
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+    passed
+}
+
+/// Waits for a stream on the socket `target`, with postcopy; `None` where the host does not let QEMU fetch
+/// pages when they are missing (userfaultfd).
+fn postcopy_target(system: &Program, dir: &Path) -> Option<Qemu> {
+    let mut target = Qemu::stopped(system, dir, &[&PC[..], &["-incoming", "defer"]].concat());
+    target.negotiate(&[]);
+    let capability = json!({ "capability": "postcopy-ram", "state": true });
+    let capabilities = json!({ "capabilities": [capability] });
+    if let Err(error) = target.ask("migrate-set-capabilities", capabilities) {
+        eprintln!("SKIPPED: postcopy of memory: {error}");
+        return None;
+    }
+    target.execute("migrate-incoming", json!({ "uri": "unix:target" }));
+    Some(target)
+}
+
+/// All is loaded into `target`, which has come to where the first machine was.
+fn has_arrived(mut target: Qemu) {
+    target.wait_for_migration().unwrap();
+    assert_eq!(target.execute("query-status", json!({}))["status"], "paused");
+    target.quit();
+}
+
+#[test]
+fn memory_that_is_sent_after_the_machine_has_gone_over() {
+    for system in &programs(X86) {
+        let dir = directory();
+        let dir = dir.path();
+        let mut qemu = started(system, dir);
+        let Some(target) = postcopy_target(system, dir) else { continue };
+        enable(&mut qemu, "postcopy-ram");
+        let listener = UnixListener::bind(dir.join("source")).unwrap();
+        let to = UnixStream::connect(dir.join("target")).unwrap();
+        let recorder = thread::spawn(move || {
+            let (from, _) = listener.accept().unwrap();
+            let (back_from, back_to) = (to.try_clone().unwrap(), from.try_clone().unwrap());
+            let answers = thread::spawn(|| pass(back_from, back_to));
+            let stream = pass(from, to);
+            answers.join().unwrap();
+            stream
+        });
+        // So slowly that most of the memory is left.
+        let slowly = json!({ "max-bandwidth": 100 << 10, "downtime-limit": 1 });
+        qemu.execute("migrate-set-parameters", slowly);
+        qemu.execute("migrate", json!({ "uri": "unix:source" }));
+        while qemu.execute("query-migrate", json!({}))["status"] != "active" {
+            thread::sleep(std::time::Duration::from_millis(5));
+        }
+        qemu.execute("migrate-start-postcopy", json!({}));
+        qemu.wait_for_migration().unwrap();
+        has_arrived(target);
+        qemu.quit();
+        let stream = recorder.join().unwrap();
+        fs::write(dir.join("postcopy.mig"), &stream).unwrap();
+
+        let output = vmstate(dir, &["inspect", "postcopy.mig"]);
+        let report = String::from_utf8(output.stdout).unwrap();
+        assert!(report.ends_with("kind     postcopy that has switched over\nok\n"), "{report}");
+        let at = |what: &str| report.find(what).unwrap_or_else(|| panic!("no {what}: {report}"));
+        assert!(at(" name=POSTCOPY_ADVISE ") < at(" name=POSTCOPY_RAM_DISCARD "));
+        assert!(at(" name=POSTCOPY_RAM_DISCARD ") < at(" name=PACKAGED "));
+        // Pages follow the package.
+        let after = at("\npackage  ");
+        let offset = report[after..].split("offset=").nth(1).unwrap().split(' ').next().unwrap();
+        let left = stream.len() - offset.parse::<usize>().unwrap();
+        assert!(left > 20 * 4096, "{left} of {}: {report}", stream.len());
+        run(dir, &["copy", "postcopy.mig", "copy.mig"]);
+        assert!(fs::read(dir.join("copy.mig")).unwrap() == stream);
+        let piped = copy_pipe(&stream, 4096, Options::default()).unwrap();
+        assert!(piped == stream);
+        extract(dir, &["copy.mig"], "memory");
+
+        // Another machine loads the copy, and answers.
+        let target = postcopy_target(system, dir).unwrap();
+        let mut to = UnixStream::connect(dir.join("target")).unwrap();
+        let mut from = to.try_clone().unwrap();
+        let answers = thread::spawn(move || io::copy(&mut from, &mut io::sink()));
+        to.write_all(&piped).unwrap();
+        to.shutdown(Shutdown::Write).unwrap();
+        has_arrived(target);
+        assert!(answers.join().unwrap().unwrap() > 0);
     }
 }
