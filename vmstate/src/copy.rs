@@ -1,7 +1,15 @@
 //! Copying a stream: checked on the way, and whole whatever is in it.
 
-use crate::{Channels, Copier, Failure, Input, Options, Output, Report, parse};
-use iov_iter::file::{Error, Features, FileReader, ReadChannel, SeekFrom, WriteChannel};
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::{Channels, Copier, Discard, Failure, Input, Options, Output, Report, parse};
+use iov_iter::file::{
+    Channel, ChannelError, Error, Features, FileReader, ReadChannel, SeekFrom, WriteChannel,
+};
+use iov_iter::{Dest, Piece};
 
 /// How a copy ended that has all bytes of its input.
 #[derive(Debug)]
@@ -69,5 +77,91 @@ fn copy_beginning<W: WriteChannel>(
     match to.pass(&mut reader, start) {
         Ok(()) | Err(Error::UnexpectedEof) => Ok(()),
         Err(error) => Err(Failure::from_file(error)),
+    }
+}
+
+/// What was read is copied in pieces of about so many bytes ...
+const PIECE: u64 = 4 << 20;
+/// ... of which so many may wait. They are still in the system's cache when they are copied.
+const WAITING: usize = 4;
+const STOPPED: &str = "the copying has stopped";
+
+/// Copies a stream as [`copy`] does, from an ordinary file into another one, which is empty.
+///
+/// `channel` reads `from`. Only what must be understood goes through it; another thread lets the system copy
+/// the bytes, meanwhile.
+pub fn copy_file<'a>(
+    channel: Box<dyn ReadChannel + 'a>,
+    from: &File,
+    start: u64,
+    to: &File,
+    options: Options,
+) -> Result<(), Failure> {
+    let mut nothing = Discard;
+    thread::scope(|scope| {
+        let (reached, ends) = sync_channel(WAITING);
+        let announced = Announced { channel, last: 0, reached: reached.clone() };
+        let mut input = Input::new(Box::new(announced), start, &mut nothing)?;
+        // From here on the input is read at positions of its own.
+        let copier = scope.spawn(|| copy_pieces(from, to, ends));
+        let nothing = &mut Report::new(io::sink());
+        let parsed = parse(&mut input, nothing, Channels::default(), options);
+        let end = input.position();
+        drop(input);
+        let checked =
+            parsed.and_then(|()| reached.send(end).map_err(|_| Failure::Output(STOPPED.into())));
+        drop(reached);
+        // If the copier has stopped, it says why.
+        let copied = copier.join().unwrap_or_else(|_| Err(Failure::Output(STOPPED.into())));
+        copied.and(checked)
+    })
+}
+
+/// Copies the beginning of a file, up to each of the offsets that come.
+fn copy_pieces(mut from: &File, mut to: &File, ends: Receiver<u64>) -> Result<(), Failure> {
+    let rewound = from.seek(io::SeekFrom::Start(0));
+    rewound.map_err(|error| Failure::Input(error.to_string()))?;
+    let mut copied = 0_u64;
+    for end in ends {
+        let len = end.saturating_sub(copied);
+        let moved = io::copy(&mut from.take(len), &mut to);
+        if moved.map_err(|error| Failure::Output(error.to_string()))? < len {
+            return Err(Failure::Input("the file has become shorter".into()));
+        }
+        copied = end;
+    }
+    Ok(())
+}
+
+/// A file that is read in order; tells how far that has come.
+struct Announced<'a> {
+    channel: Box<dyn ReadChannel + 'a>,
+    /// The last offset that was told.
+    last: u64,
+    reached: SyncSender<u64>,
+}
+
+impl Channel for Announced<'_> {
+    fn features(&self) -> Features {
+        self.channel.features()
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        self.channel.seek(to)
+    }
+}
+
+impl ReadChannel for Announced<'_> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        self.channel.read(into)
+    }
+
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
+        let got = self.channel.read_at(into, position)?;
+        if position.saturating_sub(self.last) >= PIECE {
+            self.reached.send(position).map_err(|_| ChannelError::Other(STOPPED))?;
+            self.last = position;
+        }
+        Ok(got)
     }
 }

@@ -20,6 +20,11 @@ use crate::{Failure, Stopped};
 /// at.
 pub const REST_LIMIT: usize = 64 << 20;
 
+/// For pages of so many bytes or more it is quicker to move in the file than to read them.
+const FAR: u64 = 2048;
+/// After such a move so many bytes are read first: records are short, and another move may follow.
+const FEW: usize = 64;
+
 /// A stream that is read, and repeated into an output.
 pub struct Input<'a, O> {
     reader: FileReader<Source<'a>>,
@@ -27,6 +32,8 @@ pub struct Input<'a, O> {
     /// What is added to the position of the reader to get that in the file, counted around.
     base: u64,
     tail: Option<Tail>,
+    /// Where the file ends, if the channel can be read at other places.
+    end: u64,
     /// What is being read, and where it began.
     element: (&'static str, u64),
     output: &'a mut O,
@@ -47,9 +54,11 @@ impl<'a, O: Output> Input<'a, O> {
         } else {
             None
         };
+        let end = tail.as_ref().map_or(0, |tail| tail.length);
+        let position = tail.is_some().then_some(start);
         let channel = Rc::new(RefCell::new(channel));
-        let reader = Source::new(Vec::new(), &channel)?;
-        Ok(Self { reader, channel, base: start, tail, element: ("header", start), output })
+        let reader = Source::new(Vec::new(), &channel, position)?;
+        Ok(Self { reader, channel, base: start, tail, end, element: ("header", start), output })
     }
 
     /// Bytes from the start of the file to the next one.
@@ -97,7 +106,7 @@ impl<'a, O: Output> Input<'a, O> {
             };
             // It is read again, also after a failure.
             if !rest.is_empty() {
-                self.reader = Source::new(rest, &self.channel)?;
+                self.reader = Source::new(rest, &self.channel, None)?;
                 self.base = base;
             }
             self.tail = tail?;
@@ -129,7 +138,21 @@ impl<'a, O: Output> Input<'a, O> {
         self.reader.peek(len, 0).map_err(Failure::from_file)
     }
 
+    /// The bytes that are buffered, not consumed; and where they go.
+    pub fn buffered(&mut self) -> Result<(&[u8], &mut O), Failure> {
+        let len = self.reader.buffered();
+        Ok((self.reader.peek(len, 0).map_err(Failure::from_file)?, self.output))
+    }
+
+    /// Passes `len` bytes that are buffered.
+    pub fn pass_buffered(&mut self, len: usize) -> Result<(), Failure> {
+        let bytes = self.reader.peek(len, 0).map_err(Failure::from_file)?;
+        self.output.bytes(bytes).map_err(Failure::from_file)?;
+        self.reader.skip_buffered(len).map_err(Failure::from_file)
+    }
+
     /// Gets a byte.
+    #[inline]
     pub fn byte(&mut self) -> Result<u8, Failure> {
         let value = self.reader.get_byte().map_err(|error| self.failure(error))?;
         self.output.byte(value).map_err(Failure::from_file)?;
@@ -151,6 +174,7 @@ impl<'a, O: Output> Input<'a, O> {
     }
 
     /// Gets 64 bits.
+    #[inline]
     pub fn be64(&mut self) -> Result<u64, Failure> {
         let value = self.reader.get_be64().map_err(|error| self.failure(error))?;
         self.output.be64(value).map_err(Failure::from_file)?;
@@ -190,6 +214,12 @@ impl<'a, O: Output> Input<'a, O> {
 
     /// Passes the contents of a page.
     pub fn page(&mut self, place: Place) -> Result<(), Failure> {
+        let len = place.len as u64;
+        let to = self.position().saturating_add(len);
+        // What is cut short is read up to its end.
+        if !O::TAKES_PAGES && len >= FAR && len > self.reader.buffered() as u64 && to <= self.end {
+            return self.jump(to);
+        }
         self.output.page(&mut self.reader, place).map_err(|why| self.stopped(why))
     }
 
@@ -274,13 +304,23 @@ type Shared<'a> = Rc<RefCell<Box<dyn ReadChannel + 'a>>>;
 struct Source<'a> {
     kept: Cursor<Vec<u8>>,
     channel: Shared<'a>,
+    /// Where the next byte is in the channel, if that can be read at other places. Its own position then
+    /// does not matter, and others may move it.
+    position: Option<u64>,
+    /// The most bytes that are read next.
+    most: usize,
 }
 
 impl<'a> Source<'a> {
     /// A reader of `kept`, then of `channel`.
-    fn new(kept: Vec<u8>, channel: &Shared<'a>) -> Result<FileReader<Self>, Failure> {
+    fn new(
+        kept: Vec<u8>,
+        channel: &Shared<'a>,
+        position: Option<u64>,
+    ) -> Result<FileReader<Self>, Failure> {
         let kept = Cursor::new(kept);
-        FileReader::new(Self { kept, channel: channel.clone() }).map_err(Failure::from_file)
+        let source = Self { kept, channel: channel.clone(), position, most: BUFFER_SIZE };
+        FileReader::new(source).map_err(Failure::from_file)
     }
 }
 
@@ -291,6 +331,11 @@ impl Channel for Source<'_> {
 
     fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
         self.kept = Cursor::default();
+        self.most = FEW;
+        if let (SeekFrom::Start(to), Some(position)) = (to, &mut self.position) {
+            *position = to;
+            return Ok(to);
+        }
         self.channel.borrow_mut().seek(to)
     }
 }
@@ -300,7 +345,23 @@ impl ReadChannel for Source<'_> {
         let got = std::io::Read::read(&mut self.kept, into);
         match got.map_err(|error| ChannelError::from(&error))? {
             // An empty `into` is not asked for.
-            0 => self.channel.borrow_mut().read(into),
+            0 => {
+                let len = into.len().min(self.most);
+                self.most = self.most.saturating_mul(2).min(BUFFER_SIZE);
+                let into = into.get_mut(..len).unwrap_or_default();
+                let mut channel = self.channel.borrow_mut();
+                let Some(position) = &mut self.position else { return channel.read(into) };
+                let got = match channel.read_at(&[Piece::from(&mut *into)], *position) {
+                    // As of the files of some systems.
+                    Err(ChannelError::Unsupported) => {
+                        channel.seek(SeekFrom::Start(*position))?;
+                        channel.read(into)?
+                    }
+                    answer => answer?,
+                };
+                *position = position.saturating_add(got as u64);
+                Ok(got)
+            }
             got => Ok(got),
         }
     }

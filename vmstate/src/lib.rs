@@ -53,7 +53,7 @@ mod report;
 
 pub use configuration::Configuration;
 pub use convert::{ToMapped, ToOrdinary};
-pub use copy::{Copied, copy};
+pub use copy::{Copied, copy, copy_file};
 pub use diff::{Difference, diff};
 pub use extract::{Extractor, Wishes};
 pub use failure::{Failure, Stopped};

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use iov_iter::file::ReadChannel;
+use iov_iter::file::{ReadChannel, WriteChannel};
 use program::arguments::{self, Arguments, Command, Form};
 use program::files::{self, Destination, NewFolder, Opened, Reading};
 use program::sparse;
@@ -181,12 +181,8 @@ fn copy(stream: &Stream<'_>, to: &Path) -> u8 {
         }
     };
     let piped = opened.is_pipe();
-    let result = match copy_file(stream, &opened, &destination) {
-        Ok(false) => opened.read(Some(&destination)).and_then(|from| {
-            let result = vmstate::copy(from.channel, from.start, channel, stream.options);
-            from.progress.finish();
-            result
-        }),
+    let result = match copy_mapped(stream, &opened, &destination) {
+        Ok(false) => copy_ordinary(stream, opened, &destination, channel),
         Ok(true) => Ok(Copied::Checked),
         Err(failure) => Err(failure),
     };
@@ -218,7 +214,7 @@ fn copy(stream: &Stream<'_>, to: &Path) -> u8 {
 
 /// Copies a file whose memory is mapped as a whole: it has holes, and the places of the pages must
 /// stay. Whether it is such a file.
-fn copy_file(
+fn copy_mapped(
     stream: &Stream<'_>,
     opened: &Opened,
     destination: &Destination,
@@ -236,6 +232,26 @@ fn copy_file(
     stream.parse_opened(Box::new(handle(&file)?), start, &mut Discard, &mut report)?;
     sparse::copy(&file, &to)?;
     Ok(true)
+}
+
+/// Copies a stream whose memory is not mapped; `channel` writes to the destination.
+fn copy_ordinary(
+    stream: &Stream<'_>,
+    opened: Opened,
+    destination: &Destination,
+    channel: Box<dyn WriteChannel>,
+) -> Result<Copied, Failure> {
+    // Both threads use one handle of the input. Elsewhere it has one position for all of them.
+    let files = opened.file()?.zip(destination.file()?).filter(|_| cfg!(unix));
+    let Reading { channel: input, start, progress } = opened.read(Some(destination))?;
+    let result = match files {
+        Some(((from, _), to)) => {
+            vmstate::copy_file(input, &from, start, &to, stream.options).map(|()| Copied::Checked)
+        }
+        None => vmstate::copy(input, start, channel, stream.options),
+    };
+    progress.finish();
+    result
 }
 
 /// Copies a stream and the channels of multifd that came with it into a new folder, under the names

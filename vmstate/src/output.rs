@@ -32,6 +32,9 @@ pub enum Encoding {
 /// The first methods take elements that repeat the stream byte for byte; the others say what these bytes
 /// mean, or hand over what is elsewhere. Each may be left out: the element is then read and forgotten.
 pub trait Output {
+    /// Whether it takes pages by [`page`](Self::page). If not, those that are in a file need not be read.
+    const TAKES_PAGES: bool = true;
+
     /// Takes one byte.
     fn byte(&mut self, value: u8) -> Result<(), Error> {
         let _ = value;
@@ -169,7 +172,9 @@ pub trait Output {
 #[derive(Debug)]
 pub struct Discard;
 
-impl Output for Discard {}
+impl Output for Discard {
+    const TAKES_PAGES: bool = false;
+}
 
 /// Writes the stream again, the pages without copying them.
 #[derive(Debug)]

@@ -65,16 +65,19 @@ impl PageSize {
     }
 
     /// The size, if it is known.
+    #[inline]
     pub fn get(&self) -> Option<u64> {
         self.known.map(|(size, _)| size)
     }
 
     /// The bits of a record's header that are flags; the others are an address.
+    #[inline]
     pub fn flags(&self) -> u64 {
         flags(self.get().unwrap_or(SMALLEST_GUESS))
     }
 
     /// The largest size that fits what was read.
+    #[inline]
     pub fn most(&self) -> u64 {
         let lowest_bit = self.multiples & self.multiples.wrapping_neg();
         let largest = if lowest_bit == 0 { LARGEST } else { lowest_bit.min(LARGEST) };
@@ -112,6 +115,7 @@ impl PageSize {
     }
 
     /// Whether `value`, the length of a block or the offset of a page, can be whole pages.
+    #[inline]
     pub fn fits(&mut self, value: u64) -> bool {
         if let Some(size) = self.get() {
             return value & size.wrapping_sub(1) == 0;

@@ -14,6 +14,8 @@ use crate::{Failure, Input};
 const BLOCK_LIMIT: usize = 4096;
 /// How many bytes longer than the page its compressed form may be.
 const COMPRESS_EXCESS: usize = 4096;
+/// The header of a record that continues a block, and the byte that fills the page.
+const ZERO_RECORD: usize = 8 + 1;
 /// The longest name of a block and the byte that tells its length.
 const LONGEST_NAME: usize = 1 + 255;
 
@@ -244,6 +246,7 @@ impl Ram {
                     block.filled = block.filled.saturating_add(1);
                 }
                 input.output().filled(place, fill).map_err(|why| input.stopped(why))?;
+                self.zeros(input)?;
             }
             PAGE => {
                 block.normal = block.normal.saturating_add(1);
@@ -259,6 +262,36 @@ impl Ram {
             }
         }
         Ok(true)
+    }
+
+    /// Passes the records of more zero pages of the same block, as far as they are buffered: where there are
+    /// some there are many. Whatever is special about a record is left to [`record`](Self::record).
+    fn zeros<O: Output>(&mut self, input: &mut Input<'_, O>) -> Result<(), Failure> {
+        let index = self.current.unwrap_or_default();
+        let Some(block) = self.blocks.get_mut(index) else { return Ok(()) };
+        let mask = self.page_size.flags();
+        let (buffered, output) = input.buffered()?;
+        let mut count = 0_usize;
+        for record in buffered.as_chunks::<ZERO_RECORD>().0 {
+            let [header @ .., fill] = *record;
+            let header = u64::from_be_bytes(header);
+            let address = header & !mask;
+            if header & mask != ZERO | CONTINUE
+                || fill != 0
+                || address >= block.length
+                || !self.page_size.fits(address)
+            {
+                break;
+            }
+            let len = usize::try_from(self.page_size.most()).unwrap_or_default();
+            let filled = output.filled(Place { block: index, offset: address, len }, fill);
+            if let Err(why) = filled {
+                return Err(input.stopped(why));
+            }
+            count = count.saturating_add(1);
+        }
+        block.zero = block.zero.saturating_add(count as u64);
+        input.pass_buffered(count.saturating_mul(ZERO_RECORD))
     }
 
     fn named_block<O: Output>(&self, input: &mut Input<'_, O>) -> Result<usize, Failure> {

@@ -15,6 +15,8 @@ use vmstate::{Failure, find_start};
 
 /// Streams of fewer bytes are read without showing progress.
 const LONG: u64 = 32 << 20;
+/// Progress in a file is shown when it has changed by so many bytes.
+const STEP: u64 = 1 << 20;
 
 /// A name for messages.
 pub fn name(path: &Path, standard: &str) -> String {
@@ -106,7 +108,9 @@ impl Opened {
     pub fn read(self, to: Option<&Destination>) -> Result<Reading, Failure> {
         let Self { source, start, progress, .. } = self;
         let channel = match (source, to.and_then(Destination::regular)) {
-            (Source::File(file), _) => Box::new(WatchedFile { file, bar: progress.bar.clone() }),
+            (Source::File(file), _) => {
+                Box::new(WatchedFile { file, bar: progress.bar.clone(), shown: 0 })
+            }
             (Source::Pipe(pipe), None) => progress.watch(pipe.ungated()),
             (Source::Pipe(pipe), Some(Regular { file, full, .. })) => {
                 let gate = pipe.gated(file, full);
@@ -323,10 +327,14 @@ impl Progress {
     }
 }
 
-/// A file whose bytes are counted when they are read.
+/// A file whose progress is shown when it is read.
+///
+/// A file is read in order, with gaps, so its progress is a position.
 struct WatchedFile {
     file: File,
     bar: ProgressBar,
+    /// The position that is shown.
+    shown: u64,
 }
 
 impl Channel for WatchedFile {
@@ -341,15 +349,15 @@ impl Channel for WatchedFile {
 
 impl ReadChannel for WatchedFile {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
-        let got = ReadChannel::read(&mut self.file, into)?;
-        self.bar.inc(got as u64);
-        Ok(got)
+        ReadChannel::read(&mut self.file, into)
     }
 
     fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
-        let got = self.file.read_at(into, position)?;
-        self.bar.inc(got as u64);
-        Ok(got)
+        if position.abs_diff(self.shown) >= STEP {
+            self.shown = position;
+            self.bar.set_position(position);
+        }
+        self.file.read_at(into, position)
     }
 }
 

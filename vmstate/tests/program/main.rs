@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use support::{SHIPPED, inspect, t1, t2};
+use support::{Builder, SHIPPED, inspect, t1, t2};
 
 /// Runs the program in `dir` with `input` coming through a pipe.
 fn run(dir: &Path, arguments: &[&str], input: &[u8]) -> Output {
@@ -125,6 +125,64 @@ fn copying() {
     }
     assert_eq!(code(&run(dir.path(), &["copy", "in.mig", "/dev/null"], b"")), 0);
     assert!(Path::new("/dev/null").exists());
+}
+
+const NO_DEVICES: &str = r#"{"page_size": 4096, "devices": []}"#;
+
+/// A stream of `pages` pages. Every other one is zero.
+fn long(pages: u64) -> Vec<u8> {
+    let mut stream = Builder::machine(b"none").start(&[(b"ram", pages * 4096)]).footer(42);
+    stream = stream.byte(0x03).be32(42).be64(0x02).name(b"ram").byte(0);
+    for page in 1..pages {
+        let offset = page * 4096;
+        stream = match page % 2 {
+            0 => stream.be64(offset | 0x22).byte(0),
+            _ => stream.be64(offset | 0x28).bytes(&[page.to_le_bytes()[0]; 4096]),
+        };
+    }
+    stream.be64(0x10).footer(42).byte(0).description(NO_DEVICES).0
+}
+
+/// The system copies what was checked, while more of it is checked.
+#[test]
+fn long_files_are_copied_while_they_are_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let stream = long(12_000);
+    let offset = 70_000;
+    for beginning in [0, offset] {
+        let bytes = [&vec![7; beginning][..], &stream].concat();
+        fs::write(path("in.mig"), &bytes).unwrap();
+        let output = run(
+            dir.path(),
+            &["copy", "--offset", &beginning.to_string(), "in.mig", "out.mig"],
+            b"",
+        );
+        assert_eq!((code(&output), stderr(&output)), (0, ""));
+        assert!(fs::read(path("out.mig")).unwrap() == bytes);
+    }
+    fs::remove_file(path("out.mig")).unwrap();
+
+    // The last record is no page, or cut short; nothing is left.
+    let end = stream.len() - (8 + 5 + 1 + 5 + NO_DEVICES.len());
+    let mut damaged = stream.clone();
+    damaged[end - 4104..][..8].fill(0xff);
+    for bytes in [&damaged[..], &stream[..end - 100]] {
+        fs::write(path("in.mig"), bytes).unwrap();
+        let output = run(dir.path(), &["copy", "in.mig", "out.mig"], b"");
+        let inspected = run(dir.path(), &["inspect", "in.mig"], b"");
+        assert_eq!((code(&output), stderr(&output)), (1, stderr(&inspected)));
+        assert_eq!(stderr(&output).lines().count(), 1);
+        assert_eq!(files(dir.path()).len(), 1);
+    }
+
+    // No file may have more than 8 MB.
+    fs::write(path("in.mig"), &stream).unwrap();
+    let program = env!("CARGO_BIN_EXE_vmstate");
+    let script = format!("ulimit -f 16000; trap '' XFSZ; exec '{program}' copy in.mig out.mig");
+    let output = Command::new("sh").current_dir(dir.path()).args(["-c", &script]).output().unwrap();
+    assert_eq!(stderr(&output), "out.mig: File too large (os error 27)\n");
+    assert_eq!((code(&output), files(dir.path()).len()), (2, 1));
 }
 
 /// The names and contents of the files in `dir`.

@@ -1,10 +1,11 @@
 //! The memory that `vmstate` needs, whatever a stream claims.
 
 use crate::support::peak::peak;
-use crate::support::{Builder, T2_TEXT, inspect, t1, t2, t2_with};
-use iov_iter::file::{Channel, ChannelError, ReadChannel, WriteChannel};
-use iov_iter::{Piece, Source};
-use vmstate::{Copied, Failure, Options, copy};
+use crate::support::{Builder, Bytes, T2_TEXT, inspect, t1, t2, t2_with};
+use iov_iter::file::{Channel, ChannelError, Features, ReadChannel, SeekFrom, WriteChannel};
+use iov_iter::{Dest, Piece, Source};
+use std::cell::Cell;
+use vmstate::{Channels, Copied, Discard, Failure, Input, Options, Report, copy, parse};
 
 /// A beginning, then something many times, then an end.
 struct Long<'a> {
@@ -64,6 +65,83 @@ fn long_streams() {
     assert_eq!(written, length as u64);
     // 82 MB were copied with two buffers of 32 KiB and at most 33 pages.
     assert!(peak < 300 << 10, "{peak}");
+}
+
+/// Counts the bytes that are read of a file.
+struct Counted<'a, 'c> {
+    file: Bytes<'a>,
+    read: &'c Cell<usize>,
+}
+
+impl Counted<'_, '_> {
+    fn count(&self, got: Result<usize, ChannelError>) -> Result<usize, ChannelError> {
+        self.read.set(self.read.get() + got.unwrap_or_default());
+        got
+    }
+}
+
+impl Channel for Counted<'_, '_> {
+    fn features(&self) -> Features {
+        self.file.features()
+    }
+
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, ChannelError> {
+        self.file.seek(to)
+    }
+}
+
+impl ReadChannel for Counted<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
+        let got = self.file.read(into);
+        self.count(got)
+    }
+
+    fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
+        let got = self.file.read_at(into, position);
+        self.count(got)
+    }
+}
+
+/// How many bytes of a file are read to inspect it, and how that ends.
+fn bytes_read(stream: &[u8]) -> (usize, Result<(), Failure>) {
+    let read = Cell::new(0);
+    let counted = Box::new(Counted { file: Bytes::new(stream), read: &read });
+    let mut nothing = Discard;
+    let result = Input::new(counted, 0, &mut nothing).and_then(|mut input| {
+        let report = &mut Report::new(std::io::sink());
+        parse(&mut input, report, Channels::default(), Options::default())
+    });
+    (read.get(), result)
+}
+
+#[test]
+fn pages_of_a_file_that_nobody_wants_are_not_read() {
+    const PAGES: usize = 1000;
+    for (size, few) in [(4096, true), (1024, false)] {
+        let text = format!(r#"{{"page_size": {size}, "devices": []}}"#);
+        let begin = Builder::machine(b"none").start(&[(b"ram", 0x10_0000)]).footer(42);
+        let begin = begin.byte(0x03).be32(42).be64(0x08).name(b"ram").bytes(&vec![1; size]).0;
+        let page = Builder::default().be64(0x28).bytes(&vec![0x5a; size]).0;
+        let zeros = Builder::default().be64(0x22).byte(0).0;
+        let end = Builder::default().be64(0x10).footer(42).byte(0).description(&text).0;
+        let beginning = [begin, page.repeat(PAGES), zeros.repeat(PAGES)].concat();
+        let stream = [&beginning[..], &page, &end].concat();
+        let (read, result) = bytes_read(&stream);
+        result.unwrap();
+        // A header for each page; and before that the end of the file, and one buffer.
+        let most = PAGES * 64 + zeros.len() * PAGES + (0x1_0000 + 3 * 0x8000);
+        assert_eq!(read < most, few, "{read} of {}", stream.len());
+        // What is cut off is missing, although nobody would have read it.
+        for cut in [1, size / 2, size - 1] {
+            let stream = &stream[..beginning.len() + 8 + cut];
+            let what = bytes_read(stream).1.unwrap_err().to_string();
+            let (start, end) = (beginning.len(), stream.len());
+            let expected = format!(
+                "offset {end:#x} ({end}): the file ends in the RAM record that begins at {start:#x}"
+            );
+            assert_eq!(what, expected);
+        }
+    }
 }
 
 #[test]
