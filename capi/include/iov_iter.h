@@ -368,7 +368,7 @@ struct ioviter_control;
  * Makes a handle of a file for other threads. Any number of threads may use it at the same time, and while another
  * thread is inside the file. Free each one with ioviter_control_free; it may outlive the file. Returns 0, or -ENOMEM.
  *
- * A file that has one looks at it in each call, which makes small puts slower.
+ * A file that has one looks at it in each put, which costs 25 to 50 instructions more. A get costs no more.
  */
 int ioviter_writer_control(struct ioviter_control **out, struct ioviter_writer *writer);
 int ioviter_reader_control(struct ioviter_control **out, struct ioviter_reader *reader);

@@ -8,15 +8,27 @@ use iov_iter::file::{
 use iov_iter::{IovIter, IovIterSource, KVec, Piece, Source};
 
 /// Runs `put` on a fresh writer and checks the bytes of each write, the bytes and entries pending
-/// afterwards, and that nothing is lost.
+/// afterwards, and that nothing is lost. The same of a writer that another thread may fail.
 fn check(
-    put: impl for<'w> FnOnce(&mut FileWriter<'static, &'w mut Recorder>),
+    put: impl for<'w> Fn(&mut FileWriter<'static, &'w mut Recorder>),
+    writes: &[usize],
+    pending: u64,
+    entries: usize,
+) -> Recorder {
+    check_one(&put, true, writes, pending, entries);
+    check_one(&put, false, writes, pending, entries)
+}
+
+fn check_one(
+    put: &impl for<'w> Fn(&mut FileWriter<'static, &'w mut Recorder>),
+    controlled: bool,
     writes: &[usize],
     pending: u64,
     entries: usize,
 ) -> Recorder {
     let mut recorder = Recorder::default();
     let mut writer = FileWriter::new(&mut recorder).unwrap();
+    let _control = controlled.then(|| writer.control().unwrap());
     put(&mut writer);
     assert_eq!(writer.channel().offered(), writes, "writes");
     assert_eq!(writer.pending(), pending, "pending bytes");

@@ -249,7 +249,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub fn control(&mut self) -> Result<Control, Error> {
         let control = self.status.control()?;
         // Every put has to look at the shared state now.
-        self.queue.force_slow();
+        self.queue.guard();
         Ok(control)
     }
 
@@ -341,7 +341,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     pub(in crate::file) fn fail(&mut self, error: Error) -> Error {
         let error = self.status.fail(error);
         if self.error().is_some() {
-            self.queue.force_slow();
+            self.queue.guard();
         }
         error
     }

@@ -41,7 +41,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     #[inline]
     pub fn put_buffer(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let Some(room) = self.queue.take_room(bytes.len()) else {
-            return self.put_pieces(Bytes::from(bytes));
+            return self.put_bytes_slow(Bytes::from(bytes));
         };
         KVec::<Dest>::from(room).copy_from_slice(bytes);
         Ok(())
@@ -70,21 +70,41 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// ```
     #[doc(alias = "qemu_put_buffer")]
     pub fn put_piece(&mut self, bytes: Piece<'_, Source>) -> Result<(), Error> {
-        // SAFETY: the piece is valid for as long; it does not leave this call.
-        let bytes = unsafe { SharedVec::from_raw_parts(bytes.as_ptr().cast_mut(), bytes.len()) };
-        self.put_bytes(Bytes::Shared(bytes))
+        let Some(room) = self.queue.take_room(bytes.len()) else {
+            // SAFETY: the piece is valid for as long; it does not leave this call.
+            let bytes =
+                unsafe { SharedVec::from_raw_parts(bytes.as_ptr().cast_mut(), bytes.len()) };
+            return self.put_bytes_slow(Bytes::Shared(bytes));
+        };
+        KVec::<Dest>::from(room).copy_from(bytes);
+        Ok(())
     }
 
     /// Puts a copy of `bytes`.
     pub(in crate::file) fn put_bytes(&mut self, bytes: Bytes<'_>) -> Result<(), Error> {
         match self.queue.take_room(bytes.len()) {
             Some(room) => bytes.copy_to(room),
-            None => return self.put_pieces(bytes),
+            None => return self.put_bytes_slow(bytes),
         };
         Ok(())
     }
 
-    /// The slow way: puts bytes that fill the buffer, or of a file that may have an error.
+    /// Puts bytes of a file that another thread may have failed, or that fill the buffer.
+    ///
+    /// A function of its own: it saves no registers for the loop of `put_pieces`.
+    #[cold]
+    #[inline(never)]
+    fn put_bytes_slow(&mut self, bytes: Bytes<'_>) -> Result<(), Error> {
+        if self.is_healthy()
+            && let Some(room) = self.queue.take_small_room(bytes.len())
+        {
+            bytes.copy_to(room);
+            return Ok(());
+        }
+        self.put_pieces(bytes)
+    }
+
+    /// The slow way: puts bytes that fill the buffer, or fails.
     #[inline(never)]
     fn put_pieces(&mut self, mut bytes: Bytes<'_>) -> Result<(), Error> {
         self.check()?;
@@ -174,7 +194,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         if self.queue.copy_array(bytes) { Ok(()) } else { self.put_slow(bytes) }
     }
 
-    /// The slow way, usual only for files that another thread may stop.
+    /// Puts bytes of a file that another thread may have failed, or that fill the buffer.
     #[cold]
     #[inline(never)]
     fn put_slow<const N: usize>(&mut self, bytes: [u8; N]) -> Result<(), Error> {
@@ -274,6 +294,9 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     fn queue_slow(&mut self, range: RegionRange<'buf>) -> Result<(), Error> {
         if self.linear {
             return self.put_bytes(range.bytes());
+        }
+        if self.is_healthy() && self.queue.queue_small(range) {
+            return Ok(());
         }
         self.check()?;
         self.send_unless(Queue::can_queue)?;

@@ -30,13 +30,15 @@
 //! | State | Small bytes | Ranges of a region |
 //! |---|---|---|
 //! | healthy | fast: copied into the window | fast while there are fewer than `fast_entry_limit` entries |
-//! | `slow`: an error, or another thread may cause one | slow: looks at the error, then copies | slow |
+//! | `guarded`: an error, or another thread may cause one | looks at the error, then as if healthy | likewise |
 //! | `slow_ranges`: a linear file | fast | slow: copied |
 //! | buffer full, or no entry left for the open run | slow: sends first | slow: sends first |
 //!
 //! The fast ways look at one number each: the end of the buffer's window, which is 0 where bytes must go
-//! the slow way, and `fast_entry_limit`, which is 0 where ranges must.
+//! another way, and `fast_entry_limit`, which is 0 where ranges must.
 //! [`update_fast_paths`](Queue::update_fast_paths) derives both, whenever what they depend on changes.
+//! The ways of a guarded file without an error, `take_small_room` and `queue_small`, look at what they are
+//! derived from.
 
 use alloc::vec::Vec;
 
@@ -76,8 +78,8 @@ impl Entry<'_> {
 pub(in crate::file) struct Queue<'buf> {
     /// Its front is in use. Its window is the room for bytes that go the fast way.
     buffer: Buffer,
-    /// Every put goes the slow way: there is an error, or there may be.
-    slow: bool,
+    /// Every put looks at the error first: there is one, or another thread may cause one.
+    guarded: bool,
     /// Ranges of regions go the slow way.
     slow_ranges: bool,
     /// Start of the open run: `run..used` follows all entries.
@@ -116,7 +118,7 @@ impl<'buf> Queue<'buf> {
         buffer.set_end(OPEN);
         Ok(Self {
             buffer,
-            slow: false,
+            guarded: false,
             slow_ranges: false,
             run: 0,
             entries,
@@ -143,9 +145,9 @@ impl<'buf> Queue<'buf> {
         if len > 0 { self.buffer.take_slice(len) } else { None }
     }
 
-    /// Makes every later put go the slow way.
-    pub(in crate::file) fn force_slow(&mut self) {
-        self.slow = true;
+    /// Closes the fast ways for good, so that every later put looks at the error first.
+    pub(in crate::file) fn guard(&mut self) {
+        self.guarded = true;
         self.update_fast_paths();
     }
 
@@ -158,9 +160,9 @@ impl<'buf> Queue<'buf> {
     /// Derives the limits of the fast ways; see the [table](self).
     #[inline]
     fn update_fast_paths(&mut self) {
-        let bytes_fast = !self.slow && self.can_open_run();
+        let bytes_fast = !self.guarded && self.can_open_run();
         self.buffer.set_end(if bytes_fast { OPEN } else { CLOSED });
-        let ranges_fast = !self.slow && !self.slow_ranges && self.used() < BUFFER_SIZE;
+        let ranges_fast = !self.guarded && !self.slow_ranges && self.used() < BUFFER_SIZE;
         self.fast_entry_limit = if ranges_fast { FAST_ENTRIES } else { 0 };
     }
 
@@ -241,13 +243,17 @@ impl<'buf> Queue<'buf> {
         len
     }
 
-    /// Copies all of `bytes`, unless that would make a flush due; returns whether it did.
+    /// Room for `len` bytes, or `None` if they would make a flush due. The caller has looked at the error.
+    #[inline]
+    pub(in crate::file) fn take_small_room(&mut self, len: usize) -> Option<&mut [u8]> {
+        if self.can_open_run() { self.buffer.take_before(len, OPEN) } else { None }
+    }
+
+    /// Copies all of `bytes`, unless that would make a flush due; returns whether it did. The caller has looked
+    /// at the error.
     #[inline]
     pub(in crate::file) fn copy_small(&mut self, bytes: &[u8]) -> bool {
-        if !self.can_open_run() {
-            return false;
-        }
-        let Some(room) = self.buffer.take_before(bytes.len(), OPEN) else { return false };
+        let Some(room) = self.take_small_room(bytes.len()) else { return false };
         KVec::<Dest>::from(room).copy_from_slice(bytes);
         true
     }
@@ -293,6 +299,20 @@ impl<'buf> Queue<'buf> {
             self.append_range(range);
         }
         fast
+    }
+
+    /// Appends a range, unless a flush is near; returns whether it did. The caller has looked at the error, and
+    /// the file is not linear.
+    #[inline]
+    pub(in crate::file) fn queue_small(&mut self, range: RegionRange<'buf>) -> bool {
+        if self.used() >= BUFFER_SIZE || self.entries.len() >= FAST_ENTRIES {
+            return false;
+        }
+        if range.len > 0 {
+            self.close_run();
+            self.append_range(range);
+        }
+        true
     }
 
     #[inline(always)]

@@ -236,7 +236,9 @@ pub fn check(
     let watch = Watch { moved: channel.moved.clone(), due: Mutex::new(Vec::new()) };
     let by_address = ByAddress { watch: &watch, base: memory.as_ptr().addr() };
     let region = Region::with_release(memory, &watch);
-    let writer = FileWriter::new(&mut channel).unwrap();
+    let mut writer = FileWriter::new(&mut channel).unwrap();
+    // A file that another thread may fail does the same.
+    let _control = (operations.len() % 2 == 1).then(|| writer.control().unwrap());
     let shared = Region::shared_with_release(KVec::from(memory), &watch);
     let (watch, put) = (&watch, Vec::new());
     let mut model = Model {
