@@ -80,16 +80,18 @@ fn copy_beginning<W: WriteChannel>(
     }
 }
 
-/// What was read is copied in pieces of about so many bytes ...
-const PIECE: u64 = 4 << 20;
-/// ... of which so many may wait. They are still in the system's cache when they are copied.
+/// A file is copied in pieces of so many bytes ...
+const PIECE: u64 = 1 << 20;
+/// ... of which so many may wait to be checked. They are still in the cache of the processor or the system.
 const WAITING: usize = 4;
+/// There are no more pieces.
+const ALL: u64 = u64::MAX;
 const STOPPED: &str = "the copying has stopped";
 
 /// Copies a stream as [`copy`] does, from an ordinary file into another one, which is empty.
 ///
-/// `channel` reads `from`. Only what must be understood goes through it; another thread lets the system copy
-/// the bytes, meanwhile.
+/// `channel` reads `from`. Only what must be understood goes through it: another thread lets the system copy
+/// the bytes, a little before they are checked.
 pub fn copy_file<'a>(
     channel: Box<dyn ReadChannel + 'a>,
     from: &File,
@@ -97,51 +99,57 @@ pub fn copy_file<'a>(
     to: &File,
     options: Options,
 ) -> Result<(), Failure> {
-    let mut nothing = Discard;
+    let (sender, pieces) = sync_channel(WAITING);
     thread::scope(|scope| {
-        let (reached, ends) = sync_channel(WAITING);
-        let announced = Announced { channel, last: 0, reached: reached.clone() };
-        let mut input = Input::new(Box::new(announced), start, &mut nothing)?;
+        let mut nothing = Discard;
+        let follower = Box::new(Follower { channel, copied: 0, pieces: &pieces });
+        let mut input = Input::new(follower, start, &mut nothing)?;
         // From here on the input is read at positions of its own.
-        let copier = scope.spawn(|| copy_pieces(from, to, ends));
-        let nothing = &mut Report::new(io::sink());
-        let parsed = parse(&mut input, nothing, Channels::default(), options);
+        let copier = scope.spawn(|| copy_pieces(from, to, sender));
+        let report = &mut Report::new(io::sink());
+        let parsed = parse(&mut input, report, Channels::default(), options);
         let end = input.position();
         drop(input);
-        let checked =
-            parsed.and_then(|()| reached.send(end).map_err(|_| Failure::Output(STOPPED.into())));
-        drop(reached);
-        // If the copier has stopped, it says why.
-        let copied = copier.join().unwrap_or_else(|_| Err(Failure::Output(STOPPED.into())));
-        copied.and(checked)
+        if parsed.is_ok() {
+            pieces.iter().for_each(drop);
+        }
+        // This ends the copier, if it has not ended.
+        drop(pieces);
+        let copied = copier.join().unwrap_or_else(|_| Err(Failure::Output(STOPPED.into())))?;
+        parsed?;
+        if copied == end {
+            return Ok(());
+        }
+        Err(Failure::Input("the length of the file has changed meanwhile".into()))
     })
 }
 
-/// Copies the beginning of a file, up to each of the offsets that come.
-fn copy_pieces(mut from: &File, mut to: &File, ends: Receiver<u64>) -> Result<(), Failure> {
+/// Copies a file and tells after each piece how many bytes were copied, as long as somebody listens. Returns
+/// how many they were.
+fn copy_pieces(mut from: &File, mut to: &File, sender: SyncSender<u64>) -> Result<u64, Failure> {
     let rewound = from.seek(io::SeekFrom::Start(0));
     rewound.map_err(|error| Failure::Input(error.to_string()))?;
     let mut copied = 0_u64;
-    for end in ends {
-        let len = end.saturating_sub(copied);
-        let moved = io::copy(&mut from.take(len), &mut to);
-        if moved.map_err(|error| Failure::Output(error.to_string()))? < len {
-            return Err(Failure::Input("the file has become shorter".into()));
+    loop {
+        let piece = io::copy(&mut from.take(PIECE), &mut to);
+        let piece = piece.map_err(|error| Failure::Output(error.to_string()))?;
+        copied = copied.saturating_add(piece);
+        let told = sender.send(if piece == 0 { ALL } else { copied });
+        if piece == 0 || told.is_err() {
+            return Ok(copied);
         }
-        copied = end;
     }
-    Ok(())
 }
 
-/// A file that is read in order; tells how far that has come.
-struct Announced<'a> {
+/// Reads a file after it was copied.
+struct Follower<'a, 'p> {
     channel: Box<dyn ReadChannel + 'a>,
-    /// The last offset that was told.
-    last: u64,
-    reached: SyncSender<u64>,
+    /// How many bytes were copied.
+    copied: u64,
+    pieces: &'p Receiver<u64>,
 }
 
-impl Channel for Announced<'_> {
+impl Channel for Follower<'_, '_> {
     fn features(&self) -> Features {
         self.channel.features()
     }
@@ -151,17 +159,15 @@ impl Channel for Announced<'_> {
     }
 }
 
-impl ReadChannel for Announced<'_> {
+impl ReadChannel for Follower<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ChannelError> {
         self.channel.read(into)
     }
 
     fn read_at(&mut self, into: &[Piece<'_, Dest>], position: u64) -> Result<usize, ChannelError> {
-        let got = self.channel.read_at(into, position)?;
-        if position.saturating_sub(self.last) >= PIECE {
-            self.reached.send(position).map_err(|_| ChannelError::Other(STOPPED))?;
-            self.last = position;
+        while position >= self.copied {
+            self.copied = self.pieces.recv().map_err(|_| ChannelError::Other(STOPPED))?;
         }
-        Ok(got)
+        self.channel.read_at(into, position)
     }
 }
