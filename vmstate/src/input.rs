@@ -319,7 +319,9 @@ impl<'a> Source<'a> {
         position: Option<u64>,
     ) -> Result<FileReader<Self>, Failure> {
         let kept = Cursor::new(kept);
-        let source = Self { kept, channel: channel.clone(), position, most: BUFFER_SIZE };
+        // A file with little in it is read as a long one.
+        let most = if position.is_some() { FEW } else { BUFFER_SIZE };
+        let source = Self { kept, channel: channel.clone(), position, most };
         FileReader::new(source).map_err(Failure::from_file)
     }
 }

@@ -72,11 +72,15 @@ fn load(system: &Program, dir: &Path, capabilities: &[&str], uri: &str) {
 #[test]
 fn mapped_memory() {
     for system in programs(X86).iter().filter(|system| system.version.0 >= 9) {
-        for uri in ["file:mapped.mig", "file:mapped.mig,offset=0x12345"] {
+        let [at_start, at_offset] = ["file:mapped.mig", "file:mapped.mig,offset=0x12345"];
+        for (uri, by_channels) in [(at_start, false), (at_offset, false), (at_start, true)] {
             let dir = directory();
             let dir = dir.path();
             let mut qemu = started(system, dir);
             enable(&mut qemu, "mapped-ram");
+            if by_channels {
+                enable(&mut qemu, "multifd");
+            }
             qemu.migrate(uri).unwrap();
             qemu.quit();
             let memory = extract(dir, &["mapped.mig"], "first");
@@ -162,7 +166,7 @@ fn postcopy_target(system: &Program, dir: &Path) -> Option<Qemu> {
     let capability = json!({ "capability": "postcopy-ram", "state": true });
     let capabilities = json!({ "capabilities": [capability] });
     if let Err(error) = target.ask("migrate-set-capabilities", capabilities) {
-        eprintln!("SKIPPED: postcopy of memory: {error}");
+        eprintln!("not possible here: postcopy of memory: {error}");
         return None;
     }
     target.execute("migrate-incoming", json!({ "uri": "unix:target" }));

@@ -219,7 +219,8 @@ impl Qemu {
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => panic!("{command}: no answer"),
             };
-            let answer: Value = serde_json::from_str(&line).unwrap();
+            // Some commands of the monitor print to the same place.
+            let Ok(answer) = serde_json::from_str::<Value>(&line) else { continue };
             if let Some(error) = answer.get("error") {
                 return Some(Err(error.clone()));
             }

@@ -137,6 +137,8 @@ fn round_trip(system: &Program, options: &[&str], capabilities: &[&str], exact: 
     let piped = copy_pipe(&saved.bytes, 4096, Options { page_size, ..Options::default() }).unwrap();
     assert!(piped == saved.bytes, "the copy through pipes differs: {options:?}");
 
+    convert_and_load(system, dir, options, capabilities, &report);
+
     // Without the original at hand.
     fs::remove_file(dir.join("saved.mig")).unwrap();
     let loaded = Qemu::load(system, dir, options, capabilities, "exec:cat copy.mig");
@@ -151,6 +153,40 @@ fn round_trip(system: &Program, options: &[&str], capabilities: &[&str], exact: 
         assert!(differences.status.success(), "{options:?}: {differences:?}");
     }
     report
+}
+
+/// Converts `saved.mig` there and back: memory and devices stay the same, and QEMU loads both.
+fn convert_and_load(
+    system: &Program,
+    dir: &Path,
+    options: &[&str],
+    capabilities: &[&str],
+    report: &str,
+) {
+    let convert = |form, from, to| {
+        let output = vmstate(dir, &["convert", "--to", form, from, to]);
+        assert!(output.status.success() && output.stderr.is_empty(), "{options:?}: {output:?}");
+        // The descriptions tell of the other form, so only the rest is the same.
+        let differences = vmstate(dir, &["diff", "saved.mig", to]);
+        assert!(differences.status.success(), "{options:?}: {differences:?}");
+    };
+    let load = |capabilities: &[&str], uri: &str| {
+        let loaded = Qemu::load(system, dir, options, capabilities, uri);
+        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{options:?}: {ended:?}"));
+        assert_eq!(state, "prelaunch");
+        qemu.quit();
+    };
+    // Only a configuration can say that memory is mapped, and there must be some.
+    let mut from = "saved.mig";
+    if !report.contains("config   none\n") && !report.contains("\nram      none\n") {
+        convert("mapped", from, "mapped.mig");
+        from = "mapped.mig";
+        if system.version.0 >= 9 {
+            load(&[capabilities, &["mapped-ram"]].concat(), "file:mapped.mig");
+        }
+    }
+    convert("ordinary", from, "ordinary.mig");
+    load(capabilities, "exec:cat ordinary.mig");
 }
 
 #[test]
@@ -467,10 +503,37 @@ fn damage_is_found_before_qemu_sees_it() {
     }
 }
 
+/// Where in a block the known pages are: far from what the machine itself has in it.
+const KNOWN: u64 = 0x80_0000;
+
+/// Extracts the memory of a machine that has a processor and, at `address`, a block with some known pages:
+/// it is what the machine itself says.
+fn extract_known(system: &Program, options: &[&str], block: &str, address: u64) {
+    let folder = directory();
+    let dir = folder.path();
+    let blob = format!("loader,file=blob.bin,addr={:#x},force-raw=on", address + KNOWN);
+    let options = [options, &["-device", &blob]].concat();
+    let mut qemu = Qemu::stopped(system, dir, &options);
+    qemu.negotiate(&[]);
+    let blocks = qemu.ram_blocks();
+    let (_, length) = blocks.iter().find(|(name, _)| name == block).unwrap();
+    let path = dir.join("witness.bin");
+    qemu.execute("pmemsave", json!({ "val": address, "size": length, "filename": path }));
+    qemu.migrate(SAVE).unwrap();
+    qemu.quit();
+    let extracted = vmstate(dir, &["extract", "saved.mig", "memory"]);
+    assert!(extracted.status.success(), "{options:?}: {extracted:?}");
+    let memory = fs::read(dir.join("memory").join(format!("{block}.raw"))).unwrap();
+    assert!(memory == fs::read(path).unwrap(), "{options:?}");
+    let blob = fs::read(dir.join("blob.bin")).unwrap();
+    assert!(memory[KNOWN as usize..].starts_with(&blob), "{options:?}");
+}
+
 /// Pages of 4 KiB and of 1 KiB, which a pipe does not tell.
 #[test]
 fn arm_machines() {
     for system in &programs(ARM) {
+        extract_known(system, &["-M", "virt", "-m", "16M"], "mach-virt.ram", 0x4000_0000);
         // Its timers go on while the stream is loaded.
         let report = round_trip(system, &["-M", "virt", "-m", "16M"], &[], false);
         assert!(report.contains("config   page_size=4096\n"), "{report}");
@@ -493,6 +556,48 @@ fn memory_that_is_plugged_in() {
         let ram = report.lines().position(|line| line.starts_with("ram ")).unwrap();
         assert_eq!(early.is_some(), system.version.0 >= 8, "{report}");
         assert!(early.is_none_or(|early| early < ram), "{report}");
+    }
+}
+
+/// What was written to disks since some time, which is a section of its own.
+#[test]
+fn bitmaps_of_disks() {
+    for system in &programs(X86) {
+        let folder = directory();
+        let dir = folder.path();
+        let options = ["-M", "pc", "-m", "8M", "-blockdev", "null-co,node-name=disk,size=16777216"];
+        let capabilities = ["dirty-bitmaps"];
+        let count = |qemu: &mut Qemu| {
+            let nodes = qemu.execute("query-named-block-nodes", json!({}));
+            nodes[0]["dirty-bitmaps"][0]["count"].clone()
+        };
+        let mut qemu = Qemu::stopped(system, dir, &options);
+        qemu.negotiate(&capabilities);
+        qemu.execute("block-dirty-bitmap-add", json!({ "node": "disk", "name": "since" }));
+        let write = json!({ "command-line": "qemu-io disk \"write 1M 300k\"" });
+        qemu.execute("human-monitor-command", write);
+        let dirty = count(&mut qemu);
+        assert!(dirty.as_u64().is_some_and(|bytes| bytes >= 300 << 10), "{dirty}");
+        qemu.migrate(SAVE).unwrap();
+        qemu.quit();
+        let bytes = fs::read(dir.join("saved.mig")).unwrap();
+        let report = inspect(&bytes).unwrap();
+        assert!(report.contains(" name=dirty-bitmap "), "{report}");
+        assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
+        assert!(fs::read(dir.join("copy.mig")).unwrap() == bytes);
+        assert_eq!(copy_pipe(&bytes, 4096, Options::default()).unwrap(), bytes);
+        let converted = vmstate(dir, &["convert", "--to", "mapped", "copy.mig", "mapped.mig"]);
+        assert!(converted.status.success(), "{converted:?}");
+        let converted = vmstate(dir, &["convert", "--to", "ordinary", "mapped.mig", "again.mig"]);
+        assert!(converted.status.success(), "{converted:?}");
+        for name in ["copy.mig", "again.mig"] {
+            let uri = format!("exec:cat {name}");
+            let loaded = Qemu::load(system, dir, &options, &capabilities, &uri);
+            let (mut qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+            assert_eq!(state, "prelaunch");
+            assert_eq!(count(&mut qemu), dirty);
+            qemu.quit();
+        }
     }
 }
 
@@ -541,16 +646,31 @@ fn pages_that_change_while_they_are_sent() {
         let quickly = json!({ "max-bandwidth": 64 << 20, "downtime-limit": 2000 });
         qemu.execute("migrate-set-parameters", quickly);
         qemu.wait_for_migration().unwrap();
+        // The pages are within these.
+        let witness = dir.path().join("witness.bin");
+        qemu.execute("pmemsave", json!({ "val": 0, "size": 0xa_0000, "filename": witness }));
         qemu.quit();
         let bytes = fs::read(dir.path().join("saved.mig")).unwrap();
         let report = inspect(&bytes).unwrap();
         assert!(sum(&report, "block", "xbzrle") > 0, "{report}");
+        assert!(vmstate(dir.path(), &["extract", "saved.mig", "memory"]).status.success());
+        let memory = fs::read(dir.path().join("memory/pc.ram.raw")).unwrap();
+        let witness = fs::read(witness).unwrap();
+        assert!(memory.starts_with(&witness) && witness[0x1_0000..].iter().any(|byte| *byte != 0));
         assert_eq!(copy_pipe(&bytes, 4096, Options::default()).unwrap(), bytes);
         assert!(vmstate(dir.path(), &["copy", "saved.mig", "copy.mig"]).status.success());
-        let loaded = Qemu::load(system, dir.path(), &options, &["xbzrle"], "exec:cat copy.mig");
-        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
-        assert_eq!(state, "running");
-        qemu.quit();
+        let form = ["convert", "--to", "mapped", "copy.mig", "mapped.mig"];
+        assert!(vmstate(dir.path(), &form).status.success());
+        let form = ["convert", "--to", "ordinary", "mapped.mig", "ordinary.mig"];
+        assert!(vmstate(dir.path(), &form).status.success());
+        assert!(vmstate(dir.path(), &["diff", "copy.mig", "ordinary.mig"]).status.success());
+        for name in ["copy.mig", "ordinary.mig"] {
+            let uri = format!("exec:cat {name}");
+            let loaded = Qemu::load(system, dir.path(), &options, &["xbzrle"], &uri);
+            let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+            assert_eq!(state, "running");
+            qemu.quit();
+        }
     }
 }
 
@@ -688,6 +808,21 @@ fn other_machines() {
         ("qemu-system-ppc64", &["-M", pseries, "-m", "256M"], " name=spapr/htab "),
         ("qemu-system-avr", &["-M", "uno"], " page_size=256 "),
     ];
+    let known: [(&str, &[&str], &str, u64); 3] = [
+        (
+            "qemu-system-riscv64",
+            &["-M", "virt", "-m", "16M", "-bios", "none"],
+            "riscv_virt_board.ram",
+            0x8000_0000,
+        ),
+        ("qemu-system-s390x", &["-m", "16M"], "s390.ram", 0),
+        ("qemu-system-ppc64", &["-M", pseries, "-m", "256M"], "ppc_spapr.ram", 0),
+    ];
+    for (name, options, block, address) in known {
+        for system in &programs(name) {
+            extract_known(system, options, block, address);
+        }
+    }
     for (name, options, expected) in machines {
         let systems = programs(name);
         assert!(!systems.is_empty());
