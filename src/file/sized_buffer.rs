@@ -19,8 +19,8 @@ use crate::list::List;
 use crate::memory::{Access, Piece};
 use crate::segment::KVec;
 
-/// Size of a chunk.
-const CHUNK: usize = 1 << 20;
+/// Size of a chunk. A fuzzer crosses the borders of small ones more often.
+const CHUNK: usize = if cfg!(iov_iter_small_chunks) { 4 << 10 } else { 1 << 20 };
 /// The least that is allocated.
 const LEAST: usize = 1 << 10;
 /// The most chunks that are allocated without asking first whether there is memory for all.

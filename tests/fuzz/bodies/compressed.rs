@@ -1,7 +1,23 @@
 //! Compressed blocks come back as they were, and damaged ones do no harm.
 
+use std::cell::RefCell;
+
 use iov_iter::file::zlib::{Deflater, Inflater, bound};
 use iov_iter::file::{BUFFER_SIZE, Compress, Decompress, Error, FileReader, FileWriter};
+
+thread_local! {
+    /// Codecs are as good as new after any block. Making one takes as long as a small block.
+    static DEFLATERS: RefCell<[Option<Deflater>; 10]> = const { RefCell::new([const { None }; 10]) };
+    static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
+}
+
+/// Calls `f` with a deflater of this level.
+fn with_deflater<R>(level: u8, f: impl FnOnce(&mut Deflater) -> R) -> R {
+    DEFLATERS.with_borrow_mut(|deflaters| {
+        let deflater = &mut deflaters[usize::from(level)];
+        f(deflater.get_or_insert_with(|| Deflater::new(level).unwrap()))
+    })
+}
 
 /// Bytes before a block, which tell its length.
 const PREFIX: usize = 4;
@@ -10,13 +26,21 @@ const GUARD: [u8; 16] = [0xa5; 16];
 
 /// Decompresses into the front of a buffer of `room` bytes.
 fn decompress(inflater: &mut Inflater, from: &[u8], room: usize) -> Option<Vec<u8>> {
-    let mut into = vec![0; room];
-    into.extend(GUARD);
+    let mut into = vec![0; room + GUARD.len()];
+    into[room..].copy_from_slice(&GUARD);
     let got = inflater.decompress(from, &mut into[..room]);
     assert_eq!(into[room..], GUARD);
     into.truncate(got.unwrap_or(0));
     assert!(got.is_none_or(|got| got == into.len()));
     got.map(|_| into)
+}
+
+/// A few long lengths, and many short ones, which a codec is done with soon.
+fn stretched(len: usize, times: usize) -> usize {
+    match len {
+        240.. => len * times,
+        _ => len,
+    }
 }
 
 /// A block of noise, single bytes and repetitions; some are too long for a file.
@@ -30,16 +54,17 @@ fn block(mut input: &[u8]) -> Vec<u8> {
         match what % 4 {
             0 => block.extend(now),
             // As much as a page.
-            1 => block.extend(now.repeat(len * 16)),
+            1 => block.extend(now.repeat(stretched(len, 16))),
             2 => block.extend_from_within(block.len().saturating_sub(len)..),
-            _ => {
-                block.extend((0..len * 32).scan(u32::from_be_bytes([what, 1, 2, 3]), |state, _| {
+            _ => block.extend((0..stretched(len, 32)).scan(
+                u32::from_be_bytes([what, 1, 2, 3]),
+                |state, _| {
                     *state ^= *state << 13;
                     *state ^= *state >> 17;
                     *state ^= *state << 5;
                     Some(*state as u8)
-                }))
-            }
+                },
+            )),
         }
     }
     block
@@ -59,7 +84,7 @@ fn damaged(level: u8, mut input: &[u8]) -> Vec<u8> {
     block.truncate(BUFFER_SIZE / 2);
     let mut sent = Vec::new();
     let mut writer = FileWriter::new(&mut sent).unwrap();
-    writer.put_compressed(&mut Deflater::new(level).unwrap(), &block).unwrap();
+    with_deflater(level, |deflater| writer.put_compressed(deflater, &block)).unwrap();
     writer.close().unwrap();
     for (at, value) in changes {
         let at = at % sent.len();
@@ -72,16 +97,20 @@ pub fn check(input: &[u8]) {
     let Some((&[kind, room_low, room_high], input)) = input.split_first_chunk() else { return };
     let room = usize::from(u16::from_le_bytes([room_low, room_high]));
     let level = (kind & 0x3f) % 10;
-    let mut inflater = Inflater::new().unwrap();
-    match kind >> 6 {
-        0 => arbitrary(&mut inflater, input, room),
-        1 => {
-            let damaged = damaged(level, input);
-            arbitrary(&mut inflater, &damaged, room);
-            arbitrary(&mut inflater, &damaged[PREFIX..], room);
+    INFLATER.with_borrow_mut(|inflater| {
+        let inflater = inflater.get_or_insert_with(|| Inflater::new().unwrap());
+        match kind >> 6 {
+            0 => arbitrary(inflater, input, room),
+            1 => {
+                let damaged = damaged(level, input);
+                arbitrary(inflater, &damaged, room);
+                arbitrary(inflater, &damaged[PREFIX..], room);
+            }
+            _ => {
+                with_deflater(level, |deflater| round_trip(deflater, inflater, &block(input), room))
+            }
         }
-        _ => round_trip(level, &mut inflater, &block(input), room),
-    }
+    });
 }
 
 /// Any bytes, as the data of a block and as a block of a file.
@@ -116,11 +145,10 @@ fn arbitrary(inflater: &mut Inflater, input: &[u8], room: usize) {
 }
 
 /// Compresses a block twice, by hand and through a file, and decompresses it.
-fn round_trip(level: u8, inflater: &mut Inflater, block: &[u8], room: usize) {
-    let mut deflater = Deflater::new(level).unwrap();
+fn round_trip(deflater: &mut Deflater, inflater: &mut Inflater, block: &[u8], room: usize) {
     let most = bound(block.len()).unwrap();
-    let mut into = vec![0; most];
-    into.extend(GUARD);
+    let mut into = vec![0; most + GUARD.len()];
+    into[most..].copy_from_slice(&GUARD);
     let len = deflater.compress(block, &mut into[..most]).unwrap();
     assert_eq!(into[most..], GUARD);
     let compressed = &into[..len];
@@ -131,8 +159,8 @@ fn round_trip(level: u8, inflater: &mut Inflater, block: &[u8], room: usize) {
     assert!(decompress(inflater, &compressed[..room % len], block.len()).is_none());
 
     // With too little room it fails, and harms nothing.
-    let mut small = vec![0; room];
-    small.extend(GUARD);
+    let mut small = vec![0; room + GUARD.len()];
+    small[room..].copy_from_slice(&GUARD);
     let again = deflater.compress(block, &mut small[..room]);
     assert_eq!(small[room..], GUARD);
     assert!(again.is_some() || room < most);
@@ -146,10 +174,10 @@ fn round_trip(level: u8, inflater: &mut Inflater, block: &[u8], room: usize) {
     let mut writer = FileWriter::new(&mut sent).unwrap();
     writer.put_buffer(&vec![0xee; room]).unwrap();
     let free = BUFFER_SIZE - room % BUFFER_SIZE;
-    let put = writer.put_compressed(&mut deflater, block);
+    let put = writer.put_compressed(deflater, block);
     if PREFIX + most > free {
         assert_eq!((put, writer.tell()), (Err(Error::NoSpace), room as u64));
-        let put = writer.put_compressed_flushing(&mut deflater, block);
+        let put = writer.put_compressed_flushing(deflater, block);
         assert_eq!(put.is_ok(), PREFIX + most <= BUFFER_SIZE);
         assert!(put.is_ok() || put == Err(Error::NoSpace));
     } else {

@@ -13,21 +13,28 @@ pub fn fails_at(input: &mut Input<'_>) -> Option<usize> {
 
 /// A length: mostly below 256.
 pub fn len(input: &mut Input<'_>) -> usize {
-    match input.byte() {
+    let len = match input.byte() {
         0..32 => input.word(),
         32..40 => 32700 + input.below(256),
-        _ => input.below(256),
-    }
+        _ => return input.below(256),
+    };
+    input.affordable(len)
+}
+
+/// The size of a portion. Large ones make a run shorter.
+fn portion(input: &mut Input<'_>) -> usize {
+    input.allow(usize::MAX);
+    len(input)
 }
 
 /// Portions of a channel, at least one of which moves data.
 pub fn portions(input: &mut Input<'_>) -> Vec<Option<usize>> {
     let mut portions = input.list(8, |input| match input.below(4) {
         0 => None,
-        _ => Some(len(input).max(1)),
+        _ => Some(portion(input).max(1)),
     });
     // No cycle is so short of data that a run takes long.
-    portions.push(Some(3000));
+    portions.push(Some(20_000));
     portions
 }
 
@@ -47,9 +54,17 @@ pub fn get(input: &mut Input<'_>) -> Get {
         11 => Get::Segments(input.list(8, len)),
         12 => Get::PeekByte(len(input)),
         13 => Get::SkipBuffered(len(input)),
-        14 => Get::Iter(len(input), 1 + len(input), fault(input)),
+        14 => {
+            let (len, piece) = (len(input), 1 + len(input));
+            Get::Iter(len, pieces(len, piece), fault(input))
+        }
         _ => Get::AtEnd,
     }
+}
+
+/// The length of pieces, so that there are not too many in `len`.
+pub fn pieces(len: usize, piece: usize) -> usize {
+    piece.max(len / 64)
 }
 
 /// Where an iterator faults, if it does.
@@ -57,17 +72,24 @@ fn fault(input: &mut Input<'_>) -> Option<usize> {
     (input.below(2) == 0).then(|| len(input))
 }
 
+/// A step as it is, or a longer one where it would take too many to the place.
+pub fn step(step: usize, place: usize) -> usize {
+    step.max(place / 100)
+}
+
 pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let fails_at = fails_at(&mut input);
     let channel = portions(&mut input);
+    input.allow(5 * LONG);
     let gets = input.list(64, get);
     let times = 1 + input.below(4) * input.below(256);
     let mut data = input.rest().repeat(times);
     data.truncate(LONG);
     reading::check(&gets, &channel, &data);
     if let Some(fails_at) = fails_at {
-        let step = 1 + gets.len() * times;
-        reading::check_failure(step, &channel, fails_at.min(data.len()), &data);
+        let fails_at = fails_at.min(data.len());
+        let step = step(1 + gets.len() * times, fails_at);
+        reading::check_failure(step, &channel, fails_at, &data);
     }
 }

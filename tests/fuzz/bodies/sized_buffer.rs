@@ -7,10 +7,12 @@ use iov_iter::file::{
 };
 use iov_iter::segment::as_pieces;
 
-/// No buffer grows larger: into the second chunk of the largest size.
-const MOST: usize = if cfg!(miri) { 5000 } else { 3 << 20 };
+/// The size of a chunk of the buffer.
+const CHUNK: usize = if cfg!(iov_iter_small_chunks) { 4 << 10 } else { 1 << 20 };
+/// No buffer grows larger: a little into the third chunk.
+const MOST: usize = if cfg!(miri) { 5000 } else { 2 * CHUNK + 1500 };
 /// A buffer up to this length is compared as a whole after every operation.
-const SHORT: usize = 8 << 10;
+const SHORT: usize = 10 << 10;
 
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -38,13 +40,17 @@ pub enum Place {
     Near(u16),
     /// So far from the end, or from zero.
     End(i8),
-    Far(u32),
+    /// So far from where the second or the third chunk begins.
+    Border(bool, i8),
     /// So far from the largest number.
     Last(u16),
 }
 
 fn bytes(len: u16, first: u8) -> Vec<u8> {
-    (0..len % 4096).map(|at| first.wrapping_add(at as u8) | 1).collect()
+    let block: Vec<u8> = (0..=255).map(|at| first.wrapping_add(at) | 1).collect();
+    let mut bytes = block.repeat(usize::from(len % 4096).div_ceil(block.len()));
+    bytes.truncate(usize::from(len % 4096));
+    bytes
 }
 
 struct Model {
@@ -57,11 +63,12 @@ struct Model {
 impl Model {
     fn place(&self, place: Place) -> usize {
         match place {
-            Place::Near(at) => usize::from(at) % 20_000,
+            Place::Near(at) => usize::from(at) % (20_000.min(MOST + 500)),
+            Place::Border(third, more) => {
+                let border = if third { 2 * CHUNK } else { CHUNK };
+                border.saturating_add_signed(more.into())
+            }
             Place::End(more) => self.bytes.len().saturating_add_signed(more.into()),
-            // Large buffers take long: one of many is enough.
-            Place::Far(at) if at % 32 == 0 => at as usize % (MOST + 2),
-            Place::Far(at) => at as usize % 60_000,
             Place::Last(less) => usize::MAX - usize::from(less),
         }
     }
@@ -111,6 +118,7 @@ impl Model {
                 assert_eq!(self.channel.buffer_mut().append(&bytes), expected);
             }
             Op::Read(place, count) => {
+                let count = count % 4096;
                 let (at, mut into) = (self.place(place), vec![0; count.into()]);
                 let got = self.channel.buffer().read_at(at, &mut into);
                 assert!(into[..got] == *self.read(at, count));
@@ -149,8 +157,8 @@ impl Model {
             }
             Op::Shrink => {
                 self.channel.buffer_mut().shrink_to_fit();
-                // Chunks double up to 1 MiB.
-                let most = (2 * len + 1024).min(len + (1 << 20));
+                // The first chunk doubles.
+                let most = (2 * len + 1024).min(len + CHUNK);
                 let most = if len == 0 { 0 } else { most };
                 assert!(self.channel.buffer().capacity() <= most);
             }
@@ -178,6 +186,7 @@ impl Model {
                 self.position += expected.unwrap_or(0);
             }
             Op::ChannelRead(count) => {
+                let count = count % 4096;
                 let mut into = vec![0; count.into()];
                 let got = ReadChannel::read(&mut self.channel, &mut into).unwrap();
                 assert!(into[..got] == *self.read(self.position, count));
@@ -188,10 +197,13 @@ impl Model {
 
     fn compare(&self) {
         let buffer = self.channel.buffer();
-        let mut bytes = vec![0xee; self.bytes.len() + 1];
-        assert_eq!(buffer.read_at(0, &mut bytes), self.bytes.len());
-        assert_eq!(bytes.pop(), Some(0xee));
-        assert!(bytes == self.bytes);
+        let mut rest = &self.bytes[..];
+        for slice in buffer.slices() {
+            let (expected, after) = rest.split_at(slice.len());
+            assert!(slice == expected);
+            rest = after;
+        }
+        assert!(rest.is_empty());
     }
 }
 
@@ -203,10 +215,10 @@ pub fn decode(input: &[u8]) -> Vec<Op> {
 pub fn check(input: &[u8]) {
     let channel = BufferChannel::new(SizedBuffer::with_limit(MOST));
     let mut model = Model { channel, position: 0, bytes: Vec::new(), limit: MOST };
-    for op in decode(input).into_iter().take(60) {
+    for op in decode(input).into_iter().take(30) {
         let (before, first) = (model.bytes.len(), model.first());
         // Below that the buffer grows as a vector does.
-        let settled = model.channel.buffer().capacity() >= 1 << 20;
+        let settled = model.channel.buffer().capacity() >= CHUNK;
         model.apply(op);
         let buffer = model.channel.buffer();
         assert_eq!(buffer.len(), model.bytes.len());

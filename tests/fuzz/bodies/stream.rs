@@ -6,10 +6,13 @@ use std::sync::LazyLock;
 use super::file_model::reading;
 use super::file_model::writing::{self, Put};
 use super::input::Input;
-use super::reader::{fails_at, get, len, portions};
+use super::reader::{fails_at, get, len, pieces, portions, step};
 
 /// More than two buffers of a file.
 const MEMORY: usize = if cfg!(miri) { 2000 } else { 70_000 };
+
+/// What long operations of an input move in all: two buffers of a file, and more.
+const LONG: usize = 2 * MEMORY;
 
 /// The caller's memory: bytes without a short period.
 static BYTES: LazyLock<Vec<u8>> =
@@ -37,7 +40,11 @@ fn put(input: &mut Input<'_>) -> Put {
         10 => Put::Counted(input.byte()),
         11 => Put::Shared(range(input), release),
         12 => Put::Raw(range(input), release),
-        13 => Put::Iter(range(input), 1 + len(input), release.then(|| len(input))),
+        13 => {
+            let (range, piece) = (range(input), 1 + len(input));
+            let piece = pieces(range.len(), piece);
+            Put::Iter(range, piece, release.then(|| len(input)))
+        }
         _ => Put::Flush,
     }
 }
@@ -46,16 +53,19 @@ pub fn check(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let fails_at = fails_at(&mut input);
     let channel = portions(&mut input);
+    input.allow(LONG);
     let puts = input.list(150, put);
     let arrived = writing::check(&puts, &channel, fails_at, &BYTES);
 
     let channel = portions(&mut input);
+    input.allow(LONG);
     let mut gets = Vec::new();
     while !input.is_empty() && gets.len() < 100 {
         gets.push(get(&mut input));
     }
     reading::check(&gets, &channel, &arrived);
     if let Some(fails_at) = fails_at.filter(|at| *at <= arrived.len()) {
-        reading::check_failure(gets.len() + 1, &channel, fails_at, &arrived);
+        let step = step(gets.len() + 1, fails_at);
+        reading::check_failure(step, &channel, fails_at, &arrived);
     }
 }

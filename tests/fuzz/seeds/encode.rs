@@ -102,7 +102,7 @@ encode_variants!(sized_buffer::Op {
     ChannelRead(len),
 });
 
-encode_variants!(sized_buffer::Place { Near(at), End(more), Far(at), Last(less), });
+encode_variants!(sized_buffer::Place { Near(at), End(more), Border(third, more), Last(less), });
 
 encode_variants!(import::Limit { BehindTheArray(room), ThirtyTwoBits, Usual, });
 

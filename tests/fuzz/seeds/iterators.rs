@@ -7,7 +7,22 @@ use super::bodies::import::{Input, Limit};
 use super::encode::Encode;
 
 /// The shapes of memory, as the bodies number them.
-const NAMES: [&str; 6] = ["user-buffer", "iovec", "kvec", "bvec", "uniform", "discard"];
+const NAMES: [&str; 12] = [
+    "user-buffer",
+    "iovec",
+    "kvec",
+    "bvec",
+    "uniform",
+    "shared",
+    "iovec-chain",
+    "kvec-chain",
+    "shared-chain",
+    "bvec-chain",
+    "lookup",
+    "discard",
+];
+/// How many of them, the first ones, a source can be.
+const SOURCES: usize = 11;
 
 /// The layout `[A4, B0, C6, D2]` of the worked examples, with gaps.
 const WORKED: &[(u8, u8)] = &[(3, 4), (0, 0), (5, 6), (1, 2)];
@@ -26,35 +41,42 @@ fn scene(shape: usize, segments: &[(u8, u8)], spare: u8, bad: &[u8], absent: &[u
     bytes
 }
 
-/// Every operation on both iterators, of a few bytes each.
-fn every_operation() -> Vec<u8> {
-    (0..36).flat_map(|code| [[code, 7, 3, 0], [code, 5, 4, 3]]).flatten().collect()
+/// A third of the operations, of a few bytes each, on both iterators, between saving and restoring their
+/// states. Those that shorten come late.
+fn operations_from(first: u8) -> Vec<u8> {
+    let both = |code: u8| [[code, 7, 3, 0], [code, 5, 4, 3]];
+    let codes = (first..36).step_by(3).rev();
+    [5].into_iter().chain(codes).chain([6]).flat_map(both).flatten().collect()
 }
 
-pub fn operations() -> Vec<Seed> {
-    let mut seeds: Vec<_> = (0..NAMES.len())
-        .map(|shape| {
-            let source = scene(shape.min(4), PAGES, 0, &[], &[]);
-            (NAMES[shape], [source, scene(shape, PAGES, 0, &[], &[]), every_operation()].concat())
-        })
-        .collect();
+pub fn operations() -> Vec<(String, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    for (shape, name) in NAMES.iter().enumerate() {
+        let source = scene(shape % SOURCES, PAGES, 0, &[], &[]);
+        let dest = scene(shape, PAGES, 0, &[], &[]);
+        for third in 0..3 {
+            let ops = operations_from(third);
+            seeds.push((format!("{name}-{third}"), [&source[..], &dest, &ops].concat()));
+        }
+    }
+    let mut push = |name: &str, bytes: Vec<u8>| seeds.push((name.to_string(), bytes));
     // Copy, go back, cut, copy again: from user memory that faults in the middle.
     let ops =
         [[13, 5, 0, 0], [1, 3, 0, 0], [3, 6, 0, 0], [13, 9, 0, 0], [4, 4, 0, 0], [33, 9, 0, 0]];
     let (user, kernel) = (scene(1, WORKED, 0, &[7], &[0]), scene(2, WORKED, 0, &[], &[]));
-    seeds.push(("fault-in-source", [&user[..], &kernel, ops.as_flattened()].concat()));
+    push("fault-in-source", [&user[..], &kernel, ops.as_flattened()].concat());
     let ops =
         [[21, 5, 0, 0], [2, 3, 0, 1], [22, 6, 0, 0], [24, 9, 0, 0], [25, 9, 0, 0], [26, 9, 4, 0]];
-    seeds.push(("fault-in-destination", [&kernel[..], &user, ops.as_flattened()].concat()));
+    push("fault-in-destination", [&kernel[..], &user, ops.as_flattened()].concat());
     // A count that ends inside the list, and states that are kept.
     let cut = scene(3, PAGES, 20, &[], &[]);
     let ops =
         [[5, 0, 0, 0], [0, 50, 0, 0], [10, 60, 5, 0], [2, 70, 0, 0], [6, 0, 0, 0], [4, 9, 0, 0]];
-    seeds.push(("count-inside-the-list", [&cut[..], &cut, ops.as_flattened()].concat()));
+    push("count-inside-the-list", [&cut[..], &cut, ops.as_flattened()].concat());
     // Page by page into user memory that is not resident, with faults disabled and enabled.
     let away = scene(1, PAGES, 0, &[], &[0, 2, 5]);
     let ops = [[28, 30, 9, 2], [28, 30, 9, 0], [29, 30, 9, 2], [7, 90, 0, 1], [29, 30, 9, 2]];
-    seeds.push(("pages-not-resident", [&away[..], &away, ops.as_flattened()].concat()));
+    push("pages-not-resident", [&away[..], &away, ops.as_flattened()].concat());
     seeds
 }
 
@@ -128,7 +150,7 @@ pub fn pages() -> Vec<Seed> {
     let seed = |shape: usize, at_most, absent| {
         [scene(shape, PAGES, 0, &[], absent), vec![at_most], steps.concat()].concat()
     };
-    let mut seeds: Vec<_> = (0..5).map(|shape| (NAMES[shape], seed(shape, 7, &[]))).collect();
+    let mut seeds: Vec<_> = (0..SOURCES).map(|shape| (NAMES[shape], seed(shape, 7, &[]))).collect();
     seeds.push(("one-page-at-a-time", seed(1, 0, &[])));
     seeds.push(("pages-not-resident", seed(0, 7, &[0, 3, 4])));
     seeds
@@ -140,7 +162,7 @@ pub fn checksum() -> Vec<Seed> {
     let data: Vec<u8> = (0..200_u8).map(|at| at.wrapping_mul(151) ^ 0xff).collect();
     let seed = |scene: Vec<u8>| [&scene[..], &calls, &data].concat();
     let mut seeds: Vec<_> =
-        (0..5).map(|shape| (NAMES[shape], seed(scene(shape, PAGES, 0, &[], &[])))).collect();
+        (0..SOURCES).map(|shape| (NAMES[shape], seed(scene(shape, PAGES, 0, &[], &[])))).collect();
     seeds.push(("fault", seed(scene(1, PAGES, 0, &[57], &[2]))));
     let ones = [&scene(2, WORKED, 0, &[], &[])[..], &calls, &[0xff; 12]].concat();
     seeds.push(("ones", ones));

@@ -11,9 +11,9 @@ use super::bodies;
 pub type Seed = (&'static str, Vec<u8>);
 
 /// The seeds of a target.
-pub fn seeds(target: &str) -> Vec<Seed> {
-    match target {
-        "operations" => iterators::operations(),
+pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let seeds = match target {
+        "operations" => return iterators::operations(),
         "import" => iterators::import(),
         "pages" => iterators::pages(),
         "checksum" => iterators::checksum(),
@@ -24,7 +24,8 @@ pub fn seeds(target: &str) -> Vec<Seed> {
         "sized_buffer" => files::sized_buffer(),
         "compressed" => files::compressed(),
         _ => Vec::new(),
-    }
+    };
+    seeds.into_iter().map(|(name, bytes)| (name.to_string(), bytes)).collect()
 }
 
 /// Bytes that the generator of random numbers gives next.

@@ -1,6 +1,7 @@
 //! The naive model of an iterator: all segments flattened to one string of bytes, and a position.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use iov_iter::Error;
 
@@ -35,6 +36,8 @@ pub type Piece = (usize, usize);
 #[derive(Clone, Debug)]
 pub struct Flat {
     pub bytes: Vec<Byte>,
+    /// The bytes of each segment that has some.
+    pub segments: Vec<Range<usize>>,
     pub nature: Nature,
     /// The page size.
     pub page: usize,
@@ -86,8 +89,11 @@ impl Flat {
             if byte.bad {
                 return index - from;
             }
+            let enters = index == from
+                || byte.address.is_multiple_of(self.page)
+                || byte.segment != self.bytes[index - 1].segment;
             let page = byte.address / self.page;
-            if self.nature == Nature::User && self.absent.contains(&page) {
+            if enters && self.nature == Nature::User && self.absent.contains(&page) {
                 if nofault {
                     return index - from;
                 }
@@ -122,15 +128,15 @@ impl Flat {
 
     /// The pieces of the next `n` bytes; cut at page borders, too, if `paged`.
     pub fn pieces(&self, n: usize, paged: bool) -> Vec<Piece> {
-        let mut pieces: Vec<Piece> = Vec::new();
-        for index in self.at..self.at + n.min(self.count) {
-            let byte = &self.bytes[index];
-            let joins = index > self.at
-                && self.bytes[index - 1].segment == byte.segment
-                && !(paged && byte.address.is_multiple_of(self.page));
-            match pieces.last_mut() {
-                Some((_, len)) if joins => *len += 1,
-                _ => pieces.push((index, 1)),
+        let end = self.at + n.min(self.count);
+        let mut pieces = Vec::new();
+        for segment in &self.segments {
+            let (mut from, to) = (segment.start.max(self.at), segment.end.min(end));
+            while from < to {
+                let page_end = from + self.page - self.bytes[from].address % self.page;
+                let after = if paged { page_end.min(to) } else { to };
+                pieces.push((from, after - from));
+                from = after;
             }
         }
         pieces
@@ -158,22 +164,21 @@ impl Flat {
 
     /// Bytes of the current segment before the position; 0 at the end and between segments.
     pub fn offset(&self) -> usize {
-        let Some(byte) = self.bytes.get(self.at) else { return 0 };
-        self.bytes[..self.at].iter().rev().take_while(|b| b.segment == byte.segment).count()
+        let current = self.segments.iter().find(|segment| segment.contains(&self.at));
+        current.map_or(0, |segment| self.at - segment.start)
     }
 
     /// Segments of the bytes from the position on, hidden ones included.
     pub fn segment_count(&self) -> usize {
-        changes(self.bytes[self.at..].iter().map(|byte| byte.segment))
+        self.segments.iter().filter(|segment| segment.end > self.at).count()
     }
 
     /// Pages touched, with one count per segment and page.
     pub fn npages(&self, max_bytes: usize) -> usize {
-        if self.nature == Nature::Nothing {
-            return 0;
+        match self.nature {
+            Nature::Nothing => 0,
+            _ => self.pieces(max_bytes, true).len(),
         }
-        let bytes = &self.bytes[self.at..self.at + self.count.min(max_bytes)];
-        changes(bytes.iter().map(|byte| (byte.segment, byte.address / self.page)))
     }
 
     /// How many of `size` bytes are out of reach of faulting in, which makes pages resident.
@@ -238,16 +243,10 @@ impl Flat {
     /// How many bytes from `start` bytes ahead on lie in so many segments.
     pub fn span(&self, start: usize, max_bytes: usize, most: usize) -> usize {
         let left = self.count.saturating_sub(start).min(max_bytes);
-        let segments = self.bytes.iter().skip(self.at + start).take(left).map(|byte| byte.segment);
-        let (mut spanned, mut seen, mut last) = (0, 0, None);
-        for segment in segments {
-            seen += usize::from(last != Some(segment));
-            if seen > most {
-                break;
-            }
-            (spanned, last) = (spanned + 1, Some(segment));
-        }
-        spanned
+        let (from, to) = (self.at + start, self.at + start + left);
+        let segments = self.segments.iter().filter(|segment| segment.end > from);
+        let last = segments.take(most).last().map_or(from, |segment| segment.end);
+        last.min(to).saturating_sub(from)
     }
 
     /// Whether a page ends with `before`, and the page that begins with `next` follows it physically.
@@ -302,16 +301,6 @@ impl Flat {
         }
         (found, false)
     }
-}
-
-/// How many runs of the same value there are.
-fn changes<T: PartialEq>(values: impl Iterator<Item = T>) -> usize {
-    let (mut runs, mut last) = (0, None);
-    for value in values {
-        runs += usize::from(last.as_ref() != Some(&value));
-        last = Some(value);
-    }
-    runs
 }
 
 /// The pieces left in the model.

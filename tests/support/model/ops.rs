@@ -142,7 +142,7 @@ impl Case {
             ops.push(Op::new(code, more(), more(), more()));
         }
         // More of them find no more, and each costs a look at everything.
-        ops.truncate(64);
+        ops.truncate(28);
         Self { source, dest, ops }
     }
 }

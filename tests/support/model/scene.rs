@@ -238,7 +238,7 @@ impl Scene {
         if self.shape.is_addressable() {
             buffer = vec![0; end + 8];
         }
-        let mut bytes = Vec::new();
+        let (mut bytes, mut filled) = (Vec::with_capacity(total), Vec::new());
         let mut image = 0;
         for (segment, (gap, len)) in segments.iter().copied().enumerate() {
             let first = match self.shape.of_segments() {
@@ -261,6 +261,9 @@ impl Scene {
                 Shape::KVec | Shape::Shared => buffer.as_ptr().addr() + image + gap,
                 _ => 0,
             };
+            if len > 0 {
+                filled.push(bytes.len()..bytes.len() + len);
+            }
             for at in 0..len {
                 memory.places.push(image + gap + at);
                 let value = Some((bytes.len() * 7 + 1) as u8);
@@ -275,6 +278,7 @@ impl Scene {
         }
         let mut flat = Flat {
             bytes,
+            segments: filled,
             nature: match self.shape.of_segments() {
                 Shape::UserBuf | Shape::IoVec => Nature::User,
                 Shape::KVec | Shape::Shared => Nature::Kernel,

@@ -111,6 +111,13 @@ impl<const P: usize> UserSpace<P> {
         pages.iter().filter(|(_, page)| !page.resident).map(|(number, _)| *number).collect()
     }
 
+    /// Whether the pages that are not resident now are these.
+    pub fn is_absent(&self, numbers: &BTreeSet<usize>) -> bool {
+        let pages = self.pages.borrow();
+        let absent = pages.iter().filter(|(_, page)| !page.resident).map(|(number, _)| number);
+        absent.eq(numbers)
+    }
+
     /// Declares bytes bad, wherever their page is.
     pub fn make_bad(&self, range: Range<usize>) {
         self.bad.borrow_mut().push(range);

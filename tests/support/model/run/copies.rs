@@ -22,7 +22,8 @@ fn full(wanted: usize, left: usize, moved: usize) -> Result<(), Error> {
 impl Side<'_, Source> {
     pub(super) fn copy_out(&mut self, how: Out, n: usize) {
         if let Out::Checksum | Out::FullChecksum = how {
-            return self.checksum_out(n, matches!(how, Out::FullChecksum));
+            self.checksum_out(n, matches!(how, Out::FullChecksum));
+            return self.check_sum();
         }
         let (iter, flat) = (&mut self.iter, &mut self.flat);
         let mut bytes = vec![0xdd; n];
@@ -162,7 +163,10 @@ impl Side<'_, Dest> {
         let mut fed = None;
         let mut reachable = data;
         let moved = match how {
-            In::Checksum => return self.checksum_in(data),
+            In::Checksum => {
+                self.checksum_in(data);
+                return self.check_sum();
+            }
             In::Full => {
                 let result = iter.copy_to_iter_full(data);
                 let moved = if n <= flat.count { flat.movable(n, false) } else { 0 };
