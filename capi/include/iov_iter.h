@@ -565,7 +565,7 @@ int ioviter_reader_is_seekable(const struct ioviter_reader *reader);
  * ioviter_reader_error tells. The same for -EAGAIN, which is no error of the file: where a channel does not wait, look
  * with ioviter_reader_peek first.
  */
-uint8_t ioviter_reader_get_byte(struct ioviter_reader *reader);
+int ioviter_reader_get_byte(struct ioviter_reader *reader); /* 0 to 255 */
 uint16_t ioviter_reader_get_be16(struct ioviter_reader *reader);
 uint32_t ioviter_reader_get_be32(struct ioviter_reader *reader);
 uint64_t ioviter_reader_get_be64(struct ioviter_reader *reader);

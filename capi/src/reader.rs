@@ -114,6 +114,12 @@ pub extern "C" fn ioviter_reader_is_seekable(reader: Option<&Reader>) -> c_int {
     reader.is_some_and(|reader| reader.file.is_seekable()).into()
 }
 
+/// Of the width of C's results, so that a C function that returns one can end with this call.
+#[unsafe(no_mangle)]
+pub extern "C" fn ioviter_reader_get_byte(reader: Option<&mut Reader>) -> c_int {
+    reader.map_or(0, |reader| reader.file.get_byte().unwrap_or_default()).into()
+}
+
 macro_rules! integers {
     ($($name:ident $integer:ty: $method:ident;)*) => {$(
         #[unsafe(no_mangle)]
@@ -125,7 +131,6 @@ macro_rules! integers {
     )*};
 }
 integers! {
-    ioviter_reader_get_byte u8: get_byte;
     ioviter_reader_get_be16 u16: get_be16;
     ioviter_reader_get_be32 u32: get_be32;
     ioviter_reader_get_be64 u64: get_be64;

@@ -172,7 +172,7 @@ int ioviter_reader_set_error(struct ioviter_reader *reader, int error);
 int ioviter_reader_shutdown(struct ioviter_reader *reader);
 int ioviter_reader_set_blocking(struct ioviter_reader *reader, int blocking);
 int ioviter_reader_is_seekable(const struct ioviter_reader *reader);
-uint8_t ioviter_reader_get_byte(struct ioviter_reader *reader);
+int ioviter_reader_get_byte(struct ioviter_reader *reader);
 uint16_t ioviter_reader_get_be16(struct ioviter_reader *reader);
 uint32_t ioviter_reader_get_be32(struct ioviter_reader *reader);
 uint64_t ioviter_reader_get_be64(struct ioviter_reader *reader);
