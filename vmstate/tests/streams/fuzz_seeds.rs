@@ -144,5 +144,6 @@ fn seeds() -> Seeds {
         ("pages-of-1-kib", change(6, [6, 100, 0, 2])),
         ("zero-before-the-stream", change(1, [3, 0, 0, 0])),
         ("device-before-the-end", change(7, [1, 60, 16, 40])),
+        ("zero-page-that-is-none", change(8, [6, 160, 0, 0x2a])),
     ]
 }

@@ -37,6 +37,7 @@ static GOOD: LazyLock<Vec<Stream>> = LazyLock::new(|| {
         shipped,
         described(ARM, b"{\"configuration\""),
         (device_before_the_end(), Some(T2_TEXT.as_bytes().to_vec())),
+        (runs_of_zeros(), None),
     ];
     let streams: Vec<_> = streams.map(|(head, text)| Stream { head, text }).into();
     for stream in &streams {
@@ -70,6 +71,18 @@ fn every_element() -> Vec<u8> {
     let stream = stream.be64(0x40).name(b"b").byte(1).be16(3).bytes(&[1, 1, 9]);
     let stream = stream.be64(0x520).be32(4).bytes(b"zlib").be64(0x10).footer(42);
     stream.byte(3).be32(42).be64(0x10).footer(42).byte(0).0
+}
+
+/// Zero pages one after the other, up to pages that are not.
+fn runs_of_zeros() -> Vec<u8> {
+    let stream = Builder::machine(b"none").start(&[(b"a", 0x1_0000), (b"b", 0x4000)]).footer(42);
+    let zeros = |stream: Builder, pages: std::ops::Range<u64>| {
+        pages.fold(stream, |stream, page| stream.be64(page << 12 | 0x22).byte(0))
+    };
+    let stream = zeros(stream.byte(2).be32(42).be64(0x02).name(b"a").byte(0), 1..4);
+    let stream = zeros(stream.be64(0x4028).bytes(&[5; 4096]), 5..9);
+    let stream = zeros(stream.be64(0x9022).byte(7), 10..16).be64(0x2002).name(b"b").byte(0);
+    zeros(stream, 0..2).be64(0x10).footer(42).byte(3).be32(42).be64(0x10).footer(42).byte(0).0
 }
 
 impl Stream {
