@@ -468,7 +468,8 @@ fn inflate(zlib: &mut Decompress, rest: &mut &[u8], mut page: &mut [u8]) -> Resu
 
 /// Fills `page` with what `rest` gives.
 fn unpack(zstd: &mut Decoder<'_>, rest: &mut &[u8], mut page: &mut [u8]) -> Result<(), String> {
-    loop {
+    // Asked for nothing several times, as by packets of zero pages, zstd takes it for an endless loop.
+    while !(page.is_empty() && rest.is_empty()) {
         let mut from = InBuffer::around(rest);
         let mut to = OutBuffer::around(page);
         let result = zstd.run(&mut from, &mut to);
@@ -478,11 +479,12 @@ fn unpack(zstd: &mut Decoder<'_>, rest: &mut &[u8], mut page: &mut [u8]) -> Resu
         if let Err(error) = result {
             return Err(format!("compressed pages cannot be unpacked: {error}"));
         }
-        if page.is_empty() && (rest.is_empty() || read == 0) {
-            return Ok(());
+        if page.is_empty() && read == 0 {
+            break;
         }
         if read == 0 && written == 0 {
             return Err(TOO_FEW.into());
         }
     }
+    Ok(())
 }

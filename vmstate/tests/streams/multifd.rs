@@ -11,6 +11,7 @@ const ALLOCATED: usize = 12;
 const NORMAL: usize = 16;
 const SIZE: usize = 20;
 const NUMBER: usize = 24;
+const ZERO: usize = 32;
 const NAME: usize = 64;
 const OFFSETS: usize = 320;
 /// The first packet of a channel, and the one with pages: SYNC is before it.
@@ -91,6 +92,29 @@ fn compressed_pages_that_are_damaged_are_refused() {
         let (file, offset, what) = damage(name, contents, &[0xff; 8]);
         assert_eq!((file, offset), (1, contents as u64), "{what}");
         assert!(what.starts_with("compressed pages "), "{what}");
+    }
+}
+
+#[test]
+fn many_packets_may_have_nothing_but_zero_pages() {
+    for name in ["mfd", "mfd-zlib", "mfd-zstd"] {
+        let [main, mut one, other] = multifd(name);
+        let contents = PAGES + 1344;
+        let size = u32::from_be_bytes(one[PAGES + SIZE..][..4].try_into().unwrap());
+        let mut after = one.split_off(contents + size as usize);
+        let mut zeros = one[PAGES..contents].to_vec();
+        zeros[NORMAL..][..4].fill(0);
+        zeros[ZERO..][..4].copy_from_slice(&26_u32.to_be_bytes());
+        for number in 100..140_u64 {
+            zeros[NUMBER..][..8].copy_from_slice(&number.to_be_bytes());
+            one.extend_from_slice(&zeros);
+        }
+        for packet in after.chunks_exact_mut(1344) {
+            packet[NUMBER..][..8].copy_from_slice(&140_u64.to_be_bytes());
+        }
+        one.append(&mut after);
+        let report = inspect_multifd(&main, &[&one, &other]).unwrap();
+        assert!(report.contains("length=106496 zero=1061 normal=5 "), "{name}: {report}");
     }
 }
 
