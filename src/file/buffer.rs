@@ -10,11 +10,10 @@
 //! Both files do most of their work in [`take`](Buffer::take) and [`put`](Buffer::put), which are one
 //! comparison: bytes that are in the window can be taken, and nothing else has to be looked at.
 
-use alloc::alloc::alloc_zeroed;
-use alloc::boxed::Box;
+use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
 use core::hint::assert_unchecked;
-use core::ops::Range;
+use core::ops::{Deref, DerefMut, Range};
 use core::ptr::NonNull;
 
 use super::BUFFER_SIZE;
@@ -36,7 +35,13 @@ pub(super) struct Buffer {
 impl Buffer {
     /// A buffer of zeros with an empty window at its start.
     pub(super) fn new() -> Result<Self, Error> {
-        Ok(Self { memory: zeros()?, front: 0, end: 0 })
+        Ok(Self { memory: Memory::new()?, front: 0, end: 0 })
+    }
+
+    /// The memory, as a pointer that stays valid as long as the buffer lives.
+    #[inline]
+    pub(super) const fn as_ptr(&self) -> *const u8 {
+        self.memory.0.as_ptr().cast()
     }
 
     /// The number of bytes before the window.
@@ -180,16 +185,48 @@ impl Buffer {
 }
 
 /// Its length is part of the type, so it is not looked up for each byte that is taken.
-type Memory = Box<[u8; BUFFER_SIZE]>;
+///
+/// Unlike a `Box`, it leaves pointers into it valid when it is moved or borrowed.
+#[derive(Debug)]
+struct Memory(NonNull<[u8; BUFFER_SIZE]>);
 
-/// As `Box::new` of zeros, for which running out of memory is an error.
-fn zeros() -> Result<Memory, Error> {
-    // SAFETY: the layout is that of an array of some bytes, so its size is not 0.
-    let memory = unsafe { alloc_zeroed(Layout::new::<[u8; BUFFER_SIZE]>()) };
-    let memory = NonNull::new(memory.cast::<[u8; BUFFER_SIZE]>()).ok_or(Error::NoMemory)?;
-    // SAFETY: the global allocator has just allocated this memory for such an array, nobody else
-    // knows of it, and zeros are an array of bytes.
-    Ok(unsafe { Box::from_raw(memory.as_ptr()) })
+// SAFETY: it owns its bytes, as a `Box` does.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// Zeros. Running out of memory is an error.
+    fn new() -> Result<Self, Error> {
+        // SAFETY: the layout is that of an array of some bytes, so its size is not 0.
+        let memory = unsafe { alloc_zeroed(Layout::new::<[u8; BUFFER_SIZE]>()) };
+        NonNull::new(memory.cast()).map(Self).ok_or(Error::NoMemory)
+    }
+}
+
+impl Deref for Memory {
+    type Target = [u8; BUFFER_SIZE];
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        // SAFETY: the bytes are initialised, and this alone owns them.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl DerefMut for Memory {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        // SAFETY: as in `deref`.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: `new` allocated it, with this layout.
+        unsafe { dealloc(self.0.as_ptr().cast(), Layout::new::<[u8; BUFFER_SIZE]>()) };
+    }
 }
 
 /// For places in a buffer.

@@ -15,6 +15,21 @@ pub(in crate::file) enum Bytes<'b> {
 }
 
 impl<'b> Bytes<'b> {
+    /// The bytes of a segment.
+    ///
+    /// # Safety
+    ///
+    /// Unless `shared`, nothing writes them as long as 'b.
+    pub(in crate::file) unsafe fn new(bytes: SharedVec<'b, Source>, shared: bool) -> Self {
+        if shared {
+            return Self::Shared(bytes);
+        }
+        let (base, len) = (bytes.as_ptr().cast_mut(), bytes.len());
+        // SAFETY: the bytes are valid for reads, as those of a segment; the caller promises that nothing writes
+        // them.
+        Self::Exclusive(unsafe { KVec::from_raw_parts(base, len) })
+    }
+
     #[inline]
     pub(in crate::file) const fn len(&self) -> usize {
         match self {

@@ -253,7 +253,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// # Errors
     ///
-    /// As for [`put_region`](Self::put_region).
+    /// As for [`put_region`](Self::put_region). [`Error::NoMemory`], which does not stick, if there is none
+    /// for the first range that is to be released.
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "qemu_iovec_release_ram")]
     #[inline]
@@ -299,7 +300,10 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
             return Ok(());
         }
         self.check()?;
-        self.send_unless(Queue::can_queue)?;
+        if range.to_release.is_some() {
+            self.queue.reserve_releases()?;
+        }
+        self.send_unless(|queue| queue.can_queue_range(&range))?;
         self.queue.queue(range);
         self.send_if_due()
     }
@@ -316,7 +320,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// # Errors
     ///
-    /// See [errors of putting](Self#errors-of-putting).
+    /// As for [`put_region_and_release`](Self::put_region_and_release), but for the range.
     ///
     /// # Safety
     ///

@@ -2,28 +2,25 @@
 //!
 //! ```text
 //!   buffer   [ copied | copied |  open run  |        room       ]   32 KiB
-//!              0..a     a..run   run..used
-//!                 ▲        ▲
-//!   entries  [ Buffered 0..a ][ Range of a region ][ Buffered a..run ][ Range ][ open run ]   at most 64
-//!            ├─── sent ───┤  taken by the channel before it would block
+//!                ▲        ▲
+//!   entries  [ copied ][ range of a region ][ copied ][ buffer handed over ] [ open run ]   at most 64
 //! ```
 //!
-//! Ranges of the buffer are kept as offsets, so nothing points into it between two flushes.
-//! Copied bytes extend the *open run*. It becomes an entry when the next bytes are not copied: a range of
-//! a region, or a buffer that was handed over.
+//! Entries are pointers and lengths, laid out as an array of `struct iovec`: a channel gets them as they are.
+//! Copied bytes extend the *open run*. It becomes an entry when the next bytes are not copied (a range of
+//! a region, or a buffer that was handed over), and when everything is sent.
 //!
 //! # Counters
 //!
 //! All bytes ever put, in order:
 //!
 //! ```text
-//!   0 ──────────── gone ──────────── gone + sent ──────────── put
-//!    not kept here  │  kept here, sent    │  kept here, pending │
-//!                   └─────────────── total ─────────────────────┘
+//!   0 ──────────── gone ──────────── put
+//!         sent      │  kept here, pending
 //! ```
 //!
 //! `put` is `put_elsewhere` + the used part of the buffer, so copying a byte changes one number only: the
-//! front of the buffer's window. `sent` is 0 except after a flush that would block.
+//! front of the buffer's window.
 //!
 //! # Which way a put goes
 //!
@@ -33,6 +30,7 @@
 //! | `guarded`: an error, or another thread may cause one | looks at the error, then as if healthy | likewise |
 //! | `slow_ranges`: a linear file | fast | slow: copied |
 //! | buffer full, or no entry left for the open run | slow: sends first | slow: sends first |
+//! | no room to note what is to be released | fast | slow: makes room, or sends first |
 //!
 //! The fast ways look at one number each: the end of the buffer's window, which is 0 where bytes must go
 //! another way, and `fast_entry_limit`, which is 0 where ranges must.
@@ -41,37 +39,17 @@
 //! derived from.
 
 use alloc::vec::Vec;
+use core::slice;
 
 use super::bytes::Bytes;
-use super::region::RegionRange;
+use super::region::{Kind, RegionRange, ToRelease};
 use crate::direction::{Dest, Source};
 use crate::file::buffer::Buffer;
 use crate::file::channel::{ChannelError, WriteChannel};
 use crate::file::error::Error;
 use crate::file::{BUFFER_SIZE, MAX_ENTRIES};
 use crate::list::List;
-use crate::segment::KVec;
-
-/// A range of bytes that waits to be sent.
-#[derive(Clone, Copy, Debug)]
-enum Entry<'buf> {
-    /// In the file's own buffer.
-    Buffered { start: usize, end: usize },
-    /// In the caller's memory.
-    Range(RegionRange<'buf>),
-    /// A buffer that was handed over.
-    HandedOver { slot: usize, len: usize },
-}
-
-impl Entry<'_> {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Buffered { start, end } => end.saturating_sub(*start) as u64,
-            Self::Range(range) => range.len as u64,
-            Self::HandedOver { len, .. } => *len as u64,
-        }
-    }
-}
+use crate::segment::{KVec, SharedVec, as_pieces};
 
 /// The bytes that were put and not yet sent, in order.
 #[derive(Debug)]
@@ -82,18 +60,25 @@ pub(in crate::file) struct Queue<'buf> {
     guarded: bool,
     /// Ranges of regions go the slow way.
     slow_ranges: bool,
+    /// Others may write the bytes of an entry, or of one that was sent since the queue was empty.
+    shared: bool,
+    /// The address at which the last entry ends; 0 if it is no range of a region.
+    last_end: usize,
+    /// The address at which its region ends.
+    last_region_end: usize,
+    last_kind: Kind,
     /// Start of the open run: `run..used` follows all entries.
     run: usize,
-    entries: Vec<Entry<'buf>>,
+    // None is empty. Those of copied bytes point into `buffer`, others into `owned`, and the rest is of regions
+    // that live as long as 'buf. Neither `buffer` nor `owned` changes the bytes of an entry.
+    entries: Vec<SharedVec<'buf, Source>>,
     /// While there are fewer entries, a range goes the fast way.
     fast_entry_limit: usize,
-    /// Some of the entries are to be released.
-    releases: bool,
+    /// What is released when all was sent.
+    to_release: Vec<ToRelease<'buf>>,
     /// Buffers that were handed over: the first `owned_used` wait, the others were sent.
     owned: Vec<Vec<u8>>,
     owned_used: usize,
-    /// Bytes of the entries, from the first on, that were sent.
-    sent: u64,
     /// Bytes ever put, without those in the used part of the buffer. This counter and the next one
     /// wrap: only differences are used.
     put_elsewhere: u64,
@@ -120,13 +105,16 @@ impl<'buf> Queue<'buf> {
             buffer,
             guarded: false,
             slow_ranges: false,
+            shared: false,
+            last_end: 0,
+            last_region_end: 0,
+            last_kind: Kind::Exclusive,
             run: 0,
             entries,
             fast_entry_limit: FAST_ENTRIES,
-            releases: false,
+            to_release: Vec::new(),
             owned: Vec::new(),
             owned_used: 0,
-            sent: 0,
             put_elsewhere: 0,
             gone: 0,
         })
@@ -213,11 +201,6 @@ impl<'buf> Queue<'buf> {
 
     /// Bytes not yet sent.
     pub(in crate::file) fn pending(&self) -> u64 {
-        self.total().saturating_sub(self.sent)
-    }
-
-    /// Bytes of the entries and of the open run, the sent ones included.
-    fn total(&self) -> u64 {
         self.put().wrapping_sub(self.gone)
     }
 
@@ -231,9 +214,27 @@ impl<'buf> Queue<'buf> {
         self.used() < BUFFER_SIZE && (self.run < self.used() || self.entries() < MAX_ENTRIES)
     }
 
-    /// Whether one more range can be queued, even if it does not continue the last one.
+    /// Whether one more entry can be queued.
     pub(in crate::file) fn can_queue(&self) -> bool {
         self.entries() < MAX_ENTRIES
+    }
+
+    /// Whether `range` can be queued, even if it does not continue the last one.
+    pub(in crate::file) fn can_queue_range(&self, range: &RegionRange<'buf>) -> bool {
+        self.can_queue() && self.can_release(range)
+    }
+
+    /// Whether there is room to note what is to be released of `range`.
+    #[inline]
+    fn can_release(&self, range: &RegionRange<'buf>) -> bool {
+        range.to_release.is_none() || self.to_release.len() < self.to_release.capacity()
+    }
+
+    /// Makes room, once, for as many notes of what is to be released as there may be entries.
+    #[inline]
+    pub(in crate::file) fn reserve_releases(&mut self) -> Result<(), Error> {
+        let missing = MAX_ENTRIES.saturating_sub(self.to_release.len());
+        self.to_release.try_reserve_exact(missing).map_err(|_| Error::NoMemory)
     }
 
     /// Copies the front of `bytes` into the buffer, as far as there is room; returns how many.
@@ -273,15 +274,15 @@ impl<'buf> Queue<'buf> {
 
     /// Takes the last `len` bytes back, if they were copied, and none of them was sent.
     pub(in crate::file) fn take_back(&mut self, len: usize) {
-        if len <= self.used().saturating_sub(self.run) && len as u64 <= self.pending() {
+        if len <= self.used().saturating_sub(self.run) {
             self.buffer.set_front(self.used().saturating_sub(len));
             self.update_fast_paths();
         }
     }
 
-    /// Appends a range of a region; the caller has checked [`can_queue`](Self::can_queue).
+    /// Appends a range of a region; the caller has checked [`can_queue_range`](Self::can_queue_range).
     pub(in crate::file) fn queue(&mut self, range: RegionRange<'buf>) {
-        if range.len == 0 {
+        if range.bytes.is_empty() {
             return;
         }
         self.close_run();
@@ -293,8 +294,8 @@ impl<'buf> Queue<'buf> {
     // A call would hand the range over through memory.
     #[inline(always)]
     pub(in crate::file) fn queue_fast(&mut self, range: RegionRange<'buf>) -> bool {
-        let fast = self.entries.len() < self.fast_entry_limit;
-        if fast && range.len > 0 {
+        let fast = self.entries.len() < self.fast_entry_limit && self.can_release(&range);
+        if fast && !range.bytes.is_empty() {
             self.close_run();
             self.append_range(range);
         }
@@ -305,10 +306,11 @@ impl<'buf> Queue<'buf> {
     /// the file is not linear.
     #[inline]
     pub(in crate::file) fn queue_small(&mut self, range: RegionRange<'buf>) -> bool {
-        if self.used() >= BUFFER_SIZE || self.entries.len() >= FAST_ENTRIES {
+        let fast = self.used() < BUFFER_SIZE && self.entries.len() < FAST_ENTRIES;
+        if !fast || !self.can_release(&range) {
             return false;
         }
-        if range.len > 0 {
+        if !range.bytes.is_empty() {
             self.close_run();
             self.append_range(range);
         }
@@ -317,14 +319,37 @@ impl<'buf> Queue<'buf> {
 
     #[inline(always)]
     fn append_range(&mut self, range: RegionRange<'buf>) {
-        self.count(range.len);
-        self.releases |= range.releases();
-        if let Some(Entry::Range(last)) = self.entries.last_mut()
-            && last.absorb(&range)
+        let RegionRange { bytes, region_end, kind, to_release } = range;
+        self.count(bytes.len());
+        // Most ranges are of the same kind: a test costs less than changing a field that has just been written.
+        if kind.is_shared() && !self.shared {
+            self.shared = true;
+        }
+        if let Some(range) = to_release {
+            self.release_later(range);
+        }
+        let start = bytes.as_ptr().addr();
+        let follows = start == self.last_end;
+        self.last_end = start.wrapping_add(bytes.len());
+        if follows
+            && (region_end, kind) == (self.last_region_end, self.last_kind)
+            && let Some(last) = self.entries.last_mut()
         {
+            let (base, len) = (last.as_ptr().cast_mut(), last.len().saturating_add(bytes.len()));
+            // SAFETY: both are ranges of regions that live as long as 'buf and end at the same address. The
+            // second follows the first, so it is in the region of the first, and so is its pointer valid for it.
+            *last = unsafe { SharedVec::from_raw_parts(base, len) };
             return;
         }
-        self.push(Entry::Range(range));
+        (self.last_region_end, self.last_kind) = (region_end, kind);
+        self.push(bytes);
+    }
+
+    /// Notes a range that is released when all was sent; there is room.
+    fn release_later(&mut self, range: ToRelease<'buf>) {
+        if !self.to_release.last_mut().is_some_and(|last| last.absorb(&range)) {
+            let _ = self.to_release.try_push(range);
+        }
     }
 
     /// Whether one more buffer can be taken over.
@@ -351,16 +376,24 @@ impl<'buf> Queue<'buf> {
             // Room was reserved, so this does not fail.
             None => drop(self.owned.try_push(core::mem::take(buffer))),
         }
+        let Some(owned) = self.owned.get(slot) else { return };
+        // SAFETY: the buffer stays as it is, in `owned`, until its entry is gone.
+        let bytes = unsafe { SharedVec::from_raw_parts(owned.as_ptr().cast_mut(), len) };
         self.owned_used = slot.saturating_add(1);
         self.count(len);
-        self.push(Entry::HandedOver { slot, len });
+        self.last_end = 0;
+        self.push(bytes);
         self.update_fast_paths();
     }
 
-    /// The open run as an entry.
+    /// The open run.
     #[inline]
-    fn open_run(&self) -> Option<Entry<'buf>> {
-        (self.run < self.used()).then(|| Entry::Buffered { start: self.run, end: self.used() })
+    fn open_run(&self) -> Option<SharedVec<'buf, Source>> {
+        let len = self.used().checked_sub(self.run).filter(|len| *len > 0)?;
+        let base = self.buffer.as_ptr().wrapping_add(self.run).cast_mut();
+        // SAFETY: these bytes of the buffer are not written while they are in use, and the buffer lives as long
+        // as the queue, which gives entries away for no longer than it is borrowed.
+        Some(unsafe { SharedVec::from_raw_parts(base, len) })
     }
 
     /// Makes the open run an entry.
@@ -368,12 +401,13 @@ impl<'buf> Queue<'buf> {
     fn close_run(&mut self) {
         if let Some(run) = self.open_run() {
             self.run = self.used();
+            self.last_end = 0;
             self.push(run);
         }
     }
 
     #[inline]
-    fn push(&mut self, entry: Entry<'buf>) {
+    fn push(&mut self, entry: SharedVec<'buf, Source>) {
         // Room for all entries was reserved at the start; this lets the compiler see it as well.
         if self.entries.len() < self.entries.capacity() {
             self.entries.push(entry);
@@ -382,90 +416,50 @@ impl<'buf> Queue<'buf> {
 
     /// The bytes not yet sent, as ranges of memory.
     pub(in crate::file) fn unsent(&self) -> impl Iterator<Item = Bytes<'_>> {
-        let mut skip = self.sent;
-        self.entries.iter().copied().chain(self.open_run()).filter_map(move |entry| {
-            let bytes = self.bytes(&entry);
-            let passed = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
-            skip = skip.saturating_sub(passed as u64);
-            Some(bytes.suffix(passed)).filter(|rest| !rest.is_empty())
+        self.entries.iter().copied().chain(self.open_run()).map(|entry| {
+            // SAFETY: none is of a shared region unless `shared` says so.
+            unsafe { Bytes::new(entry, self.shared) }
         })
-    }
-
-    /// The bytes not yet sent, if they are one range of the buffer.
-    pub(in crate::file) fn only_copied(&self) -> Option<&[u8]> {
-        let single = self.entries.is_empty() && self.sent == 0;
-        single.then(|| self.buffer.get(self.run..self.used()))
-    }
-
-    #[inline]
-    fn bytes(&self, entry: &Entry<'buf>) -> Bytes<'_> {
-        match *entry {
-            Entry::Buffered { start, end } => self.buffer.get(start..end).into(),
-            Entry::Range(range) => range.bytes(),
-            Entry::HandedOver { slot, len } => {
-                let buffer = self.owned.get(slot).map(Vec::as_slice);
-                buffer.and_then(|buffer| buffer.get(..len)).unwrap_or_default().into()
-            }
-        }
     }
 
     /// Writes the bytes not yet sent to the channel, once.
     pub(in crate::file) fn write_to(
-        &self,
+        &mut self,
         channel: &mut impl WriteChannel,
     ) -> Result<usize, ChannelError> {
-        if let Some(segments) = self.segments() {
-            return channel.write_exclusive(&segments);
+        self.close_run();
+        if self.shared {
+            return channel.write(as_pieces(&self.entries));
         }
-        let mut pieces = heapless::Vec::<_, MAX_ENTRIES>::new();
-        let _ = self.each_unsent(|bytes| {
-            // There is room, as in `segments`.
-            let _ = pieces.push(bytes.into_piece());
-            Some(())
+        let (entries, len) = (self.entries.as_ptr(), self.entries.len());
+        // SAFETY: nothing writes the bytes of an entry: none is of a shared region. A segment is laid out in the
+        // same way, whether others may write it or not.
+        channel.write_exclusive(unsafe { slice::from_raw_parts(entries.cast(), len) })
+    }
+
+    /// Takes `len` bytes, or all that are pending if those are fewer, off the front: the channel took them.
+    pub(in crate::file) fn advance(&mut self, len: u64) {
+        self.close_run();
+        let len = len.min(self.pending());
+        self.gone = self.gone.wrapping_add(len);
+        if self.pending() == 0 {
+            return self.entries.clear();
+        }
+        let mut rest = usize::try_from(len).unwrap_or(usize::MAX);
+        self.entries.retain_mut(|entry| {
+            let of_entry = rest.min(entry.len());
+            rest = rest.saturating_sub(of_entry);
+            entry.advance(of_entry);
+            !entry.is_empty()
         });
-        channel.write(&pieces)
-    }
-
-    /// The bytes not yet sent, as segments for the channel; `None` if others may write some of them.
-    fn segments(&self) -> Option<heapless::Vec<KVec<'_, Source>, MAX_ENTRIES>> {
-        let mut segments = heapless::Vec::new();
-        // There is room: the queue never has more entries.
-        self.each_unsent(|bytes| match bytes {
-            Bytes::Exclusive(bytes) => {
-                let _ = segments.push(bytes);
-                Some(())
-            }
-            Bytes::Shared(_) => None,
-        })?;
-        Some(segments)
-    }
-
-    /// Calls `push` with the bytes of each entry not yet sent, until it returns `None`.
-    ///
-    /// Nearly always none of them is sent, and nothing has to be counted.
-    #[inline]
-    fn each_unsent<'q>(&'q self, mut push: impl FnMut(Bytes<'q>) -> Option<()>) -> Option<()> {
-        if self.sent > 0 {
-            return self.unsent().try_for_each(push);
-        }
-        self.entries.iter().try_for_each(|entry| push(self.bytes(entry)))?;
-        self.open_run().iter().try_for_each(|run| push(self.bytes(run)))
-    }
-
-    /// Counts `len` more bytes, or all that are pending if those are fewer, as taken by the channel.
-    pub(in crate::file) fn advance(&mut self, len: usize) {
-        self.sent = self.sent.saturating_add(len as u64).min(self.total());
+        self.reopen_run();
     }
 
     /// Forgets the first `len` unsent bytes, which went another way, and all wishes for release:
     /// it is not known when those bytes are sent.
     pub(in crate::file) fn forget_front(&mut self, len: u64) {
-        for entry in &mut self.entries {
-            if let Entry::Range(range) = entry {
-                range.keep();
-            }
-        }
-        self.sent = self.sent.saturating_add(len).min(self.total());
+        self.to_release.clear();
+        self.advance(len);
         if self.pending() == 0 {
             self.clear();
         } else {
@@ -475,102 +469,63 @@ impl<'buf> Queue<'buf> {
 
     /// Empties the queue after everything was sent, and releases what may be released.
     pub(in crate::file) fn finish(&mut self) {
-        if self.releases {
-            self.release();
-        }
+        self.to_release.drain(..).for_each(ToRelease::release);
         self.clear();
-    }
-
-    /// Releases what may be released, what is adjacent as one.
-    fn release(&self) {
-        let mut merged: Option<RegionRange<'buf>> = None;
-        for entry in &self.entries {
-            let Entry::Range(range) = entry else { continue };
-            if !range.releases() {
-                continue;
-            }
-            let absorbed = merged.as_mut().is_some_and(|last| last.absorb(range));
-            if !absorbed && let Some(last) = merged.replace(*range) {
-                last.give_back();
-            }
-        }
-        if let Some(last) = merged {
-            last.give_back();
-        }
     }
 
     /// Forgets everything, without release.
     pub(in crate::file) fn clear(&mut self) {
         self.entries.clear();
+        self.to_release.clear();
         self.set_used(0);
-        (self.run, self.sent, self.gone) = (0, 0, self.put());
+        (self.run, self.gone) = (0, self.put());
         self.owned_used = 0;
-        self.releases = false;
+        self.shared = false;
+        self.last_end = 0;
         self.update_fast_paths();
     }
 
-    /// Gives up what was sent, so that the buffer has room again while the channel is blocked.
+    /// Moves the bytes of the buffer that are not sent to its start, so that it has room again while the channel
+    /// is blocked.
     ///
     /// ```text
-    ///   before   [ Buffered ][ Range ][ Range, releases ][ Buffered ][ open run ]
-    ///            ├─────────────── sent ──────────────────────┤
-    ///   after                         [ Range, releases ][ed ][ open run ]
-    ///                                 ├────── sent ─────┤
+    ///   buffer   [ sent | copied |  open run  |  room  ]      [ copied |  open run  |      room      ]
+    ///                       ▲                             ->      ▲
+    ///   entries  [ range ][ copied ][ range ]                 [ range ][ copied ][ range ]
     /// ```
-    ///
-    /// A sent range with a release stays until the flush has succeeded. Sent buffered bytes are dropped, and
-    /// the rest of the buffer moves to its start.
     pub(in crate::file) fn compact(&mut self) {
         self.close_run();
-        let mut sent = self.sent;
-        self.entries.retain_mut(|entry| {
-            let of_entry = sent.min(entry.len());
-            sent = sent.saturating_sub(of_entry);
-            let (gone, keep) = match entry {
-                Entry::Buffered { start, end } => {
-                    *start = start.saturating_add(usize::try_from(of_entry).unwrap_or(usize::MAX));
-                    (of_entry, start < end)
-                }
-                Entry::Range(range) if !range.releases() && of_entry == range.len as u64 => {
-                    (of_entry, false)
-                }
-                Entry::HandedOver { len, .. } if of_entry == *len as u64 => (of_entry, false),
-                Entry::Range(_) | Entry::HandedOver { .. } => (0, true),
-            };
-            self.sent = self.sent.saturating_sub(gone);
-            self.gone = self.gone.wrapping_add(gone);
-            keep
-        });
-        self.move_to_front();
+        let (base, used) = (self.buffer.as_ptr(), self.used());
+        let mut offsets = self.entries.iter().filter_map(|entry| offset_in(base, entry));
+        let sent = offsets.next().unwrap_or(self.run);
+        self.buffer.move_to_start(sent..used);
+        for entry in &mut self.entries {
+            if let Some(offset) = offset_in(base, entry) {
+                let base = base.wrapping_add(offset.saturating_sub(sent)).cast_mut();
+                // SAFETY: as for `open_run`; the bytes were moved there.
+                *entry = unsafe { SharedVec::from_raw_parts(base, entry.len()) };
+            }
+        }
+        self.set_used(used.saturating_sub(sent));
+        self.run = self.used();
         self.reopen_run();
         self.update_fast_paths();
     }
 
-    /// Moves the used part of the buffer to its start.
-    fn move_to_front(&mut self) {
-        let first = self.entries.iter().find_map(|entry| match entry {
-            Entry::Buffered { start, .. } => Some(*start),
-            Entry::Range(_) | Entry::HandedOver { .. } => None,
-        });
-        let used = self.used();
-        let first = first.unwrap_or(used);
-        self.buffer.move_to_start(first..used);
-        for entry in &mut self.entries {
-            if let Entry::Buffered { start, end } = entry {
-                (*start, *end) = (start.saturating_sub(first), end.saturating_sub(first));
-            }
-        }
-        self.set_used(used.saturating_sub(first));
-        self.run = self.used();
-    }
-
     /// Makes the last entry the open run again if it is copied data.
     fn reopen_run(&mut self) {
-        if let Some(Entry::Buffered { start, end }) = self.entries.last().copied()
-            && end == self.used()
+        if let Some(last) = self.entries.last()
+            && let Some(start) = offset_in(self.buffer.as_ptr(), last)
+            && start.saturating_add(last.len()) == self.used()
         {
-            self.entries.pop();
             self.run = start;
+            self.entries.pop();
         }
     }
+}
+
+/// Where the bytes of `entry` start in the buffer at `base`; `None` if they are elsewhere.
+fn offset_in(base: *const u8, entry: &SharedVec<'_, Source>) -> Option<usize> {
+    let offset = entry.as_ptr().addr().wrapping_sub(base.addr());
+    (offset < BUFFER_SIZE).then_some(offset)
 }

@@ -4,7 +4,6 @@ use super::queue::Queue;
 use super::{Bytes, FileWriter};
 use crate::file::channel::{ChannelError, Ready, WriteChannel};
 use crate::file::error::Error;
-use crate::segment::KVec;
 
 impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     /// Sends everything that is pending.
@@ -91,7 +90,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         match answer {
             Ok(0) => Err(self.fail(Error::WriteZero)),
             Ok(taken) => {
-                self.queue.advance(taken);
+                self.queue.advance(taken as u64);
                 self.count(taken);
                 Ok(())
             }
@@ -117,10 +116,7 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
         let offered = usize::try_from(self.queue.pending()).unwrap_or(usize::MAX);
         // If the channel panics, a drop must not offer the bytes once more.
         self.finished = true;
-        let answer = match self.queue.only_copied() {
-            Some(copied) => self.channel.write_exclusive(&[KVec::from(copied)]),
-            None => self.queue.write_to(&mut self.channel),
-        };
+        let answer = self.queue.write_to(&mut self.channel);
         self.finished = false;
         answer.map(|taken| taken.min(offered))
     }
@@ -133,7 +129,7 @@ impl<C: WriteChannel> Drop for FileWriter<'_, C> {
         }
         while self.queue.pending() > 0 && self.is_healthy() {
             match self.offer_pending() {
-                Ok(taken @ 1..) => self.queue.advance(taken),
+                Ok(taken @ 1..) => self.queue.advance(taken as u64),
                 _ => break,
             }
         }
