@@ -237,10 +237,18 @@ fn shared_memory_is_left_out() {
         let dir = saved.dir.path();
         assert!(vmstate(dir, &["copy", "saved.mig", "copy.mig"]).status.success());
         assert!(fs::read(dir.join("copy.mig")).unwrap() == saved.bytes);
-        let loaded = Qemu::load(system, dir, &options, &["x-ignore-shared"], "exec:cat copy.mig");
-        let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
-        assert_eq!(state, "prelaunch");
-        qemu.quit();
+        assert!(
+            vmstate(dir, &["convert", "--to", "ordinary", "copy.mig", "again.mig"])
+                .status
+                .success()
+        );
+        for name in ["copy.mig", "again.mig"] {
+            let uri = format!("exec:cat {name}");
+            let loaded = Qemu::load(system, dir, &options, &["x-ignore-shared"], &uri);
+            let (qemu, state) = loaded.unwrap_or_else(|ended| panic!("{ended:?}"));
+            assert_eq!(state, "prelaunch");
+            qemu.quit();
+        }
     }
 }
 
