@@ -11,6 +11,9 @@ thread_local! {
     static INFLATER: RefCell<Option<Inflater>> = const { RefCell::new(None) };
 }
 
+/// From this number on, a level asks for new codecs.
+const NEW: u8 = 60;
+
 /// Calls `f` with a deflater of this level.
 fn with_deflater<R>(level: u8, f: impl FnOnce(&mut Deflater) -> R) -> R {
     DEFLATERS.with_borrow_mut(|deflaters| {
@@ -97,6 +100,10 @@ pub fn check(input: &[u8]) {
     let Some((&[kind, room_low, room_high], input)) = input.split_first_chunk() else { return };
     let room = usize::from(u16::from_le_bytes([room_low, room_high]));
     let level = (kind & 0x3f) % 10;
+    if kind & 0x3f >= NEW {
+        DEFLATERS.with_borrow_mut(|deflaters| deflaters[usize::from(level)] = None);
+        INFLATER.set(None);
+    }
     INFLATER.with_borrow_mut(|inflater| {
         let inflater = inflater.get_or_insert_with(|| Inflater::new().unwrap());
         match kind >> 6 {

@@ -34,7 +34,7 @@ pub fn portions(input: &mut Input<'_>) -> Vec<Option<usize>> {
         _ => Some(portion(input).max(1)),
     });
     // No cycle is so short of data that a run takes long.
-    portions.push(Some(20_000));
+    portions.push(Some(3000));
     portions
 }
 

@@ -197,13 +197,10 @@ impl Model {
 
     fn compare(&self) {
         let buffer = self.channel.buffer();
-        let mut rest = &self.bytes[..];
-        for slice in buffer.slices() {
-            let (expected, after) = rest.split_at(slice.len());
-            assert!(slice == expected);
-            rest = after;
-        }
-        assert!(rest.is_empty());
+        let mut bytes = vec![0xee; self.bytes.len() + 1];
+        assert_eq!(buffer.read_at(0, &mut bytes), self.bytes.len());
+        assert_eq!(bytes.pop(), Some(0xee));
+        assert!(bytes == self.bytes);
     }
 }
 

@@ -186,6 +186,8 @@ pub fn sized_buffer() -> Vec<Seed> {
                 Op::Shrink,
                 Op::Clone,
                 Op::SetLen(End(1)),
+                Op::SetLen(Near(0)),
+                Op::SetLen(Border(true, 1)),
             ],
         ),
         seed(
@@ -264,6 +266,7 @@ pub fn compressed() -> Vec<Seed> {
     vec![
         ("round-trip", seed(2, 6, 9000, block)),
         ("round-trip-fast", seed(2, 1, 60, block)),
+        ("round-trip-new", seed(2, 61, 60, block)),
         ("not-compressed", seed(2, 0, 400, block)),
         ("noise-too-long", seed(3, 9, 32_000, &noise)),
         ("nothing", seed(2, 6, 0, &[])),
