@@ -450,20 +450,21 @@ impl Release for Addresses {
 fn bytes_by_address_are_sent_from_where_they_lie_and_released_by_address() {
     let (page, other) = ([5_u8; 4096], [6_u8; 100]);
     let released = Addresses::default();
+    let owner: &(dyn Release + Sync) = &released;
     let mut recorder = Recorder::scripted([BLOCK, Step::Move(3000)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();
     let at = page.as_ptr().addr();
     let whole = Piece::from(&page[..]);
     // SAFETY: the arrays outlive the writer.
     unsafe {
-        writer.put_raw(whole.slice(0, 1000), Some(&released)).unwrap();
-        writer.put_raw(whole.slice(1000, 1000), Some(&released)).unwrap();
+        writer.put_raw(whole.slice(0, 1000), Some(owner)).unwrap();
+        writer.put_raw(whole.slice(1000, 1000), Some(owner)).unwrap();
         assert_eq!(writer.entries(), 1, "the addresses follow each other");
         writer.put_raw(whole.slice(2000, 1), None).unwrap();
         assert_eq!(writer.entries(), 2, "not to be released");
-        writer.put_raw(Piece::from(&other[..]), Some(&released)).unwrap();
-        writer.put_raw(whole.slice(3000, 0), Some(&released)).unwrap();
-        writer.put_raw(whole.slice(3000, usize::MAX), Some(&released)).unwrap();
+        writer.put_raw(Piece::from(&other[..]), Some(owner)).unwrap();
+        writer.put_raw(whole.slice(3000, 0), Some(owner)).unwrap();
+        writer.put_raw(whole.slice(3000, usize::MAX), Some(owner)).unwrap();
     }
     assert_eq!(writer.flush(), Err(Error::WouldBlock));
     assert!(released.0.lock().unwrap().is_empty());

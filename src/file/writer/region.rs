@@ -47,7 +47,8 @@ pub trait Release {
     ///
     /// The range holds offsets in the region, or addresses of bytes that were put
     /// [by address](crate::file::FileWriter::put_raw). Ranges that follow each other and were sent by one
-    /// flush come as one. A failure is the implementation's own business: the stream is not affected.
+    /// flush come as one; references to one owner that were made at several places of a program may count as
+    /// several owners. A failure is the implementation's own business: the stream is not affected.
     fn release(&self, range: Range<usize>);
 }
 
@@ -252,6 +253,7 @@ pub(in crate::file) struct ToRelease<'buf> {
 impl ToRelease<'_> {
     /// Makes `next` a part of this one if it continues it in the same region.
     pub(in crate::file) fn absorb(&mut self, next: &Self) -> bool {
+        // The type of the owner counts as well: its first field may be another owner, at the same address.
         let continues = self.range.1 == next.range.0
             && self.region == next.region
             && core::ptr::eq(self.owner, next.owner);
