@@ -203,7 +203,7 @@ pub trait WriteChannel: Channel {
     fn write(&mut self, from: &[Piece<'_, Source>]) -> Result<usize, ChannelError>;
 
     /// As [`write`](Self::write), of memory that nothing writes meanwhile. A file calls this one if all
-    /// that it sends is such memory, and was when the last flush succeeded.
+    /// that was put since its last flush succeeded is such memory.
     ///
     /// The default calls [`write`](Self::write). Channels that need `&[u8]` get it here without a copy.
     ///
