@@ -253,8 +253,8 @@ impl<'buf, C: WriteChannel> FileWriter<'buf, C> {
     ///
     /// # Errors
     ///
-    /// As for [`put_region`](Self::put_region). [`Error::NoMemory`], which does not stick, if there is none
-    /// for the first range that is to be released.
+    /// As for [`put_region`](Self::put_region). [`Error::NoMemory`], which does not stick: the
+    /// first such range of a file asks for memory to note it.
     #[doc(alias = "qemu_put_buffer_async")]
     #[doc(alias = "qemu_iovec_release_ram")]
     #[inline]

@@ -317,6 +317,7 @@ impl<'buf> Queue<'buf> {
         true
     }
 
+    /// Extends the last entry by a range that follows it, or makes the range an entry; there is room.
     #[inline(always)]
     fn append_range(&mut self, range: RegionRange<'buf>) {
         let RegionRange { bytes, region_end, kind, to_release } = range;
@@ -337,7 +338,8 @@ impl<'buf> Queue<'buf> {
         {
             let (base, len) = (last.as_ptr().cast_mut(), last.len().saturating_add(bytes.len()));
             // SAFETY: both are ranges of regions that live as long as 'buf and end at the same address. The
-            // second follows the first, so it is in the region of the first, and so is its pointer valid for it.
+            // second follows the first, so it lies in the region of the first, for which the first's pointer is
+            // valid. For ranges given by address, the caller of `RegionRange::raw` promised that.
             *last = unsafe { SharedVec::from_raw_parts(base, len) };
             return;
         }
