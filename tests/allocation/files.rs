@@ -3,7 +3,8 @@
 
 use crate::allocator::with_allocations;
 use iov_iter::file::{
-    BufferChannel, ChannelError, Error, FileReader, FileWriter, SeekFrom, SizedBuffer, WriteChannel,
+    BufferChannel, ChannelError, Error, FileReader, FileWriter, Region, Release, SeekFrom,
+    SizedBuffer, WriteChannel,
 };
 use iov_iter::{KVec, Piece};
 
@@ -253,4 +254,25 @@ fn a_buffer_that_cannot_be_taken_over_stays() {
     let (result, allocations) = with_allocations(0, || writer.put_owned(&mut buffer));
     assert_eq!((result, allocations, writer.pending()), (Ok(()), 0, 200));
     drop(writer);
+}
+
+#[test]
+fn a_range_whose_release_cannot_be_noted_is_not_put() {
+    struct Released(std::sync::atomic::AtomicUsize);
+    impl Release for Released {
+        fn release(&self, range: std::ops::Range<usize>) {
+            self.0.fetch_add(range.len(), std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    let (page, mut released) = ([5; 100], Released(Default::default()));
+    let region = Region::with_release(&page[..], &released);
+    let mut writer = FileWriter::new(BufferChannel::default()).unwrap();
+    let (result, _) = with_allocations(0, || writer.put_region_and_release(&region, 0..9));
+    assert_eq!((result, writer.tell(), writer.error()), (Err(Error::NoMemory), 0, None));
+    assert_eq!(writer.put_region_and_release(&region, 0..9), Ok(()));
+    let (result, allocations) =
+        with_allocations(0, || writer.put_region_and_release(&region, 50..59));
+    assert_eq!((result, allocations, writer.tell()), (Ok(()), 0, 18));
+    writer.close().unwrap();
+    assert_eq!(*released.0.get_mut(), 18);
 }

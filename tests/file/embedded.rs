@@ -80,6 +80,7 @@ fn files_as_readers_and_writers() {
     let mut writer = FileWriter::new(&mut sent).unwrap();
     writer.write_all(b"some text").unwrap();
     Write::flush(&mut writer).unwrap();
+    assert_eq!(writer.pending(), 0);
     writer.close().unwrap();
 
     let mut reader = FileReader::new(&sent[..]).unwrap();

@@ -74,6 +74,24 @@ fn a_blocked_channel_gets_all_bytes_in_the_end() {
 }
 
 #[test]
+fn a_file_keeps_no_more_buffers_than_entries() {
+    // Of the buffers that wait, the first is sent, but not given back before all are.
+    let mut recorder = Recorder::scripted([Step::Move(2), BLOCK, BLOCK]);
+    let mut writer = FileWriter::new(&mut recorder).unwrap();
+    for number in 0..MAX_ENTRIES as u8 {
+        writer.put_owned(&mut vec![number; 2]).unwrap();
+    }
+    assert_eq!(writer.entries(), MAX_ENTRIES - 1);
+    let mut buffer = vec![99; 2];
+    assert_eq!(writer.put_owned(&mut buffer), Err(Error::WouldBlock));
+    assert_eq!((&buffer[..], writer.entries()), (&[99; 2][..], MAX_ENTRIES - 1));
+    writer.put_owned(&mut buffer).unwrap();
+    assert_eq!((&buffer[..], writer.entries()), (&[0; 2][..], 1), "one that was sent");
+    writer.close().unwrap();
+    assert_eq!(recorder.bytes.len(), 2 * MAX_ENTRIES + 2);
+}
+
+#[test]
 fn a_failure_takes_no_more_buffers() {
     let mut recorder = Recorder::scripted([Step::Move(3), Step::Fail(crate::channels::EIO)]);
     let mut writer = FileWriter::new(&mut recorder).unwrap();

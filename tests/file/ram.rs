@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use crate::channels::{BLOCK, EIO, Recorder, Step};
 use iov_iter::file::{
-    Error, FileReader, FileWriter, LoadHooks, Loaded, NoHooks, PageSaved, RamControl, RamPage,
-    ReadChannel, Region, Release, SaveHooks, Scratch, WriteChannel,
+    Error, FileReader, FileWriter, LoadHooks, Loaded, MAX_ENTRIES, NoHooks, PageSaved, RamControl,
+    RamPage, ReadChannel, Region, Release, SaveHooks, Scratch, WriteChannel,
 };
 
 #[derive(Default)]
@@ -130,10 +130,36 @@ fn two_owners_of_one_memory_get_their_own_ranges() {
 }
 
 #[test]
+fn there_is_room_to_note_as_many_ranges_as_entries_may_wait() {
+    let memory = [7; MAX_ENTRIES + 2];
+    let logs = [Log::default(), Log::default()];
+    let regions = logs.each_ref().map(|log| Region::with_release(&memory[..], log));
+    for controlled in [false, true] {
+        let mut recorder = Recorder::scripted([BLOCK]);
+        let mut writer = FileWriter::new(&mut recorder).unwrap();
+        let _control = controlled.then(|| writer.control().unwrap());
+        // One entry, and a note for each range, because the owners take turns.
+        let mut put = |at: usize| writer.put_region_and_release(&regions[at % 2], at..at + 1);
+        (0..MAX_ENTRIES).for_each(|at| put(at).unwrap());
+        assert_eq!(put(MAX_ENTRIES), Err(Error::WouldBlock), "the notes have to be sent first");
+        assert_eq!(put(MAX_ENTRIES), Ok(()));
+        assert_eq!((writer.flushed(), writer.entries()), (MAX_ENTRIES as u64, 1));
+        writer.close().unwrap();
+        assert_eq!(recorder.calls, [[MAX_ENTRIES], [MAX_ENTRIES], [1]]);
+    }
+    for (log, first) in logs.into_iter().zip(0..) {
+        let once = (first..=MAX_ENTRIES).step_by(2).map(|at| (at, 1));
+        assert!(log.lengths().into_iter().eq(once.clone().chain(once)));
+    }
+}
+
+#[test]
 #[allow(clippy::reversed_empty_ranges, reason = "that is the point")]
 fn ranges_stay_in_the_region() {
     let log = Log::default();
     let region = releasable(&log);
+    assert_eq!((region.len(), region.is_empty()), (49152, false));
+    assert!(Region::new(&[][..]).is_empty());
     let mut writer = FileWriter::new(Vec::new()).unwrap();
     for range in [0..49153, 49152..49153, 5..4, usize::MAX..usize::MAX] {
         assert_eq!(writer.put_region(&region, range.clone()), Err(Error::OutOfRegion));

@@ -540,6 +540,34 @@ fn segments_are_written_at_a_position_by_as_many_writes_as_it_takes() {
 }
 
 #[test]
+fn a_channel_that_blocks_half_way_at_a_position_fails_the_file() {
+    /// Takes one byte, then blocks.
+    struct Once(bool);
+
+    impl Channel for Once {}
+
+    impl WriteChannel for Once {
+        fn write(&mut self, _: &[Piece<'_, Source>]) -> Result<usize, ChannelError> {
+            Err(ChannelError::WouldBlock)
+        }
+
+        fn write_at(
+            &mut self,
+            _: &[Piece<'_, Source>],
+            position: u64,
+        ) -> Result<usize, ChannelError> {
+            assert_eq!(position, 7 + u64::from(self.0));
+            if std::mem::replace(&mut self.0, true) { Err(ChannelError::WouldBlock) } else { Ok(1) }
+        }
+    }
+
+    let mut writer = FileWriter::new(Once(false)).unwrap();
+    let error = Error::Write(ChannelError::WouldBlock);
+    assert_eq!(writer.put_buffer_at(b"two", 7), Err(error));
+    assert_eq!((writer.error(), writer.transferred()), (Some(error), 1));
+}
+
+#[test]
 fn records_end_where_the_data_ends_or_are_cut() {
     for portion in [1, 2, 3, 100] {
         let steps = || (0..6_usize.div_ceil(portion)).map(|_| portion.min(6));

@@ -159,6 +159,46 @@ fn asyncs_63(w: &mut FileWriter<'_, &mut Recorder>) {
 }
 
 #[test]
+fn a_byte_takes_the_last_free_entry_after_a_byte_between_ranges() {
+    let put = |w: &mut FileWriter<'_, &mut Recorder>| {
+        for i in 0..61 {
+            w.put_borrowed(&PAGES[i * 200..i * 200 + 100]).unwrap();
+        }
+        byte_and_async(w, 1);
+        w.put_byte(9).unwrap();
+    };
+    let recorder = check(put, &[6202], 0, 0);
+    assert_eq!(recorder.calls[0].len(), 64);
+}
+
+#[test]
+fn a_full_list_that_is_blocked_takes_only_bytes_that_continue_the_last_entry() {
+    let bytes = pattern(3);
+    for (last_is_copied, result) in [(false, Err(Error::WouldBlock)), (true, Ok(3))] {
+        let mut recorder = Recorder::scripted([BLOCK; 3]);
+        let mut writer = FileWriter::new(&mut recorder).unwrap();
+        asyncs_63(&mut writer);
+        if last_is_copied {
+            writer.put_byte(9).unwrap();
+        } else {
+            writer.put_borrowed(&[9]).unwrap();
+        }
+        assert_eq!((writer.entries(), writer.pending()), (64, 6301));
+        let mut iter = IovIterSource::from(&bytes);
+        assert_eq!(writer.put_iter(&mut iter, 3), result);
+        assert_eq!(writer.put_byte(8).is_ok(), last_is_copied);
+        assert_eq!((writer.entries(), writer.channel().bytes.len()), (64, 0));
+        let tell = writer.tell();
+        while writer.flush() == Err(Error::WouldBlock) {}
+        writer.close().unwrap();
+        let copied: &[u8] =
+            if last_is_copied { &[9, bytes[0], bytes[1], bytes[2], 8] } else { &[9] };
+        assert_eq!(recorder.bytes[6300..], *copied);
+        assert_eq!(recorder.bytes.len() as u64, tell);
+    }
+}
+
+#[test]
 fn a_byte_takes_the_last_free_entry() {
     let put = |w: &mut FileWriter<'_, &mut Recorder>| {
         asyncs_63(w);
@@ -704,6 +744,19 @@ fn a_counted_string_is_one_entry_with_its_length() {
 }
 
 #[test]
+fn text_is_put_as_it_is_formatted_and_fails_with_the_file() {
+    use std::fmt::Write;
+
+    let mut writer = FileWriter::new(Vec::new()).unwrap();
+    let (name, number) = ("page", 7);
+    write!(writer, "{name}-{number:02x}").unwrap();
+    assert_eq!(writer.tell(), 7);
+    writer.set_error(Error::Stopped);
+    assert_eq!(write!(writer, "{number}"), Err(std::fmt::Error));
+    assert_eq!(writer.unsent().flat_map(copied).collect::<Vec<_>>(), b"page-07");
+}
+
+#[test]
 fn tell_does_not_flush() {
     let mut recorder = Recorder::default();
     let mut writer = FileWriter::new(&mut recorder).unwrap();
@@ -749,6 +802,7 @@ fn positions_belong_to_one_file() {
     first.close().unwrap();
     second.flush().unwrap();
     assert!(second.is_flushed());
+    assert!(!second.is_seekable(), "they are no positions of the channel");
     second.close().unwrap();
 }
 

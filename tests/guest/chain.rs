@@ -112,6 +112,38 @@ fn each_range_of_memory_with_translated_addresses_is_asked_for() {
     assert_eq!([chain.readable().len(), chain.writable().len()], [4, 1]);
 }
 
+/// Memory that gives a byte less than it is asked for.
+struct Short(Memory);
+
+impl GuestMemory for Short {
+    type PhysicalMemory = Memory;
+    type Bitmap = AtomicBitmap;
+
+    fn check_range(&self, _: GuestAddress, _: usize, _: Permissions) -> bool {
+        true
+    }
+
+    fn get_slices<'a>(
+        &'a self,
+        address: GuestAddress,
+        len: usize,
+        access: Permissions,
+    ) -> MemoryResult<impl GuestMemorySliceIterator<'a, BS<'a, AtomicBitmap>>> {
+        GuestMemory::get_slices(&self.0, address, len - 1, access)
+    }
+}
+
+#[test]
+fn a_range_of_which_the_memory_gives_a_part_is_a_fault() {
+    let memory = Short(memory());
+    let mut chain = Chain::<_, 4>::new(&memory);
+    for len in [1, 2, PAGE] {
+        assert_eq!(chain.append([readable(PAGE, len)]), Err(Error::Fault));
+        assert_eq!(chain.append([writable(2 * PAGE - 1, len)]), Err(Error::Fault));
+    }
+    assert_eq!([chain.readable().len(), chain.writable().len()], [0, 0]);
+}
+
 #[test]
 fn a_chain_has_no_more_segments_than_a_system_call_takes() {
     let memory = memory();

@@ -34,6 +34,7 @@ fn reads_stop_at_a_hole_and_cross_borders() {
         assert_eq!(into[..expected], found);
         assert!(into[expected..].iter().all(|byte| *byte == 0xee));
         let ram = Ram(&memory);
+        assert_eq!(ram.access_ok(address, len), address.checked_add(len).is_some());
         assert_eq!(ram.fault_in_readable(address, len), expected);
         assert_eq!(ram.fault_in_writeable(address, len), expected);
     }

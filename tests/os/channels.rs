@@ -187,6 +187,8 @@ fn a_wrapped_writer_keeps_the_error_with_words() {
     assert_eq!(kept.to_string(), "no more paper");
     assert!(writer.channel_mut().take_error().is_none());
     writer.discard_unsent();
+    let damaged = ChannelError::from(&io::Error::new(io::ErrorKind::InvalidData, "block 7"));
+    assert_eq!(damaged, ChannelError::Other("invalid data"));
 }
 
 #[test]

@@ -52,6 +52,7 @@ fn vectors_get_an_error() {
     broken(&mut Socket { socket: closed(), flags: libc::MSG_DONTWAIT });
     broken(&mut Stream(&tcp));
     broken(&mut Socket { socket: &tcp, flags: 0 });
+    broken(&mut Socket { socket: &tcp, flags: libc::MSG_NOSIGNAL });
 }
 
 #[test]

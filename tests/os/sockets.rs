@@ -289,11 +289,12 @@ fn one_datagram_at_a_time_is_received() {
     let into = View::new(&segments).slice(1, 389).unwrap();
     let (mut stream, mut socket) = (Stream(&there), Socket { socket: &there, flags: 0 });
     assert!(matches!(into.receive_once(&mut stream), Err(CallError::WouldBlock)));
-    for len in [380, 10, 0, 5, 7] {
+    for len in [380, 10, 370, 0, 5, 7] {
         here.send(&data[..len]).unwrap();
     }
     assert_eq!(into.receive_once(&mut stream).unwrap(), 380);
     assert_eq!(into.receive_once(&mut socket).unwrap(), 10);
+    assert_eq!(into.receive_once(&mut socket).unwrap(), 370);
     assert_eq!(into.receive_once(&mut stream).unwrap(), 0);
     assert_eq!(View::new(&segments[..0]).receive_once(&mut stream).unwrap(), 0);
     // Without a border between them.
