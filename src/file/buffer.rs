@@ -25,11 +25,13 @@ use crate::segment::KVec;
 /// front.
 ///
 /// Neither is past the end of the memory.
+// Whole words, although fewer bits would do: each access needs the front that the last one stored, and
+// processors forward a stored word at once, half of one after five cycles.
 #[derive(Debug)]
 pub(super) struct Buffer {
     memory: Memory,
-    front: u32,
-    end: u32,
+    front: usize,
+    end: usize,
 }
 
 impl Buffer {
@@ -47,16 +49,15 @@ impl Buffer {
     /// The number of bytes before the window.
     #[inline]
     pub(super) const fn front(&self) -> usize {
-        self.front as usize
+        self.front
     }
 
     /// The number of bytes before the end of the window.
     #[inline]
     const fn end(&self) -> usize {
-        let end = self.end as usize;
         // SAFETY: the end is 0, or what `set_end` made of it, which is at most that.
-        unsafe { assert_unchecked(end <= BUFFER_SIZE) };
-        end
+        unsafe { assert_unchecked(self.end <= BUFFER_SIZE) };
+        self.end
     }
 
     /// The number of bytes in the window.
@@ -68,13 +69,13 @@ impl Buffer {
     /// Makes the window begin after the first `front` bytes.
     #[inline]
     pub(super) fn set_front(&mut self, front: usize) {
-        self.front = narrow(front.min(BUFFER_SIZE));
+        self.front = front.min(BUFFER_SIZE);
     }
 
     /// Makes the window end after the first `end` bytes, which may be before its front.
     #[inline]
     pub(super) fn set_end(&mut self, end: usize) {
-        self.end = narrow(end.min(BUFFER_SIZE));
+        self.end = end.min(BUFFER_SIZE);
     }
 
     /// Takes `N` bytes off the front of the window; `None` if it has fewer.
@@ -83,7 +84,7 @@ impl Buffer {
         let range = self.first(N, self.end())?;
         // The position is written last, so that the next access finds it soonest.
         let bytes = *self.memory.get(range.clone())?.first_chunk()?;
-        self.front = narrow(range.end);
+        self.front = range.end;
         Some(bytes)
     }
 
@@ -92,7 +93,7 @@ impl Buffer {
     pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) -> Option<()> {
         let range = self.first(N, self.end())?;
         *self.memory.get_mut(range.clone())?.first_chunk_mut()? = bytes;
-        self.front = narrow(range.end);
+        self.front = range.end;
         Some(())
     }
 
@@ -107,7 +108,7 @@ impl Buffer {
     pub(super) fn take_before(&mut self, len: usize, end: usize) -> Option<&mut [u8]> {
         let range = self.first(len, end)?;
         let bytes = self.memory.get_mut(range.clone())?;
-        self.front = narrow(range.end);
+        self.front = range.end;
         Some(bytes)
     }
 
@@ -134,7 +135,7 @@ impl Buffer {
     /// All bytes from the front of the window to the end of the memory.
     #[inline]
     pub(super) fn rest(&mut self) -> &mut [u8] {
-        self.memory.get_mut(self.front as usize..).unwrap_or_default()
+        self.memory.get_mut(self.front..).unwrap_or_default()
     }
 
     /// The bytes after the window.
@@ -227,10 +228,4 @@ impl Drop for Memory {
         // SAFETY: `new` allocated it, with this layout.
         unsafe { dealloc(self.0.as_ptr().cast(), Layout::new::<[u8; BUFFER_SIZE]>()) };
     }
-}
-
-/// For places in a buffer.
-#[inline]
-const fn narrow(at: usize) -> u32 {
-    at as u32
 }
