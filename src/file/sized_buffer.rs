@@ -254,6 +254,8 @@ impl SizedBuffer {
     }
 
     /// Makes the buffer at least `len` bytes long, for which there is room, with zeros.
+    // Its registers would be saved for each cut.
+    #[inline(never)]
     fn extend_zeros(&mut self, len: usize) {
         static ZEROS: [u8; 4096] = [0; 4096];
         while let Some(missing @ 1..) = len.checked_sub(self.len) {
@@ -271,19 +273,26 @@ impl SizedBuffer {
     ///
     /// As for [`write_at`](Self::write_at); never when the buffer becomes shorter.
     #[doc(alias = "qsb_set_length")]
+    #[inline]
     pub fn set_len(&mut self, len: usize) -> Result<(), ChannelError> {
         if len > self.len {
             self.try_reserve(len)?;
             self.extend_zeros(len);
-            return Ok(());
+        } else {
+            self.cut(len);
         }
+        Ok(())
+    }
+
+    /// Makes `len`, which is not more, the number of bytes.
+    #[inline]
+    fn cut(&mut self, len: usize) {
         let (index, offset) = locate(len);
         let mut keep = offset;
         for chunk in self.chunks.get_mut(index..).unwrap_or_default() {
             chunk.truncate(core::mem::take(&mut keep));
         }
         self.len = len;
-        Ok(())
     }
 
     /// Ensures that the buffer can become `len` bytes long without allocating.

@@ -23,6 +23,7 @@ pub fn all(suite: &mut Suite) {
     shared::look(suite);
     shared::checksum(suite);
     user::user_memory(suite);
+    user::checksum(suite);
     user::pages(suite);
     user::import(suite);
     walk::moving(suite);
@@ -36,5 +37,6 @@ pub fn all(suite: &mut Suite) {
     stream::put(suite);
     stream::get(suite);
     sized_buffer::append(suite);
+    sized_buffer::cut(suite);
     sized_buffer::read(suite);
 }

@@ -54,6 +54,30 @@ pub fn append(suite: &mut Suite) {
     }
 }
 
+/// Cutting bytes off the end.
+pub fn cut(suite: &mut Suite) {
+    suite.group("cutting a sized buffer");
+    let Some(case) = suite.case("by one byte, 4096 times") else { return };
+    let full = [7; CHUNK];
+    let (mut buffer, mut vec) = (SizedBuffer::new(), Vec::new());
+    case.per(CHUNK, "call")
+        .ours(|| {
+            buffer.append(black_box(&full)).unwrap();
+            for len in (0..CHUNK).rev() {
+                black_box(&mut buffer).set_len(len).unwrap();
+            }
+            CHUNK as u64
+        })
+        .limit("Vec", || {
+            vec.extend_from_slice(black_box(&full));
+            for len in (0..CHUNK).rev() {
+                black_box(&mut vec).truncate(len);
+            }
+            CHUNK as u64
+        })
+        .finish(suite);
+}
+
 /// Reading small parts from anywhere.
 pub fn read(suite: &mut Suite) {
     const READS: usize = 4096;

@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use iov_iter::{Abi, BioVec, Dest, InlineVec, IoVec, IovIter, Source};
+use iov_iter::{Abi, BioVec, Checksum, Dest, InlineVec, IoVec, IovIter, Source};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend};
 
+use super::vectors::sum_of_words;
 use crate::harness::Suite;
 use crate::hosts::{Flat, Machine, Mapped};
 use crate::memory::{Memory, PAGE, Part, iovecs, slice, slice_mut, total, volatile_slices};
@@ -86,6 +87,40 @@ pub fn user_memory(suite: &mut Suite) {
                     .finish(suite);
             }
         }
+    }
+}
+
+/// Summing what comes from user memory.
+pub fn checksum(suite: &mut Suite) {
+    suite.group("checksum while copying out of user memory");
+    for len in [40, 256, 512, 1500] {
+        let Some(case) = suite.case(format!("1 x {len}")) else { continue };
+        let (memory, flat) = (Memory::new(len), Memory::new(len));
+        let (part, buffer) = (memory.part(0, len), flat.part(0, len));
+        let list = iovecs(&[part], memory.at(0));
+        let iter = IovIter::<Source, Machine>::iovec(Flat::new(&memory), &list, len).unwrap();
+        case.bytes(len)
+            .output(&flat)
+            .ours(|| {
+                let mut sum = Checksum::new();
+                // SAFETY: as above.
+                let buffer = unsafe { slice_mut(buffer) };
+                let moved = black_box(&iter).clone().csum_and_copy_from_iter(buffer, &mut sum);
+                black_box(sum.folded());
+                moved as u64
+            })
+            .limit("plain copy", || {
+                // SAFETY: as above.
+                black_box(&iter).clone().copy_from_iter(unsafe { slice_mut(buffer) }) as u64
+            })
+            .alternative("memcpy, then sum", || {
+                // SAFETY: as above.
+                let (from, to) = unsafe { (slice(*black_box(&part)), slice_mut(buffer)) };
+                to.copy_from_slice(from);
+                black_box(sum_of_words(to));
+                to.len() as u64
+            })
+            .finish(suite);
     }
 }
 
