@@ -315,11 +315,9 @@ const fn halves(sum: u64) -> u64 {
 /// Folds a sum to 16 bits with end-around carry.
 #[inline]
 pub const fn fold(sum: u64) -> u16 {
-    // 33, 18 and 17 bits, and then no more than 16.
-    let sum = halves(sum);
-    let sum = (sum >> 16).wrapping_add(sum & 0xffff);
-    let sum = (sum >> 16).wrapping_add(sum & 0xffff);
-    (sum >> 16).wrapping_add(sum & 0xffff) as u16
+    // Both halves are in each half of the addend, so the carry of the lower one arrives in the upper one.
+    let sum = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
+    (sum.wrapping_add(sum.rotate_left(16)) >> 16) as u16
 }
 
 #[cfg(test)]
@@ -350,6 +348,16 @@ mod tests {
             let words = bytes.chunks_exact(2).map(|word| u16::from_ne_bytes([word[0], word[1]]));
             let sum = fold(words.map(u64::from).sum());
             assert_eq!([lanes::<8>(bytes), lanes::<16>(bytes), lanes::<32>(bytes)], [sum; 3]);
+        }
+    }
+
+    #[test]
+    fn folding_keeps_the_remainder() {
+        assert_eq!(fold(0), 0);
+        let corners = [1, 0xffff, 0x1_0000, 0xffff_ffff, 1 << 32, 1 << 63, u64::MAX - 1, u64::MAX];
+        let others = (1..100).map(|part| u64::MAX / 101 * part).chain((0..63).map(|bit| 3 << bit));
+        for sum in corners.into_iter().chain(others) {
+            assert_eq!(u64::from(fold(sum)), (sum - 1) % 0xffff + 1, "{sum:#x}");
         }
     }
 }
