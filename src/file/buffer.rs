@@ -49,6 +49,8 @@ impl Buffer {
     /// The number of bytes before the window.
     #[inline]
     pub(super) const fn front(&self) -> usize {
+        // SAFETY: the front is 0, what `set_front` made of it, or the end of a range in the memory.
+        unsafe { assert_unchecked(self.front <= BUFFER_SIZE) };
         self.front
     }
 
@@ -135,7 +137,8 @@ impl Buffer {
     /// All bytes from the front of the window to the end of the memory.
     #[inline]
     pub(super) fn rest(&mut self) -> &mut [u8] {
-        self.memory.get_mut(self.front..).unwrap_or_default()
+        let front = self.front();
+        self.memory.get_mut(front..).unwrap_or_default()
     }
 
     /// The bytes after the window.
