@@ -156,6 +156,13 @@ fn cursors_take_places_of_the_whole_chain() {
     assert_eq!(Cursor::with_count(chain, 100).unwrap().remaining(), 100);
     assert_eq!(Cursor::clamped(chain, 100).remaining(), 7);
     assert_eq!(cursor.restore(&Cursor::new(chain)), Ok(()));
+    // An empty segment is a place as well, which its position skips.
+    let resumed = Cursor::resumed(chain, Position::new(0, 0), 7).unwrap();
+    assert_eq!(resumed.position(), Position::new(1, 0));
+    let others = [IoVec::new(0, 7)];
+    let mut node = ChainNode::new(&others);
+    let foreign = Cursor::new(Chain::new(&mut node).0);
+    assert_eq!(cursor.restore(&foreign), Err(Error::ForeignState));
     assert!(Chain::<IoVec>::of_nodes(&mut []).is_none());
 }
 

@@ -179,6 +179,10 @@ fn a_state_belongs_to_the_list_it_was_saved_from() {
     assert_eq!(iter.restore(&IovIterSource::from(&segments).save()), Err(Error::ForeignState));
     assert_eq!(iter.restore(&IovIterSource::from(&bytes[..3]).save()), Err(Error::ForeignState));
     assert_eq!((iter.restore(&saved), iter.remaining()), (Ok(()), 4));
+    let (ring, other): ([AtomicU8; 4], [AtomicU8; 4]) = Default::default();
+    let mut iter = IovIterSource::from(&ring);
+    assert_eq!(iter.restore(&IovIterSource::from(&other).save()), Err(Error::ForeignState));
+    assert_eq!(iter.restore(&IovIterSource::from(&ring).save()), Ok(()));
 }
 
 #[test]

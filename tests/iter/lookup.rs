@@ -113,6 +113,33 @@ fn pages_are_referenced() {
 }
 
 #[test]
+fn a_run_that_goes_on_inside_a_page_is_not_joined() {
+    // Page 16; what follows it is 0x800 bytes into a run.
+    let file = File::new(&[(0x10000, 1), (0x10800, 2)]);
+    let iter = Iter::<Source>::lookup(&file, 0x10000, 0x2000);
+    let mut pages = List::<HeldPage<'_, TestPage>, 4>::new();
+    assert_eq!(iter.clone().copy_from_iter(&mut [0; 0x1800]), 0x1800);
+    let range = iter.clone().extract_pages(0x2000, 9, &mut pages).unwrap();
+    assert_eq!((range, pages.len()), (PageRange::new(0, 0x1000), 1));
+}
+
+#[test]
+fn the_position_in_the_file_moves_with_the_bytes() {
+    let file = File::new(&RUNS);
+    let mut iter = Iter::<Source>::lookup(&file, 0x10ffe, 0x5000);
+    let position = |iter: &Iter<'_, Source>| match iter {
+        Iter::Lookup(cursor) => cursor.file_position(),
+        _ => panic!("a lookup"),
+    };
+    assert_eq!(position(&iter), 0x10ffe);
+    iter.advance(3);
+    assert_eq!(position(&iter), 0x11001);
+    let mut last = Iter::<Source>::lookup(&file, u64::MAX - 1, 9);
+    last.advance(9);
+    assert_eq!(position(&last), u64::MAX);
+}
+
+#[test]
 fn states_are_of_one_file_and_position() {
     let (file, other) = (File::new(&RUNS), File::new(&RUNS));
     let mut iter = Iter::<Source>::lookup(&file, 0x10000, 0x100);

@@ -263,3 +263,22 @@ fn count_larger_than_the_segments_is_refused_or_cut() {
     let segments = [BioVec::new(TestPage::run(1), 0, 8).unwrap()];
     assert_eq!(Iter::<Dest>::bvec(&segments, 9).unwrap_err(), Error::CountExceedsSegments);
 }
+
+#[test]
+fn chunk_has_a_piece_where_its_memory_has_an_address() {
+    let bytes = pattern(9);
+    let segments = [KVec::from(&bytes[..])];
+    let mut iter = Iter::<Source>::kvec(&segments, 9).unwrap();
+    let walked = iter.walk(7, |chunk, _| {
+        assert_eq!(chunk.piece().map(|piece| piece.as_ptr()), Some(bytes.as_ptr()));
+        chunk.len()
+    });
+    assert_eq!(walked, 7);
+    let space = UserSpace::<4096>::resident(&[0x10000]);
+    let mut iter = Iter::<Source>::ubuf(&space, 0x10000, 9);
+    let walked = iter.walk(7, |chunk, _| {
+        assert!(chunk.piece().is_none());
+        chunk.len()
+    });
+    assert_eq!(walked, 7);
+}
