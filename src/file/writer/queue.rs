@@ -282,10 +282,6 @@ impl<'buf> Queue<'buf> {
 
     /// Appends a range of a region; the caller has checked [`can_queue_range`](Self::can_queue_range).
     pub(in crate::file) fn queue(&mut self, range: RegionRange<'buf>) {
-        if range.bytes.is_empty() {
-            return;
-        }
-        self.close_run();
         self.append_range(range);
         self.update_fast_paths();
     }
@@ -295,8 +291,7 @@ impl<'buf> Queue<'buf> {
     #[inline(always)]
     pub(in crate::file) fn queue_fast(&mut self, range: RegionRange<'buf>) -> bool {
         let fast = self.entries.len() < self.fast_entry_limit && self.can_release(&range);
-        if fast && !range.bytes.is_empty() {
-            self.close_run();
+        if fast {
             self.append_range(range);
         }
         fast
@@ -306,21 +301,24 @@ impl<'buf> Queue<'buf> {
     /// the file is not linear.
     #[inline]
     pub(in crate::file) fn queue_small(&mut self, range: RegionRange<'buf>) -> bool {
-        let fast = self.used() < BUFFER_SIZE && self.entries.len() < FAST_ENTRIES;
-        if !fast || !self.can_release(&range) {
-            return false;
-        }
-        if !range.bytes.is_empty() {
-            self.close_run();
+        let fast = self.used() < BUFFER_SIZE
+            && self.entries.len() < FAST_ENTRIES
+            && self.can_release(&range);
+        if fast {
             self.append_range(range);
         }
-        true
+        fast
     }
 
-    /// Extends the last entry by a range that follows it, or makes the range an entry; there is room.
+    /// Extends the last entry by a range that follows it, or makes the range an entry, unless it is empty;
+    /// there is room.
     #[inline(always)]
     fn append_range(&mut self, range: RegionRange<'buf>) {
         let RegionRange { bytes, region_end, kind, to_release } = range;
+        if bytes.is_empty() {
+            return;
+        }
+        self.close_run();
         self.count(bytes.len());
         // Most ranges are of the same kind: a test costs less than changing a field that has just been written.
         if kind.is_shared() && !self.shared {
