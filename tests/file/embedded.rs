@@ -67,6 +67,23 @@ fn a_failing_writer_is_counted_exactly() {
 }
 
 #[test]
+fn errors_are_of_the_kinds_that_embedded_io_has() {
+    for (error, kind) in [
+        (Error::Unsupported, ErrorKind::Unsupported),
+        (Error::NoMemory, ErrorKind::OutOfMemory),
+        (Error::WriteZero, ErrorKind::WriteZero),
+        (Error::Decompress, ErrorKind::InvalidData),
+        (Error::Read(ChannelError::Os(22)), ErrorKind::InvalidInput),
+        (Error::Write(ChannelError::Os(32)), ErrorKind::BrokenPipe),
+        (Error::Write(ChannelError::Os(104)), ErrorKind::ConnectionReset),
+        (Error::Read(ChannelError::Os(110)), ErrorKind::TimedOut),
+        (Error::Read(ChannelError::Os(5)), ErrorKind::Other),
+    ] {
+        assert_eq!(error.kind(), kind, "{error:?}");
+    }
+}
+
+#[test]
 fn a_reader_as_a_channel() {
     let mut reader = FileReader::new(EmbeddedChannel::new(&[1, 2, 3][..])).unwrap();
     assert_eq!(reader.get_be16(), Ok(0x0102));

@@ -173,6 +173,35 @@ fn a_writer_of_slices_takes_copies_of_what_others_write() {
     send(|| IoChannel::new(Slow::default()), |channel| channel.into_inner().0);
 }
 
+#[cfg(feature = "std")]
+#[test]
+fn a_writer_of_slices_that_fails_is_the_error_of_the_file() {
+    use iov_iter::os::IoChannel;
+
+    /// Takes 1500 bytes, then fails.
+    struct Full(usize);
+
+    impl std::io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let len = bytes.len().min(1500 - self.0);
+            self.0 += len;
+            if len > 0 { Ok(len) } else { Err(std::io::Error::from_raw_os_error(28)) }
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let memory = [const { AtomicU8::new(7) }; 2000];
+    let region = Region::shared(&memory[..]);
+    let mut writer = FileWriter::new(IoChannel::new(Full(0))).unwrap();
+    writer.put_region(&region, 0..2000).unwrap();
+    assert_eq!(writer.flush(), Err(Error::Write(ChannelError::Os(28))));
+    assert_eq!((writer.flushed(), writer.pending()), (1500, 500));
+    writer.discard_unsent();
+}
+
 #[cfg(feature = "embedded-io-v0.7")]
 #[test]
 fn a_writer_of_embedded_io_takes_copies_of_what_others_write() {

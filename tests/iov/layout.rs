@@ -105,6 +105,15 @@ fn more_pieces_than_one_call_takes_are_refused() {
     assert_eq!(places(&vector.view(), memory.as_ptr()), expected);
 }
 
+#[test]
+fn the_longest_piece_at_an_address_counts_also_where_a_pass_ends() {
+    // The last of 64 addresses has two pieces; the longer one covers the address after it.
+    let model: Vec<_> = (0..64).map(|at| (2 * at, 1)).chain([(126, 4), (128, 1)]).collect();
+    let (expected, needed) = packed(&model);
+    assert_eq!(needed, 63 + 4);
+    assert_eq!(layout(&model, needed), Ok((expected, needed)));
+}
+
 proptest! {
     #![proptest_config(crate::cases::cases(256))]
 

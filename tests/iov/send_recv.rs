@@ -174,6 +174,13 @@ fn a_message_is_split_at_the_limit_only() {
     transport.messages = true;
     assert_eq!(View::new(&segments).send(&mut transport).finished(), Ok(180));
     assert_eq!(transport.calls, [vec![1; 180]]);
+
+    // One that ends within a segment.
+    let segments = cut(&bytes, &[vec![1; 80], vec![2]].concat());
+    let mut transport = Scripted::new(&[Move(180)]);
+    transport.messages = true;
+    assert_eq!(View::new(&segments).slice(0, 81).unwrap().send_once(&mut transport), Ok(81));
+    assert_eq!(transport.calls, [vec![1; 81]]);
 }
 
 #[test]

@@ -233,6 +233,21 @@ fn discard_back_on_own_segments() {
 }
 
 #[test]
+fn discard_front_on_own_segments_keeps_none_without_bytes() {
+    let mut vector = IoVector::<Source>::new();
+    for segment in v() {
+        vector.try_push(segment).unwrap();
+    }
+    let first = lengths(&vector)[0];
+    vector.discard_front(first - 1).unwrap();
+    assert_eq!(vector.segment_count(), 3);
+    vector.discard_front(1).unwrap();
+    assert_eq!((vector.segment_count(), vector.len()), (2, 12 - first));
+    vector.discard_front(12 - first).unwrap();
+    assert_eq!((vector.segment_count(), vector.len()), (0, 0));
+}
+
+#[test]
 fn discard_back_on_a_single_segment_takes_the_bytes_once() {
     // C subtracts them twice: 4 instead of 7.
     let mut vector = IoVector::<Source>::single(part(0, 10)).unwrap();

@@ -1,5 +1,7 @@
 //! Chains of segment lists: ends that are no ends, borders, nodes that grow.
 
+use std::sync::atomic::AtomicU8;
+
 use crate::model::{Iter, TestPage, UserSpace, at, pattern, place};
 use crate::transport::{Scripted, Step, ended};
 use heapless::Vec as List;
@@ -8,7 +10,7 @@ use iov_iter::iov::{CallError, Stop};
 use iov_iter::segment::{Chain, ChainNode, ChainSlots};
 use iov_iter::{
     BioVec, Cursor, Dest, DupStorage, Error, HeldPage, IoVec, IovIter, KVec, Kind, PageRange,
-    Position, Source, TransferError,
+    Position, SharedVec, Source, TransferError,
 };
 
 type Kernel<'a, D> = IovIter<'a, D, SharedOnly>;
@@ -89,6 +91,20 @@ fn a_node_grows_while_an_iterator_is_in_it() {
     assert_eq!((iter.copy_from_iter(&mut bytes[3..]), &bytes), (6, b"abcdefghi"));
     assert_eq!(iter.revert(9), Ok(()));
     assert_eq!(chain.nodes().map(|node| node.segments().len()).collect::<Vec<_>>(), [3, 1]);
+}
+
+#[test]
+fn the_pieces_of_a_chain_are_those_of_its_segments() {
+    let ring: [AtomicU8; 7] = Default::default();
+    let lists = [[SharedVec::from(&ring[5..])], [SharedVec::from(&ring[..5])]];
+    let (mut first, mut second) = (ChainNode::new(&lists[0]), ChainNode::new(&lists[1]));
+    let (chain, mut tail) = Chain::new(&mut first);
+    tail.append(&mut second);
+    let mut iter = Kernel::<Dest>::shared_chain(chain, 6);
+    iter.advance(1);
+    let pieces: Vec<_> = iter.pieces().map(|piece| (piece.as_ptr(), piece.len())).collect();
+    let address = |at: usize| ring[at].as_ptr().cast_const();
+    assert_eq!(pieces, [(address(6), 1), (address(0), 4)]);
 }
 
 #[test]
