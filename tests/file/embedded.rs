@@ -84,6 +84,35 @@ fn errors_are_of_the_kinds_that_embedded_io_has() {
 }
 
 #[test]
+fn errors_of_embedded_io_get_the_numbers_of_linux() {
+    for (kind, errno) in [
+        (ErrorKind::NotFound, 2),
+        (ErrorKind::PermissionDenied, 13),
+        (ErrorKind::AlreadyExists, 17),
+        (ErrorKind::InvalidInput, 22),
+        (ErrorKind::BrokenPipe, 32),
+        (ErrorKind::AddrInUse, 98),
+        (ErrorKind::AddrNotAvailable, 99),
+        (ErrorKind::ConnectionAborted, 103),
+        (ErrorKind::ConnectionReset, 104),
+        (ErrorKind::NotConnected, 107),
+        (ErrorKind::TimedOut, 110),
+        (ErrorKind::ConnectionRefused, 111),
+    ] {
+        assert_eq!(ChannelError::from(kind), ChannelError::Os(errno), "{kind:?}");
+    }
+    for (kind, error) in [
+        (ErrorKind::Unsupported, ChannelError::Unsupported),
+        (ErrorKind::OutOfMemory, ChannelError::NoMemory),
+        (ErrorKind::InvalidData, ChannelError::Other("invalid data")),
+        (ErrorKind::WriteZero, ChannelError::Other("the writer takes no more data")),
+        (ErrorKind::Other, ChannelError::Other("input or output error")),
+    ] {
+        assert_eq!(ChannelError::from(kind), error, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_reader_as_a_channel() {
     let mut reader = FileReader::new(EmbeddedChannel::new(&[1, 2, 3][..])).unwrap();
     assert_eq!(reader.get_be16(), Ok(0x0102));

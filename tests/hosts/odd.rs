@@ -351,6 +351,14 @@ unsafe impl Page for Shrinking {
 }
 
 #[test]
+fn page_that_tells_nothing_of_others_is_followed_by_none_and_goes_with_all() {
+    let page = |byte| Shrinking { memory: Rc::new(UnsafeCell::new([byte; 64])), first: 0 };
+    let (one, other) = (page(1), page(2));
+    assert!(!one.is_followed_by(&other) && !one.is_followed_by(&one));
+    assert!(one.goes_with(&other));
+}
+
+#[test]
 fn segment_whose_cloned_handle_has_a_shorter_run_has_no_bytes() {
     enum ShrinkingHost {}
     impl Host for ShrinkingHost {

@@ -239,6 +239,7 @@ fn discard_front_on_own_segments_keeps_none_without_bytes() {
         vector.try_push(segment).unwrap();
     }
     let first = lengths(&vector)[0];
+    assert!(!vector.is_empty());
     vector.discard_front(first - 1).unwrap();
     assert_eq!(vector.segment_count(), 3);
     vector.discard_front(1).unwrap();

@@ -105,6 +105,11 @@ fn the_pieces_of_a_chain_are_those_of_its_segments() {
     let pieces: Vec<_> = iter.pieces().map(|piece| (piece.as_ptr(), piece.len())).collect();
     let address = |at: usize| ring[at].as_ptr().cast_const();
     assert_eq!(pieces, [(address(6), 1), (address(0), 4)]);
+
+    let segments = [KVec::from(b"exclusive")];
+    let mut node = ChainNode::new(&segments);
+    let iter = Kernel::<Source>::kvec_chain(Chain::new(&mut node).0, 5);
+    assert_eq!(iter.pieces().map(|piece| piece.len()).collect::<Vec<_>>(), [5]);
 }
 
 #[test]

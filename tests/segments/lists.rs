@@ -7,7 +7,7 @@ use iov_iter::{Cursor, Error, InlineVec, IovIter, KVec, List, Position, Source};
 
 /// Fills `list`, which takes so many elements, and cuts it.
 fn fill_and_cut<L: List<u32> + Deref<Target = [u32]>>(mut list: L, elements: u32) {
-    assert_eq!(list.len(), 0);
+    assert!(list.len() == 0 && List::is_empty(&list));
     for element in 0..elements {
         assert_eq!(list.try_push(element), Ok(()), "element {element}");
         assert_eq!(list.len(), element as usize + 1);
@@ -17,6 +17,7 @@ fn fill_and_cut<L: List<u32> + Deref<Target = [u32]>>(mut list: L, elements: u32
     assert!(list.iter().copied().eq(0..elements) && list.len() == list[..].len());
     list.truncate(2);
     assert_eq!((list.len(), &list[..]), (2, &[0, 1][..]));
+    assert!(!List::is_empty(&list));
     list.truncate(0);
     assert_eq!(list.len(), 0);
 }
