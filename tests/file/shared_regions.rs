@@ -178,13 +178,13 @@ fn a_writer_of_slices_takes_copies_of_what_others_write() {
 fn a_writer_of_slices_that_fails_is_the_error_of_the_file() {
     use iov_iter::os::IoChannel;
 
-    /// Takes 1500 bytes, then fails.
+    /// Takes some bytes, then fails.
     struct Full(usize);
 
     impl std::io::Write for Full {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let len = bytes.len().min(1500 - self.0);
-            self.0 += len;
+            let len = bytes.len().min(self.0);
+            self.0 -= len;
             if len > 0 { Ok(len) } else { Err(std::io::Error::from_raw_os_error(28)) }
         }
 
@@ -195,11 +195,14 @@ fn a_writer_of_slices_that_fails_is_the_error_of_the_file() {
 
     let memory = [const { AtomicU8::new(7) }; 2000];
     let region = Region::shared(&memory[..]);
-    let mut writer = FileWriter::new(IoChannel::new(Full(0))).unwrap();
-    writer.put_region(&region, 0..2000).unwrap();
-    assert_eq!(writer.flush(), Err(Error::Write(ChannelError::Os(28))));
-    assert_eq!((writer.flushed(), writer.pending()), (1500, 500));
-    writer.discard_unsent();
+    // The copies are of 1024 bytes.
+    for room in [0, 1, 1024, 1500] {
+        let mut writer = FileWriter::new(IoChannel::new(Full(room))).unwrap();
+        writer.put_region(&region, 0..2000).unwrap();
+        assert_eq!(writer.flush(), Err(Error::Write(ChannelError::Os(28))));
+        assert_eq!((writer.flushed(), writer.pending()), (room as u64, 2000 - room as u64));
+        writer.discard_unsent();
+    }
 }
 
 #[cfg(feature = "embedded-io-v0.7")]
