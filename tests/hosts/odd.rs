@@ -13,8 +13,8 @@ use iov_iter::host::{NoPage, NoUser};
 use iov_iter::iov::{IoVector, View};
 use iov_iter::{
     Abi, BioVec, Checksum, CopyFlags, Cursor, Dest, Direction, DupStorage, Error, HeldPage, Host,
-    InlineVec, IoVec, IovIter, KVec, List, Page, PageFlags, PageRange, Piece, Retention, Segment,
-    Source, UserMemory, UserPiece, copy_iter_to_iter,
+    InlineVec, IoVec, IovIter, KVec, List, Page, PageFlags, PageRange, PageSegment, Piece,
+    Retention, Segment, Source, UserMemory, UserPiece, copy_iter_to_iter,
 };
 
 /// User memory that takes everything and always claims to have done more than was asked.
@@ -153,6 +153,9 @@ fn error_behind_some_pages_gives_them_back() {
     let mut entries = Fixed::<_, 16>::new();
     let scattered = iter.extract_to_scatter_list(0x2020, 9, &mut entries);
     assert_eq!((scattered, entries.len()), (Err(Error::NoMemory), 0));
+    let mut described = Fixed::<PageSegment, 16>::new();
+    let extracted = iter.extract_to_segments(0x2020, 9, 0, &mut list, &mut described);
+    assert_eq!((extracted, described.len()), (Err(Error::NoMemory), 0));
     assert_eq!(iter.remaining(), 0x2020);
     assert_eq!((list.len(), list[0].retention()), (1, Retention::Referenced));
     assert_eq!((page.references(), page.pins()), (3, 0));
@@ -166,6 +169,10 @@ fn host_that_gives_no_pages_and_no_error_is_a_fault() {
     let mut entries = Fixed::<_, 4>::new();
     assert_eq!(iter.extract_to_scatter_list(0x20, 4, &mut entries), Err(Error::Fault));
     assert_eq!((entries.len(), iter.remaining()), (0, 0x20));
+    let mut pages = Fixed::<HeldPage<'_, TestPage>, 4>::new();
+    let mut described = Fixed::<PageSegment, 4>::new();
+    let extracted = iter.extract_to_segments(0x20, 4, 0, &mut pages, &mut described);
+    assert_eq!((extracted, pages.len(), described.len()), (Err(Error::Fault), 0, 0));
 }
 
 /// User memory of which one byte is out of reach.

@@ -184,6 +184,27 @@ fn a_message_is_split_at_the_limit_only() {
 }
 
 #[test]
+fn a_transport_keeps_no_messages_unless_it_says_so() {
+    struct Stream;
+    impl VectoredWrite for Stream {
+        type Error = BrokenPipe;
+        fn write_vectored(
+            &mut self,
+            _: &[Piece<'_, Source>],
+        ) -> Result<usize, CallError<BrokenPipe>> {
+            Ok(0)
+        }
+    }
+    impl VectoredRead for Stream {
+        type Error = BrokenPipe;
+        fn read_vectored(&mut self, _: &[Piece<'_, Dest>]) -> Result<usize, CallError<BrokenPipe>> {
+            Ok(0)
+        }
+    }
+    assert!(!VectoredWrite::keeps_messages(&Stream) && !VectoredRead::keeps_messages(&Stream));
+}
+
+#[test]
 fn a_message_is_received_by_one_call() {
     for messages in [false, true] {
         let mut memory = [0xff; 200];

@@ -72,6 +72,19 @@ fn an_iterator_at_the_end_goes_on_with_what_is_appended() {
 }
 
 #[test]
+fn a_state_belongs_to_the_chain_it_was_saved_from() {
+    let segments = [KVec::from(b"bytes")];
+    let (mut one, mut other) = (ChainNode::new(&segments), ChainNode::new(&segments));
+    let mut iter = Kernel::<Source>::kvec_chain(Chain::new(&mut one).0, 5);
+    let foreign = Kernel::<Source>::kvec_chain(Chain::new(&mut other).0, 5);
+    let state = iter.save();
+    iter.advance(2);
+    assert_eq!(iter.restore(&foreign.save()), Err(Error::ForeignState));
+    assert_eq!(iter.remaining(), 3);
+    assert_eq!((iter.restore(&state), iter.remaining()), (Ok(()), 5));
+}
+
+#[test]
 fn a_node_grows_while_an_iterator_is_in_it() {
     let (mut slots, mut more) = (ChainSlots::<_, 3>::new(), ChainSlots::<_, 1>::new());
     let (mut node, mut next) = (ChainNode::growing(&mut slots), ChainNode::growing(&mut more));

@@ -29,6 +29,7 @@ fn a_destination_is_a_writer_until_it_is_full() {
     assert_eq!(iter.write(b""), Ok(0));
     assert_eq!(iter.write(b"z"), Err(Error::Exhausted));
     assert_eq!(Error::Exhausted.kind(), ErrorKind::WriteZero);
+    assert_eq!(Error::NoMemory.kind(), ErrorKind::OutOfMemory);
     iter.flush().unwrap();
     assert_eq!((&x, &y), (b"00", b"7xy"));
 }
