@@ -11,11 +11,11 @@ pub fn fails_at(input: &mut Input<'_>) -> Option<usize> {
     (input.below(4) == 0).then(|| input.word())
 }
 
-/// A length: mostly below 256.
+/// A length: mostly below 256, and the longer the rarer.
 pub fn len(input: &mut Input<'_>) -> usize {
     let len = match input.byte() {
-        0..32 => input.word(),
-        32..40 => 32700 + input.below(256),
+        bits @ 0..32 => input.word() >> (bits / 4),
+        32..34 => 32700 + input.below(256),
         _ => return input.below(256),
     };
     input.affordable(len)

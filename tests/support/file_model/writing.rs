@@ -1,10 +1,10 @@
 //! Putting, against the bytes put.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use heapless::Vec as List;
 use iov_iter::file::{Error, FileWriter, MAX_ENTRIES, Region, Release, WriteChannel};
 use iov_iter::{KVec, Piece, Source};
 
@@ -67,6 +67,28 @@ impl Release for ByAddress<'_> {
     }
 }
 
+/// The bytes that an operation puts: a number, and others of the caller's memory after it.
+struct Bytes<'m> {
+    number: List<u8, 8>,
+    memory: &'m [u8],
+}
+
+impl<'m> Bytes<'m> {
+    fn number<const N: usize>(bytes: [u8; N]) -> Self {
+        Self { number: List::from_slice(&bytes).unwrap(), memory: &[] }
+    }
+
+    fn len(&self) -> usize {
+        self.number.len() + self.memory.len()
+    }
+}
+
+impl<'m> From<&'m [u8]> for Bytes<'m> {
+    fn from(memory: &'m [u8]) -> Self {
+        Self { number: List::new(), memory }
+    }
+}
+
 /// Bytes at both ends of a part that are compared after each operation.
 const EDGE: usize = 64;
 /// So many parts are compared after each operation.
@@ -121,7 +143,9 @@ impl<'m, C: WriteChannel> Model<'m, C> {
             assert_eq!(before, self.put.len() as u64);
             let (bytes, result) = self.attempt(operation);
             let taken = (self.writer.tell() - before) as usize;
-            self.put.extend_from_slice(&bytes[..taken]);
+            let number = taken.min(bytes.number.len());
+            self.put.extend_from_slice(&bytes.number[..number]);
+            self.put.extend_from_slice(&bytes.memory[..taken - number]);
             match result {
                 Ok(()) => {
                     assert_eq!(taken, bytes.len());
@@ -145,7 +169,7 @@ impl<'m, C: WriteChannel> Model<'m, C> {
     }
 
     /// The bytes that an operation puts, and what it returns.
-    fn attempt(&mut self, operation: &Put) -> (Cow<'m, [u8]>, Result<(), Error>) {
+    fn attempt(&mut self, operation: &Put) -> (Bytes<'m>, Result<(), Error>) {
         let Self { writer, memory, .. } = self;
         let memory: &'m [u8] = memory;
         match operation {
@@ -165,11 +189,11 @@ impl<'m, C: WriteChannel> Model<'m, C> {
                 };
                 (bytes.into(), result)
             }
-            Put::Byte(byte) => (vec![*byte].into(), writer.put_byte(*byte)),
-            Put::Be16(value) => (value.to_be_bytes().to_vec().into(), writer.put_be16(*value)),
-            Put::Be32(value) => (value.to_be_bytes().to_vec().into(), writer.put_be32(*value)),
-            Put::Be64(value) => (value.to_be_bytes().to_vec().into(), writer.put_be64(*value)),
-            Put::Le32(value) => (value.to_le_bytes().to_vec().into(), writer.put_le32(*value)),
+            Put::Byte(byte) => (Bytes::number([*byte]), writer.put_byte(*byte)),
+            Put::Be16(value) => (Bytes::number(value.to_be_bytes()), writer.put_be16(*value)),
+            Put::Be32(value) => (Bytes::number(value.to_be_bytes()), writer.put_be32(*value)),
+            Put::Be64(value) => (Bytes::number(value.to_be_bytes()), writer.put_be64(*value)),
+            Put::Le32(value) => (Bytes::number(value.to_le_bytes()), writer.put_le32(*value)),
             Put::Buffer(range) => {
                 let bytes = &memory[range.clone()];
                 (bytes.into(), writer.put_buffer(bytes))
@@ -191,9 +215,10 @@ impl<'m, C: WriteChannel> Model<'m, C> {
             }
             Put::Counted(len) => {
                 let text = &memory[..usize::from(*len)];
-                ([&[*len], text].concat().into(), writer.put_counted_string(text))
+                let bytes = Bytes { memory: text, ..Bytes::number([*len]) };
+                (bytes, writer.put_counted_string(text))
             }
-            Put::Flush => (Cow::default(), writer.flush()),
+            Put::Flush => (Bytes::number([]), writer.flush()),
         }
     }
 
@@ -202,11 +227,11 @@ impl<'m, C: WriteChannel> Model<'m, C> {
         range: Range<usize>,
         release: bool,
         shared: bool,
-    ) -> (Cow<'m, [u8]>, Result<(), Error>) {
+    ) -> (Bytes<'m>, Result<(), Error>) {
         self.was_shared = shared;
         let region = if shared { self.shared } else { self.region };
         let memory: &'m [u8] = self.memory;
-        let bytes = Cow::from(&memory[range.clone()]);
+        let bytes = Bytes::from(&memory[range.clone()]);
         if !release || range.is_empty() {
             let result = self.writer.put_region(&region, range.clone());
             self.next = range.end;
@@ -222,13 +247,9 @@ impl<'m, C: WriteChannel> Model<'m, C> {
         (bytes, result)
     }
 
-    fn put_raw(
-        &mut self,
-        range: Range<usize>,
-        release: bool,
-    ) -> (Cow<'m, [u8]>, Result<(), Error>) {
+    fn put_raw(&mut self, range: Range<usize>, release: bool) -> (Bytes<'m>, Result<(), Error>) {
         let memory: &'m [u8] = self.memory;
-        let put_bytes = Cow::from(&memory[range.clone()]);
+        let put_bytes = Bytes::from(&memory[range.clone()]);
         // With a pointer that is valid for what follows, too.
         let bytes = Piece::from(memory).slice(range.start, range.len());
         let owner = release.then_some(self.by_address as &(dyn Release + Sync));

@@ -1,6 +1,7 @@
 //! The naive model of an iterator: all segments flattened to one string of bytes, and a position.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::ops::Range;
 
 use iov_iter::Error;
@@ -127,39 +128,54 @@ impl Flat {
     }
 
     /// The pieces of the next `n` bytes; cut at page borders, too, if `paged`.
-    pub fn pieces(&self, n: usize, paged: bool) -> Vec<Piece> {
+    pub fn pieces(&self, n: usize, paged: bool) -> impl Iterator<Item = Piece> {
         let end = self.at + n.min(self.count);
-        let mut pieces = Vec::new();
-        for segment in &self.segments {
+        self.segments.iter().flat_map(move |segment| {
             let (mut from, to) = (segment.start.max(self.at), segment.end.min(end));
-            while from < to {
-                let page_end = from + self.page - self.bytes[from].address % self.page;
-                let after = if paged { page_end.min(to) } else { to };
-                pieces.push((from, after - from));
-                from = after;
-            }
-        }
-        pieces
+            iter::from_fn(move || {
+                let rest = to.checked_sub(from).filter(|rest| *rest > 0)?;
+                let len = if paged { rest.min(self.in_page(from)) } else { rest };
+                from += len;
+                Some((from - len, len))
+            })
+        })
+    }
+
+    /// Bytes of the page of a byte, from that byte on.
+    fn in_page(&self, index: usize) -> usize {
+        self.page - self.bytes[index].address % self.page
     }
 
     /// The pieces as a walk hands them out.
     pub fn walked(&self, n: usize) -> Vec<Piece> {
         match self.nature {
             Nature::Nothing => Vec::new(),
-            nature => self.pieces(n, nature == Nature::Pages),
+            nature => {
+                let mut pieces = Vec::with_capacity(16);
+                pieces.extend(self.pieces(n, nature == Nature::Pages));
+                pieces
+            }
         }
     }
 
     /// What is left, for queries that look at all of it.
     pub fn left(&self) -> Left {
-        let pieces = self.pieces(self.count, false);
-        let first_len = pieces.first().map_or(0, |(_, len)| *len);
-        let range = |(index, len): &Piece| (self.bytes[*index].address, *len);
-        let ranges = match self.nature {
-            Nature::Nothing => Vec::new(),
-            _ => pieces.iter().map(range).collect(),
-        };
-        Left { first_len, ranges }
+        let pieces = || self.pieces(self.count, false);
+        let mut left =
+            Left { first_len: pieces().next().map_or(0, |(_, len)| len), ..Left::default() };
+        if self.nature == Nature::Nothing {
+            return left;
+        }
+        let mut end = None;
+        for (index, len) in pieces() {
+            let address = self.bytes[index].address;
+            left.first_range.get_or_insert((address, len));
+            left.address_bits |= address;
+            left.len_bits |= len;
+            left.gap_bits |= end.map_or(0, |end| end | address);
+            end = Some(address + len);
+        }
+        left
     }
 
     /// Bytes of the current segment before the position; 0 at the end and between segments.
@@ -177,7 +193,7 @@ impl Flat {
     pub fn npages(&self, max_bytes: usize) -> usize {
         match self.nature {
             Nature::Nothing => 0,
-            _ => self.pieces(max_bytes, true).len(),
+            _ => self.pieces(max_bytes, true).count(),
         }
     }
 
@@ -187,7 +203,8 @@ impl Flat {
             return 0;
         }
         let mut present = 0;
-        'pieces: for (first, len) in self.pieces(size, false) {
+        let pieces: Vec<_> = self.pieces(size, false).collect();
+        'pieces: for (first, len) in pieces {
             for index in first..first + len {
                 let byte = &self.bytes[index];
                 let probed = index == first || byte.address.is_multiple_of(self.page);
@@ -207,7 +224,7 @@ impl Flat {
 
     /// How many bytes of the first piece so many pages cover.
     pub fn covered(&self, max_size: usize, pages: usize) -> usize {
-        let Some((index, len)) = self.pieces(self.count, false).first().copied() else { return 0 };
+        let Some((index, len)) = self.pieces(self.count, false).next() else { return 0 };
         let mut seen = BTreeSet::new();
         let inside = |byte: &&Byte| {
             seen.insert(byte.address / self.page);
@@ -304,31 +321,28 @@ impl Flat {
 }
 
 /// The pieces left in the model.
+#[derive(Default)]
 pub struct Left {
     /// Bytes of the first one.
     pub first_len: usize,
-    /// Address and length of each, if there is memory.
-    ranges: Vec<(usize, usize)>,
+    /// Address and length of the first one, if there is memory.
+    pub first_range: Option<(usize, usize)>,
+    /// The bits that are set in any of the addresses, of the lengths, and of the borders of gaps.
+    address_bits: usize,
+    len_bits: usize,
+    gap_bits: usize,
 }
 
 impl Left {
-    /// The next piece: address and length.
-    pub fn first_range(&self) -> Option<(usize, usize)> {
-        self.ranges.first().copied()
-    }
-
     pub fn alignment(&self) -> usize {
-        self.ranges.iter().fold(0, |bits, (address, len)| bits | address | len)
+        self.address_bits | self.len_bits
     }
 
     pub fn is_aligned(&self, address_mask: usize, len_mask: usize) -> bool {
-        let fits =
-            |(address, len): &(usize, usize)| address & address_mask == 0 && len & len_mask == 0;
-        self.ranges.iter().all(fits)
+        self.address_bits & address_mask == 0 && self.len_bits & len_mask == 0
     }
 
     pub fn gap_alignment(&self) -> usize {
-        let pairs = self.ranges.windows(2);
-        pairs.fold(0, |bits, two| bits | (two[0].0 + two[0].1) | two[1].0)
+        self.gap_bits
     }
 }

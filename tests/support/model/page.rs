@@ -149,15 +149,20 @@ impl<const P: usize> TestPage<P> {
     /// Loads `len` bytes at `offset` in the run.
     pub fn bytes(&self, offset: usize, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
-        let mut done = 0;
-        while done < len {
-            let at = offset + done;
-            let now = (P - at % P).min(len - done);
-            // SAFETY: as in `fill`.
-            unsafe { self.address(at).copy_to(bytes[done..].as_mut_ptr(), now) }
-            done += now;
-        }
+        self.read(offset, &mut bytes);
         bytes
+    }
+
+    /// Loads bytes at `offset` in the run.
+    pub fn read(&self, offset: usize, bytes: &mut [u8]) {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done;
+            let len = (P - at % P).min(bytes.len() - done);
+            // SAFETY: as in `fill`.
+            unsafe { self.address(at).copy_to(bytes[done..].as_mut_ptr(), len) }
+            done += len;
+        }
     }
 
     /// The bytes of the whole run.

@@ -110,7 +110,7 @@ impl<'a, D: Direction> Side<'a, D> {
         assert_eq!(iter.npages_cap(usize::MAX, 20), flat.npages(20));
         let segment = iter.user_segment().map(|segment| (segment.base, segment.len));
         match flat.nature {
-            Nature::User => assert_eq!(segment, left.first_range()),
+            Nature::User => assert_eq!(segment, left.first_range),
             _ => assert_eq!(segment, None),
         }
     }
@@ -166,7 +166,8 @@ impl<'a, D: Direction> Side<'a, D> {
 
     /// A walk whose step handles no more than `limit` bytes in all.
     fn walk(&mut self, n: usize, limit: usize) {
-        let mut seen = Vec::new();
+        let pieces = self.flat.walked(n);
+        let mut seen = Vec::with_capacity(pieces.len());
         let handle = |len: usize, progress| len.min(limit - progress);
         let (mut walking, mut trying) = (self.iter.clone(), self.iter.clone());
         let handled = self.iter.iterate_and_advance(
@@ -181,9 +182,9 @@ impl<'a, D: Direction> Side<'a, D> {
                 handle(piece.len(), progress)
             },
         );
-        let mut expected = Vec::new();
+        let mut expected = Vec::with_capacity(pieces.len());
         let mut progress = 0;
-        for (index, len) in self.flat.walked(n) {
+        for (index, len) in pieces {
             let address = self.flat.bytes[index].address;
             let user = self.flat.nature == Nature::User;
             expected.push((user.then_some(address), len, progress));
@@ -196,7 +197,7 @@ impl<'a, D: Direction> Side<'a, D> {
         assert_eq!(seen, expected);
 
         // With one closure, and with one that fails where the others handle less than a chunk.
-        let mut seen = Vec::new();
+        seen.clear();
         let walked = walking.walk(n, |chunk, progress| {
             seen.push((user_address(&chunk), chunk.len(), progress));
             handle(chunk.len(), progress)
@@ -303,16 +304,16 @@ impl<'a, D: Direction> Side<'a, D> {
             return;
         }
         let pieces = flat.pieces(max_size, flat.nature != Nature::Pages);
-        let taken = &pieces[..pieces.len().min(max_entries).min(ROOM)];
-        let lengths: Vec<_> = taken.iter().map(|(_, len)| *len).collect();
+        let taken = pieces.take(max_entries.min(ROOM));
+        let lengths: Vec<_> = taken.map(|(_, len)| len).collect();
         assert_eq!(list.iter().map(|entry| entry.len).collect::<Vec<_>>(), lengths);
         let total = lengths.iter().sum();
         assert_eq!(result, Ok(total));
         let bytes: Vec<_> = list.iter().flat_map(entry_bytes).collect();
         compare(&bytes, flat);
         let held = match (flat.nature, self.iter.kind()) {
-            (Nature::User, _) => (0, taken.len()),
-            (_, Kind::Lookup) => (taken.len(), 0),
+            (Nature::User, _) => (0, lengths.len()),
+            (_, Kind::Lookup) => (lengths.len(), 0),
             _ => (0, 0),
         };
         assert_eq!(self.memory.held(), held);

@@ -446,9 +446,10 @@ impl Memory {
         let key = segments.as_ptr().addr();
         let known = self.chains.borrow().iter().find(|(of, _, _)| *of == key).map(|found| found.1);
         let chain = known.unwrap_or_else(|| {
-            let mut nodes = Vec::new();
+            let takes = [0, 2, 1, 0, 0, 3, 1, 1, 2, 99, 0];
+            let mut nodes = Vec::with_capacity(takes.len());
             let mut rest = segments;
-            for take in [0, 2, 1, 0, 0, 3, 1, 1, 2, 99, 0] {
+            for take in takes {
                 let (these, others) = rest.split_at(rest.len().min(take));
                 nodes.push(ChainNode::new(these));
                 rest = others;

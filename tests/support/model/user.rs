@@ -141,11 +141,13 @@ impl<const P: usize> UserSpace<P> {
 
     /// Loads bytes without faults.
     pub fn peek(&self, address: usize, len: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(len);
-        while bytes.len() < len {
-            let at = address + bytes.len();
-            let rest = (P - at % P).min(len - bytes.len());
-            bytes.extend(self.page(at).bytes(at % P, rest));
+        let mut bytes = vec![0; len];
+        let mut done = 0;
+        while done < len {
+            let at = address + done;
+            let rest = (P - at % P).min(len - done);
+            self.page(at).read(at % P, &mut bytes[done..done + rest]);
+            done += rest;
         }
         bytes
     }
