@@ -1,8 +1,10 @@
 //! The traits of embedded-io, as channels and of files.
 #![cfg(feature = "embedded-io-v0.7")]
 
+use std::sync::atomic::AtomicU8;
+
 use embedded_io::{BufRead, Error as _, ErrorKind, ErrorType, Read, Write};
-use iov_iter::file::{ChannelError, EmbeddedChannel, Error, FileReader, FileWriter};
+use iov_iter::file::{ChannelError, EmbeddedChannel, Error, FileReader, FileWriter, Region};
 
 /// Takes at most 3 bytes per call, at most `room` in all, and counts flushes.
 struct Wire {
@@ -47,6 +49,13 @@ fn a_writer_as_a_channel() {
     writer.close().unwrap();
     assert_eq!(channel.get_ref().bytes, [1, 2, 3, 4, 5, 6, 7]);
     assert!(channel.get_ref().flushes > 0);
+
+    // Bytes that others may write reach the end of the wire as well.
+    let memory = [const { AtomicU8::new(8) }; 2];
+    let mut writer = FileWriter::new(EmbeddedChannel::new(wire(100))).unwrap();
+    writer.put_region(&Region::shared(&memory[..]), 0..2).unwrap();
+    let wire = writer.into_inner().unwrap().into_inner();
+    assert_eq!((&wire.bytes[..], wire.flushes), (&[8, 8][..], 1));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use iov_iter::iov::{CallError, Stop};
 use iov_iter::segment::{Chain, ChainNode, ChainSlots};
 use iov_iter::{
     BioVec, Cursor, Dest, DupStorage, Error, HeldPage, IoVec, IovIter, KVec, Kind, PageRange,
-    Position, SharedVec, Source, TransferError,
+    Piece, Position, SharedVec, Source, TransferError,
 };
 
 type Kernel<'a, D> = IovIter<'a, D, SharedOnly>;
@@ -123,6 +123,25 @@ fn the_pieces_of_a_chain_are_those_of_its_segments() {
     let mut node = ChainNode::new(&segments);
     let iter = Kernel::<Source>::kvec_chain(Chain::new(&mut node).0, 5);
     assert_eq!(iter.pieces().map(|piece| piece.len()).collect::<Vec<_>>(), [5]);
+}
+
+#[test]
+fn what_is_pushed_while_a_segment_is_walked_comes_before_the_next_node() {
+    let segments = [KVec::from(b"fg")];
+    let (mut slots, mut next) = (ChainSlots::<_, 2>::new(), ChainNode::new(&segments));
+    let mut node = ChainNode::growing(&mut slots);
+    let (chain, mut tail) = Chain::new(&mut node);
+    assert!(tail.push(KVec::from(b"abc")).is_ok());
+    let mut iter = Kernel::<Source>::kvec_chain(chain, 7);
+    let (mut next, mut seen) = (Some(&mut next), [0; 7]);
+    let walked = iter.walk(7, |chunk, done| {
+        if let Some(next) = next.take() {
+            assert!(tail.push(KVec::from(b"de")).is_ok());
+            tail.append(next);
+        }
+        chunk.copy_to(Piece::from(&mut seen[done..]))
+    });
+    assert_eq!((walked, &seen), (7, b"abcdefg"));
 }
 
 #[test]
