@@ -161,6 +161,69 @@ fn error_behind_some_pages_gives_them_back() {
     assert_eq!((page.references(), page.pins()), (3, 0));
 }
 
+/// A run of pages from address 0 on. Those from the second on are given together with an error.
+#[derive(Clone, Copy)]
+struct Late<'p>(&'p TestPage);
+
+// SAFETY: `read` initialises what it returns: nothing. There is no memory to race for.
+unsafe impl UserMemory for Late<'_> {
+    type Page = TestPage;
+
+    fn access_ok(&self, _: usize, _: usize) -> bool {
+        true
+    }
+
+    unsafe fn read(&self, _: usize, _: Piece<'_, Dest>, _: CopyFlags) -> usize {
+        0
+    }
+
+    unsafe fn write(&self, _: usize, _: Piece<'_, Source>, _: CopyFlags) -> usize {
+        0
+    }
+
+    fn fault_in_readable(&self, _: usize, _: usize) -> usize {
+        0
+    }
+
+    fn fault_in_writeable(&self, _: usize, _: usize) -> usize {
+        0
+    }
+
+    fn pin_pages(
+        &self,
+        addr: usize,
+        count: usize,
+        _: PageFlags,
+        mut sink: impl FnMut(<TestPage as Page>::Pin),
+    ) -> Result<usize, Error> {
+        let first = addr / TestPage::<4096>::SIZE;
+        (first..first + count).for_each(|index| sink(self.0.nth(index).unwrap().pin()));
+        if first == 0 { Ok(count) } else { Err(Error::NoMemory) }
+    }
+}
+
+struct LateHost<'p>(PhantomData<&'p ()>);
+
+impl<'p> Host for LateHost<'p> {
+    type Page = TestPage;
+    type User = Late<'p>;
+}
+
+#[test]
+fn an_error_takes_the_pages_that_came_with_it_out_of_the_segment_they_joined() {
+    let run = TestPage::run(4);
+    let iovecs = [IoVec::new(0x10, 0xff0), IoVec::new(0x1000, 0x2000)];
+    let mut iter = IovIter::<Source, LateHost<'_>>::iovec(Late(&run), &iovecs, 0x2ff0).unwrap();
+    let mut pages = Fixed::<HeldPage<'_, TestPage>, 8>::new();
+    let mut segments = Fixed::<PageSegment, 8>::new();
+    let extracted = iter.extract_to_segments(usize::MAX, 8, 0, &mut pages, &mut segments);
+    assert_eq!((extracted, iter.remaining()), (Ok(0xff0), 0x2000));
+    assert_eq!((pages.len(), segments.len()), (1, 1));
+    let PageSegment { first, pages, offset, len, .. } = segments[0];
+    assert_eq!((first, pages, offset, len), (0, 1, 0x10, 0xff0));
+    assert_eq!(run.pins(), 1);
+}
+
 #[test]
 fn host_that_gives_no_pages_and_no_error_is_a_fault() {
     let page = TestPage::run(1);
