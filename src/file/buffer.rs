@@ -25,8 +25,8 @@ use crate::segment::KVec;
 /// front.
 ///
 /// Neither is past the end of the memory.
-// Whole words, although fewer bits would do: each access needs the front that the last one stored, and
-// processors forward a stored word at once, half of one after five cycles.
+// Whole words, although fewer bits would do: each access needs the front that the last one stored. Some
+// processors forward a stored word of 64 bits at once, and one of 32 bits after five cycles.
 #[derive(Debug)]
 pub(super) struct Buffer {
     memory: Memory,
