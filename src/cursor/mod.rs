@@ -413,9 +413,7 @@ impl<L: Segments> Cursor<L, L::Node> {
     #[must_use]
     pub fn span(&self, start: usize, max_bytes: usize, max_segments: usize) -> usize {
         let mut window = *self;
-        if window.advance(start) < start {
-            return 0;
-        }
+        window.advance(start);
         window.truncate(max_bytes as u64);
         let ranges = window.ranges().take(max_segments);
         ranges.fold(0, |bytes, range| bytes.saturating_add(range.len))

@@ -162,9 +162,7 @@ impl<P: Page> LookupCursor<'_, P> {
 
     pub(super) fn span(&self, start: usize, max_bytes: usize, max_segments: usize) -> usize {
         let mut window = *self;
-        if window.advance(start) < start {
-            return 0;
-        }
+        window.advance(start);
         let runs = window.runs(window.remaining().min(max_bytes)).take(max_segments);
         runs.fold(0, |bytes, run| bytes.saturating_add(run.len))
     }
