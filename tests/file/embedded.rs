@@ -50,12 +50,15 @@ fn a_writer_as_a_channel() {
     assert_eq!(channel.get_ref().bytes, [1, 2, 3, 4, 5, 6, 7]);
     assert!(channel.get_ref().flushes > 0);
 
-    // Bytes that others may write reach the end of the wire as well.
-    let memory = [const { AtomicU8::new(8) }; 2];
-    let mut writer = FileWriter::new(EmbeddedChannel::new(wire(100))).unwrap();
-    writer.put_region(&Region::shared(&memory[..]), 0..2).unwrap();
-    let wire = writer.into_inner().unwrap().into_inner();
-    assert_eq!((&wire.bytes[..], wire.flushes), (&[8, 8][..], 1));
+    // Bytes that others may write reach the end of the wire as well; a write that stops before their end does
+    // not flush.
+    for len in [2, 4] {
+        let memory = [const { AtomicU8::new(8) }; 4];
+        let mut writer = FileWriter::new(EmbeddedChannel::new(wire(100))).unwrap();
+        writer.put_region(&Region::shared(&memory[..]), 0..len).unwrap();
+        let wire = writer.into_inner().unwrap().into_inner();
+        assert_eq!((&wire.bytes[..], wire.flushes), (&[8; 4][..len], 1));
+    }
 }
 
 #[test]

@@ -335,12 +335,21 @@ fn no_call_describes_more_than_half_the_address_space() {
     }
     let half = isize::MAX as usize;
     // SAFETY: none for the memory; only the length is used.
-    let huge = unsafe { KVec::<Source>::from_raw_parts(std::ptr::null_mut(), half) };
-    let segments = [KVec::from(&BYTES[..1]), huge, huge];
-    let mut counter = Counter(vec![]);
-    let sent = View::new(&segments).send(&mut counter);
-    assert_eq!(sent.moved, usize::MAX);
-    assert_eq!(counter.0, [half, half, 1]);
+    let long = |len| unsafe { KVec::<Source>::from_raw_parts(std::ptr::null_mut(), len) };
+    let sent = |segments: &[KVec<'_, Source>]| {
+        let mut counter = Counter(vec![]);
+        let sent = View::new(segments).send(&mut counter);
+        assert_eq!(sent.moved, counter.0.iter().sum::<usize>());
+        counter.0
+    };
+    let huge = [KVec::from(&BYTES[..1]), long(half), long(half)];
+    assert_eq!(sent(&huge), [half, half, 1]);
+    // So many that the array of segments is handed over as it is.
+    let mut many = vec![KVec::from(&BYTES[..1]); 66];
+    many[65] = long(half - 65);
+    assert_eq!(sent(&many), [half]);
+    many[65] = long(half - 64);
+    assert_eq!(sent(&many), [65, half - 64]);
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

@@ -110,6 +110,7 @@ unsafe impl UserMemory for &Guest {
     }
 
     fn mark_written(&self, addr: usize, len: usize) {
+        assert!(len > 0, "a range without bytes is announced");
         for addr in addr..addr + len {
             let (region, at) = self.find(addr).expect("only what is mapped was written");
             self.dirty[region][at].set(true);
@@ -160,6 +161,15 @@ fn a_range_that_leaves_every_region_moves_the_bytes_before_it_and_then_faults() 
     // It starts in the hole now.
     assert_eq!(ended(iter.send(&mut wire)), fault(0));
     assert_eq!(wire.calls.len(), 2);
+}
+
+#[test]
+fn a_host_that_maps_no_bytes_gives_a_fault_and_not_an_empty_call() {
+    let guest = Guest { grain: 0, ..Guest::new() };
+    let mut iter = IovIter::<Source, Hypervisor>::ubuf(&guest, 0x138, 0x10);
+    let mut wire = Scripted::new(&[Move(100)]);
+    assert_eq!(ended(iter.send(&mut wire)), fault(0));
+    assert_eq!((wire.calls.len(), iter.remaining()), (0, 0x10));
 }
 
 #[test]

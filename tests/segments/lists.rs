@@ -7,10 +7,11 @@ use iov_iter::{Cursor, Error, InlineVec, IovIter, KVec, List, Position, Source};
 
 /// Fills `list`, which takes so many elements, and cuts it.
 fn fill_and_cut<L: List<u32> + Deref<Target = [u32]>>(mut list: L, elements: u32) {
-    assert!(list.len() == 0 && List::is_empty(&list));
-    for element in 0..elements {
+    assert!(list.len() == 0 && List::is_empty(&list) && List::last_mut(&mut list).is_none());
+    for mut element in 0..elements {
         assert_eq!(list.try_push(element), Ok(()), "element {element}");
         assert_eq!(list.len(), element as usize + 1);
+        assert_eq!(List::last_mut(&mut list), Some(&mut element));
     }
     // What is longer than the list changes nothing.
     list.truncate(elements as usize + 1);
