@@ -131,8 +131,13 @@ fn copy_pieces(mut from: &File, mut to: &File, sender: SyncSender<u64>) -> Resul
     rewound.map_err(|error| Failure::Input(error.to_string()))?;
     let mut copied = 0_u64;
     loop {
-        let piece = io::copy(&mut from.take(PIECE), &mut to);
-        let piece = piece.map_err(|error| Failure::Output(error.to_string()))?;
+        let piece = io::copy(&mut from.take(PIECE), &mut to).map_err(|error| {
+            // Whose error it is, is not told. A read that failed fails again.
+            match io::copy(&mut from.take(1), &mut io::sink()) {
+                Ok(_) => Failure::Output(error.to_string()),
+                Err(error) => Failure::Input(error.to_string()),
+            }
+        })?;
         copied = copied.saturating_add(piece);
         let told = sender.send(if piece == 0 { ALL } else { copied });
         if piece == 0 || told.is_err() {
@@ -169,5 +174,24 @@ impl ReadChannel for Follower<'_, '_> {
             self.copied = self.pieces.recv().map_err(|_| ChannelError::Other(STOPPED))?;
         }
         self.channel.read_at(into, position)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_of_the_file_that_has_it() {
+        let (sender, _pieces) = sync_channel(WAITING);
+        let copy = |from: &str, to: &File| {
+            copy_pieces(&File::open(from).unwrap(), to, sender.clone()).unwrap_err()
+        };
+        let writable = File::options().write(true).open("/dev/null").unwrap();
+        let readable = File::open("/dev/null").unwrap();
+        // The first bytes of the address space are never mapped.
+        assert!(matches!(copy("/proc/self/mem", &writable), Failure::Input(_)));
+        assert!(matches!(copy("/proc/self/exe", &readable), Failure::Output(_)));
     }
 }
