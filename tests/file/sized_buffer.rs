@@ -320,6 +320,7 @@ fn bytes_past_the_last_position_are_refused() {
 #[test]
 fn a_seek_that_fails_sticks_and_one_that_cannot_be_does_not() {
     let mut reader = FileReader::new(BufferChannel::default()).unwrap();
+    assert!(reader.is_seekable());
     let error = Error::Seek(ChannelError::Os(22));
     assert_eq!(reader.seek(SeekFrom::Current(-1)), Err(error));
     assert_eq!(reader.get_byte(), Err(error));

@@ -4,7 +4,7 @@ use crate::flat::{cut, cut_mut};
 use crate::transport::Step::*;
 use crate::transport::{BrokenPipe, Scripted, Step, ended, expected};
 use iov_iter::iov::{CallError, Stop, VectoredRead, VectoredWrite, View};
-use iov_iter::{Dest, KVec, Piece, Source};
+use iov_iter::{Dest, KVec, Piece, Source, TransferError};
 use proptest::prelude::*;
 
 static BYTES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
@@ -316,6 +316,19 @@ fn a_transport_that_exaggerates_is_not_believed() {
     let sent = View::new(&segments).send(&mut liar);
     // Each call counts for what it was given.
     assert_eq!((sent.moved, liar.0), (12, 2));
+}
+
+#[test]
+fn a_failed_call_tells_the_error_of_the_transport_as_its_cause() {
+    fn cause(error: &dyn std::error::Error) -> Option<String> {
+        error.source().map(ToString::to_string)
+    }
+    let failed = CallError::Failed(std::fmt::Error);
+    assert_eq!(cause(&failed), Some(std::fmt::Error.to_string()));
+    assert_eq!(cause(&CallError::<std::fmt::Error>::WouldBlock), None);
+    // That of an iterator stands for it.
+    assert_eq!(cause(&TransferError::Transport(failed)), Some(std::fmt::Error.to_string()));
+    assert_eq!(cause(&TransferError::<std::fmt::Error>::Memory(iov_iter::Error::Fault)), None);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::model::{Aligned, Iter, TestPage, UserSpace, at, pattern, place};
 use heapless::Vec as List;
-use iov_iter::{BioVec, Dest, Error, HeldPage, IoVec, KVec, PageSegment, Source};
+use iov_iter::{BioVec, Dest, Error, HeldPage, IoVec, KVec, Page, PageSegment, Source};
 
 type Pages<'a> = List<HeldPage<'a, TestPage>, 16>;
 type Segments = List<PageSegment, 16>;
@@ -35,6 +35,31 @@ fn pages_of_one_run_are_one_segment() {
     assert_eq!((bvec.offset(), bvec.len()), (0x200, 0x3e00));
     drop((pages, bvec));
     assert_eq!(space.held(), (0, 0));
+}
+
+#[test]
+fn a_page_joins_only_bytes_that_end_where_it_begins() {
+    let space = user();
+    let iovecs = [(0x10000, 0x800), (0x11000, 0x1000), (0x12000, 0x100)];
+    let iovecs = iovecs.map(|(base, len)| IoVec::new(base, len));
+    let mut iter = Iter::<Source>::iovec(&space, &iovecs, 0x1900).unwrap();
+    let (mut pages, mut segments) = (Pages::new(), Segments::new());
+    let extracted = iter.extract_to_segments(usize::MAX, 16, 0, &mut pages, &mut segments);
+    assert_eq!(extracted, Ok(0x1900));
+    assert_eq!(told(&segments), [(0, 1, 0, 0x800), (1, 2, 0, 0x1100)]);
+}
+
+#[test]
+fn pages_of_two_runs_that_follow_each_other_are_one_segment() {
+    let run = TestPage::run(5);
+    let (second, fourth) = (run.nth(1).unwrap(), run.nth(3).unwrap());
+    let bvecs = [(second, 0x200, 0x1e00), (fourth, 0, 0x2000), (run, 0, 0x1000)]
+        .map(|(page, offset, len)| BioVec::new(page, offset, len).unwrap());
+    let mut iter = Iter::<Source>::bvec(&bvecs, 0x4e00).unwrap();
+    let (mut pages, mut segments) = (Pages::new(), Segments::new());
+    let extracted = iter.extract_to_segments(usize::MAX, 16, 0, &mut pages, &mut segments);
+    assert_eq!(extracted, Ok(0x4e00));
+    assert_eq!(told(&segments), [(0, 4, 0x200, 0x3e00), (4, 1, 0, 0x1000)]);
 }
 
 #[test]
