@@ -312,6 +312,14 @@ fn growth_depends_on_the_heap_alone() {
     let refused = vector.try_push(T).err().map(|refused| (refused.error, refused.segment.len()));
     assert_eq!(refused, if grows { None } else { Some((Error::NoMemory, 2)) });
     assert_eq!((vector.segment_count(), vector.len()), if grows { (2, 5) } else { (1, 3) });
+    // Of more than there is room for nothing is appended.
+    let (one, all) = ([T], v());
+    let mut few = IoVector::<Source, 2>::new();
+    few.try_push(H).unwrap();
+    let more = few.concat(View::new(&all));
+    assert_eq!(more, if grows { Ok(12) } else { Err(Error::NoMemory) });
+    assert_eq!((few.segment_count(), few.len()), if grows { (4, 15) } else { (1, 3) });
+    assert_eq!((few.concat(View::new(&one)), few.len()), (Ok(2), if grows { 17 } else { 5 }));
     assert_eq!(IoVector::<Source, 4>::try_with_capacity(4).unwrap().capacity(), 4);
     let more = IoVector::<Source, 4>::try_with_capacity(9);
     assert_eq!(more.is_ok_and(|vector| vector.capacity() >= 9), grows);

@@ -203,7 +203,8 @@ fn cursors_take_places_of_the_whole_chain() {
         let outside = Cursor::resumed(chain, Position::new(index, offset), 0);
         assert_eq!(outside.unwrap_err(), Error::CountExceedsSegments);
     }
-    assert_eq!(Cursor::range(chain, 5, 9).unwrap().position(), Position::new(2, 2));
+    let range = Cursor::range(chain, 5, 9).unwrap();
+    assert_eq!((range.position(), range.remaining()), (Position::new(2, 2), 9));
     assert!(Cursor::range(chain, 8, 0).is_err());
     // The count of a chain is a promise; clamped, it is what there is.
     assert_eq!(Cursor::with_count(chain, 100).unwrap().remaining(), 100);

@@ -1,7 +1,7 @@
 //! Worked examples of moving and of length control.
 
 use crate::model::{At, Iter, TestPage, UserSpace, at, place};
-use iov_iter::{BioVec, Dest, Error, KVec, Source, Uniform};
+use iov_iter::{BioVec, Dest, DupStorage, Error, KVec, Source, Uniform};
 
 /// Calls `check` with an iterator over segments of these lengths, of several kinds.
 fn with_lengths(lengths: &[usize], check: impl Fn(Iter<'_, Source>)) {
@@ -301,4 +301,17 @@ fn registered_pages_move_in_one_step() {
     assert_eq!(place(&uniform), at(2, 4095, 3, 4104));
     assert_eq!(uniform.revert(total - 4104), Ok(()));
     assert_eq!(place(&uniform), at(0, 0, 5, total));
+}
+
+#[test]
+fn a_duplicate_gives_back_what_truncation_hid() {
+    with_lengths(&[4, 0, 6, 2], |mut iter| {
+        assert_eq!(iter.advance(5), 5);
+        iter.truncate(2);
+        let mut storage = DupStorage::<_, _, 4>::new();
+        let mut copy = iter.dup(&mut storage).unwrap();
+        assert_eq!((copy.remaining(), copy.reexpand(8)), (2, Err(Error::ExpandPastEnd)));
+        assert_eq!((copy.reexpand(7), copy.remaining()), (Ok(()), 7));
+        assert_eq!((copy.advance(9), copy.revert(8)), (7, Ok(())));
+    });
 }

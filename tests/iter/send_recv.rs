@@ -233,6 +233,14 @@ fn a_call_gets_64_pieces_or_what_the_transport_takes_and_a_message_gets_all() {
     assert_eq!(send(30, false), [30, 30, 20]);
     assert_eq!(send(1024, true), [80]);
     assert_eq!(send(70, true), [70, 10]);
+
+    // The largest list has 1024.
+    let segments = [IoVec::new(0x100, 1); 1100];
+    let mut iter = IovIter::<Source, Hypervisor>::iovec(&guest, &segments, 1100).unwrap();
+    let mut wire = Scripted::new(&[Move(2000); 2]);
+    (wire.limit, wire.messages) = (2000, true);
+    assert_eq!(ended(iter.send(&mut wire)), (1100, Stop::Finished));
+    assert_eq!(wire.calls.iter().map(Vec::len).collect::<Vec<_>>(), [1024, 76]);
 }
 
 #[test]
