@@ -20,7 +20,7 @@ fn a_buffer_of_a_slice_holds_its_bytes() {
     assert_eq!((empty.len(), empty.capacity(), empty.is_empty()), (0, 0, true));
     let data = vec![3; 40000];
     let buffer = SizedBuffer::from_slice(&data).unwrap();
-    assert_eq!(buffer.len(), 40000);
+    assert_eq!((buffer.len(), buffer.is_empty()), (40000, false));
     assert!(buffer.capacity() >= 40000);
     assert_eq!(contents(&buffer), data);
 }
