@@ -10,5 +10,6 @@ mod sockets;
 
 #[path = "../support/flat.rs"]
 mod flat;
+#[cfg(feature = "std")]
 #[path = "../support/pattern.rs"]
 mod pattern;
